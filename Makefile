@@ -1,0 +1,85 @@
+# The two commands of the README:   make demo   serves the built-in model;   make check   passes the tests.
+# Both set everything up first. uv is used when it is there, else the standard venv and pip.
+
+PYTHON ?= python3
+VENV ?= .venv
+DIST ?= dist
+BIN := $(VENV)/bin
+HOST ?= 127.0.0.1
+PORT ?= 8000
+# Linux needs an MLX library: `make MLX=cuda ...` takes the CUDA build instead of the CPU one. macOS has its own.
+MLX ?= cpu
+ifeq ($(shell uname -s),Darwin)
+PROJECT := .
+PROJECT_DEV := .[dev]
+else
+PROJECT := .[$(MLX)]
+PROJECT_DEV := .[$(MLX),dev]
+endif
+UV := $(shell command -v uv 2>/dev/null)
+SOURCES := domain ports application adapters entrypoints container.py mlxk tests scripts benchmarks
+
+.PHONY: demo check setup install format lint types imports test models docs wheel clean help
+
+help:            ## this list
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.installed   ## set up, then serve the built-in model and print how to talk to it
+	$(BIN)/mlxk serve --model demo --host $(HOST) --port $(PORT)
+
+check: $(VENV)/.installed-dev lint types imports test   ## set up, then lint, types, import contracts, tests
+
+setup: $(VENV)/.installed-dev   ## only set up
+
+# ensurepip is absent from some systems' Python: uv, or `python3-venv` from the system, helps there.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "mlxk needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
+ifdef UV
+	uv venv --quiet --python $(PYTHON) $(VENV)
+else
+	$(PYTHON) -m venv $(VENV)
+endif
+
+ifdef UV
+INSTALL := uv pip install --quiet --python $(BIN)/python
+else
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+endif
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml
+	$(INSTALL) -e '$(PROJECT)'
+	@touch $@
+
+$(VENV)/.installed-dev: $(BIN)/python pyproject.toml
+	$(INSTALL) -e '$(PROJECT_DEV)'
+	@touch $@ $(VENV)/.installed
+
+format: $(VENV)/.installed-dev   ## rewrite the sources in the house format
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+lint: $(VENV)/.installed-dev   ## format and lint, without changing anything
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+
+types: $(VENV)/.installed-dev   ## mypy, strict
+	$(BIN)/mypy
+
+imports: $(VENV)/.installed-dev   ## the import contracts
+	$(BIN)/lint-imports
+
+test: $(VENV)/.installed-dev   ## the tests
+	$(BIN)/pytest
+
+models: $(VENV)/.installed-dev   ## train the built-in model again and prove its answers
+	$(BIN)/python -m scripts.train_demo --out adapters/builtin_model/demo
+	$(BIN)/pytest tests/functional/test_builtin_model.py
+
+docs: $(VENV)/.installed-dev   ## make the generated documents again
+	$(BIN)/python -m scripts.generate_cli_docs
+
+wheel: $(VENV)/.installed-dev   ## build the wheel into dist/
+	$(BIN)/python -m build --wheel --outdir $(DIST)
+
+clean:           ## remove the environment and everything built
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""How the outside really works: one family a folder, one library each."""

@@ -1,0 +1,74 @@
+"""Answer a conversation with a model that the user named."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from application.catalog.inspect_model import InspectModel
+from application.catalog.resolve_model import ResolveModel
+from application.serving.model_pool import ModelPool
+from domain.catalog import LocatedModel, ModelReport
+from domain.catalog.fitness import require_chat
+from domain.inference import GenerationRequest
+from ports.model_worker import GenerationStream
+
+RESOLUTION_SECONDS = 2.0
+REMEMBERED_NAMES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ChatAnswer:
+    """model: the one that answers, whatever it was called. events: read them to the end, or cancel."""
+
+    model: LocatedModel
+    events: GenerationStream
+
+
+class Chat:
+    """Thread-safe. A name is looked up on the disk at most every RESOLUTION_SECONDS: requests come faster than models
+    change. clock: monotonic seconds.
+    """
+
+    def __init__(
+        self, resolve: ResolveModel, inspect: InspectModel, pool: ModelPool, clock: Callable[[], float]
+    ) -> None:
+        self._resolve = resolve
+        self._inspect = inspect
+        self._pool = pool
+        self._clock = clock
+        self._guard = threading.Lock()
+        self._known: dict[str, tuple[float, ModelReport]] = {}
+
+    def execute(self, spec: str, request: GenerationRequest, *, streamed: bool = True) -> ChatAnswer:
+        """Start an answer; blocks while the model is loaded. streamed: events are shown as they come; False lets a
+        request survive its worker at any time before the end.
+
+        Raises ModelNotFound, AmbiguousModel, InvalidRequest, ModelUnhealthy, ModelNotRunnable, CapabilityMismatch,
+        InsufficientMemory, ModelLoadFailed, ServerShutdown; the events raise what GenerationStream says.
+        """
+        report = self._look_up(spec)
+        require_chat(report)
+        events = self._pool.stream(report.location, report.size_bytes, request, streamed=streamed)
+        return ChatAnswer(model=report.location, events=events)
+
+    def prepare(self, spec: str) -> LocatedModel:
+        """Load the model ahead of its first request. Raises as `execute` does."""
+        report = self._look_up(spec)
+        require_chat(report)
+        self._pool.preload(report.location, report.size_bytes)
+        return report.location
+
+    def _look_up(self, spec: str) -> ModelReport:
+        now = self._clock()
+        with self._guard:
+            found = self._known.get(spec)
+        if found is not None and now - found[0] < RESOLUTION_SECONDS:
+            return found[1]
+        report = self._inspect.execute(self._resolve.execute(spec))
+        with self._guard:
+            if len(self._known) >= REMEMBERED_NAMES:
+                self._known.clear()
+            self._known[spec] = (now, report)
+        return report

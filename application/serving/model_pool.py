@@ -1,0 +1,187 @@
+"""The loaded models: one worker process each, within one memory budget."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from application.serving.replay import ReplayingStream
+from application.serving.seat import Seat, SeatState
+from domain.catalog import LocatedModel
+from domain.errors import InternalError, MlxkError, ServerShutdown
+from domain.inference import GenerationRequest
+from domain.serving.residency import Resident, room_for
+from ports.model_worker import GenerationStream, LoadedModel, ModelWorker, WorkerLauncher
+
+
+class ModelPool:
+    """Loads a model on first use, shares its worker, restarts it when it dies, and makes room for the next.
+
+    Thread-safe; one condition guards all seats. Requests for a loaded model go straight to it. A model that does not
+    fit beside the others waits in line until those that must leave have finished their answers; meanwhile these take
+    no new ones, so that nobody starves. Loading and closing happen outside the lock.
+    """
+
+    def __init__(self, launcher: WorkerLauncher, budget_bytes: int) -> None:
+        self._launcher = launcher
+        self._budget_bytes = budget_bytes
+        self._changed = threading.Condition()
+        self._seats: dict[str, Seat] = {}
+        self._line: deque[object] = deque()
+        self._closed = False
+        self._uses = 0
+
+    def stream(
+        self, model: LocatedModel, need_bytes: int, request: GenerationRequest, *, streamed: bool
+    ) -> GenerationStream:
+        """Answer a request; blocks while the model is loaded. The consumer reads to the end or cancels.
+
+        Raises ModelLoadFailed, EngineDied (the worker died while loading), ServerShutdown.
+        """
+        seat = self._take(model, need_bytes)
+        return ReplayingStream(seat, request, streamed=streamed, live_worker=self._live_worker, release=self._release)
+
+    def preload(self, model: LocatedModel, need_bytes: int) -> LoadedModel:
+        """Load a model ahead of its first request. Raises as `stream` does."""
+        seat = self._take(model, need_bytes)
+        try:
+            return self._live_worker(seat).loaded
+        finally:
+            self._release(seat)
+
+    def loaded(self) -> tuple[LoadedModel, ...]:
+        """The models that are ready now, with a living worker."""
+        with self._changed:
+            workers = [seat.worker for seat in self._seats.values() if seat.state is SeatState.READY]
+        return tuple(worker.loaded for worker in workers if worker is not None and worker.alive)
+
+    def close(self) -> None:
+        """End every worker; requests that still run raise EngineDied, new ones ServerShutdown. Idempotent."""
+        with self._changed:
+            self._closed = True
+            seats = list(self._seats.values())
+            self._seats.clear()
+            for seat in seats:
+                seat.state = SeatState.LEAVING
+            self._changed.notify_all()
+        for seat in seats:
+            if seat.worker is not None:
+                seat.worker.close()
+        self._launcher.close()
+
+    def _live_worker(self, seat: Seat) -> ModelWorker:
+        return seat.live_worker(self._launcher.launch)
+
+    def _take(self, model: LocatedModel, need_bytes: int) -> Seat:
+        """The model's seat, ready, with one more user."""
+        ticket = object()
+        try:
+            while True:
+                with self._changed:
+                    seat, leaving = self._sit_down(ticket, model, need_bytes)
+                if seat is not None:
+                    return self._loaded(seat)
+                for each in leaving:
+                    self._dismiss(each)
+        finally:
+            with self._changed:
+                if ticket in self._line:
+                    self._line.remove(ticket)
+                    self._nobody_must_leave()
+                self._changed.notify_all()
+
+    def _sit_down(self, ticket: object, model: LocatedModel, need_bytes: int) -> tuple[Seat | None, list[Seat]]:
+        """One look at the table, under the lock: a seat, or idle seats the caller must dismiss; waits when neither."""
+        if self._closed:
+            raise ServerShutdown("the server is stopping")
+        seat = self._seats.get(model.identity)
+        if seat is not None and not seat.draining and seat.state is not SeatState.LEAVING:
+            self._use(seat)
+            return seat, []
+        if ticket not in self._line:
+            self._line.append(ticket)
+        if seat is None and self._line[0] is ticket:
+            leaving = self._must_leave(need_bytes)
+            if not leaving:
+                seat = self._seats[model.identity] = Seat(model, need_bytes, self._changed)
+                self._use(seat)
+                return seat, []
+            idle = [each for each in leaving if each.users == 0 and each.state is SeatState.READY]
+            self._nobody_must_leave()
+            for each in leaving:
+                each.draining = True
+            for each in idle:
+                each.state = SeatState.LEAVING
+            if idle:
+                return None, idle
+        self._changed.wait()
+        return None, []
+
+    def _nobody_must_leave(self) -> None:
+        for seat in self._seats.values():
+            seat.draining = False
+
+    def _must_leave(self, need_bytes: int) -> list[Seat]:
+        table = [
+            Resident(identity, seat.need_bytes, seat.last_used, busy=seat.users > 0)
+            for identity, seat in self._seats.items()
+        ]
+        return [self._seats[each.identity] for each in room_for(need_bytes, self._budget_bytes, table)]
+
+    def _use(self, seat: Seat) -> None:
+        self._uses += 1
+        seat.last_used = self._uses
+        seat.users += 1
+
+    def _release(self, seat: Seat) -> None:
+        with self._changed:
+            seat.users -= 1
+            self._changed.notify_all()
+
+    def _loaded(self, seat: Seat) -> Seat:
+        """Wait until the seat is ready; its first user loads it."""
+        with self._changed:
+            first = seat.state is SeatState.LOADING and not seat.claimed
+            seat.claimed = True
+        if first:
+            self._load(seat)
+        with self._changed:
+            self._changed.wait_for(lambda: seat.state is not SeatState.LOADING)
+            if seat.state is SeatState.READY:
+                return seat
+            seat.users -= 1
+            self._changed.notify_all()
+        raise seat.failure or ServerShutdown("the server is stopping")
+
+    def _load(self, seat: Seat) -> None:
+        worker: ModelWorker | None = None
+        failure: MlxkError | None = None
+        try:
+            worker = self._launcher.launch(seat.model)
+        except MlxkError as fault:
+            failure = fault
+        except BaseException as fault:
+            failure = InternalError(f"loading {seat.model.name} failed: {fault}")
+            raise
+        finally:
+            with self._changed:
+                if seat.state is SeatState.LOADING:
+                    seat.worker, seat.failure = worker, failure
+                    seat.state = SeatState.FAILED if worker is None else SeatState.READY
+                    if worker is None:
+                        del self._seats[seat.model.identity]
+                    worker = None
+                self._changed.notify_all()
+            if worker is not None:
+                worker.close()
+
+    def _dismiss(self, seat: Seat) -> None:
+        """End an idle model's worker and free its place."""
+        try:
+            if seat.worker is not None:
+                seat.worker.close()
+        finally:
+            with self._changed:
+                if self._seats.get(seat.model.identity) is seat:
+                    del self._seats[seat.model.identity]
+                self._changed.notify_all()

@@ -1,0 +1,132 @@
+"""A stream of events that survives its worker, as long as nothing has been shown yet."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from application.serving.seat import Seat
+from domain.errors import EngineDied
+from domain.inference import Finished, GenerationEvent, GenerationRequest
+from ports.model_worker import GenerationStream, ModelWorker
+
+
+class ReplayingStream:
+    """GenerationStream over a seat: when the worker dies before the consumer has seen a byte, the request is run once
+    more, alone; after that a death is the consumer's EngineDied.
+
+    streamed: the consumer shows events as they come. False: nothing is shown before the end, so events are kept back
+    until Finished and a death at any time can be made good. One consumer; `cancel` from any thread; the seat is given
+    back after Finished, after an error, or by `cancel`.
+    """
+
+    def __init__(
+        self,
+        seat: Seat,
+        request: GenerationRequest,
+        *,
+        streamed: bool,
+        live_worker: Callable[[Seat], ModelWorker],
+        release: Callable[[Seat], None],
+    ) -> None:
+        self._seat = seat
+        self._request = request
+        self._streamed = streamed
+        self._live_worker = live_worker
+        self._release = release
+        self._guard = threading.Lock()
+        self._inner: GenerationStream | None = None
+        self._kept: deque[GenerationEvent] = deque()
+        self._shown = False
+        self._replayed = False
+        self._cancelled = False
+        self._entered = False
+        self._over = False
+        self._reading = False
+
+    def __iter__(self) -> Iterator[GenerationEvent]:
+        return self
+
+    def __next__(self) -> GenerationEvent:
+        with self._guard:
+            if self._over:
+                raise StopIteration
+            self._reading = True
+        try:
+            event = self._next_or_replay()
+        except BaseException:
+            self._end()
+            raise
+        finally:
+            with self._guard:
+                self._reading = False
+                cancelled = self._cancelled
+        if cancelled or isinstance(event, Finished):
+            self._end()
+        if cancelled:
+            raise StopIteration
+        self._shown = True
+        return event
+
+    def cancel(self) -> None:
+        with self._guard:
+            self._cancelled = True
+            inner, unattended = self._inner, not self._reading
+        if inner is not None:
+            inner.cancel()
+        self._seat.wake()
+        if unattended:
+            self._end()
+
+    def _next_or_replay(self) -> GenerationEvent:
+        while True:
+            try:
+                if self._inner is None and not self._open():
+                    raise StopIteration
+                return self._read()
+            except EngineDied:
+                if self._shown or self._replayed or self._cancelled:
+                    raise
+                self._replayed = True
+                self._kept.clear()
+                self._leave()
+
+    def _open(self) -> bool:
+        """Start the request on a live worker; False when it was cancelled meanwhile."""
+        if not self._seat.enter(alone=self._replayed, given_up=lambda: self._cancelled):
+            return False
+        self._entered = True
+        inner = self._live_worker(self._seat).generate(self._request)
+        with self._guard:
+            self._inner = inner
+            cancelled = self._cancelled
+        if cancelled:
+            inner.cancel()
+        return True
+
+    def _read(self) -> GenerationEvent:
+        inner = self._inner
+        if self._kept:
+            return self._kept.popleft()
+        if inner is None:
+            raise StopIteration
+        if self._streamed:
+            return next(inner)
+        self._kept.extend(inner)
+        return self._kept.popleft() if self._kept else next(inner)
+
+    def _leave(self) -> None:
+        with self._guard:
+            self._inner = None
+        if self._entered:
+            self._entered = False
+            self._seat.leave()
+
+    def _end(self) -> None:
+        with self._guard:
+            if self._over:
+                return
+            self._over = True
+        self._leave()
+        self._release(self._seat)

@@ -1,0 +1,43 @@
+"""What mlxk knows of one model: the object that `list`, `show`, `health` and the server share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.catalog.location import LocatedModel
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReport:
+    """One model with every verdict on it. JSON field names are those of the model object in docs/json-api.md.
+
+    size_bytes: all files of the snapshot or workspace. last_modified: UTC-aware. health: "healthy"/"unhealthy".
+    reason: the first thing that keeps the model from running here (integrity first, then runtime); None only when
+    runtime_compatible. origin, content_hash, hash_modified, clean: workspaces only, else None.
+    """
+
+    location: LocatedModel
+    size_bytes: int
+    last_modified: datetime
+    framework: str
+    model_type: str
+    capabilities: tuple[str, ...]
+    healthy: bool
+    health_reason: str
+    runtime_compatible: bool
+    reason: str | None
+    context_length: int | None = None
+    display_name: str | None = None
+    origin: str | None = None
+    content_hash: str | None = None
+    hash_modified: str | None = None
+    clean: bool | None = None
+
+    @property
+    def name(self) -> str:
+        return self.location.name
+
+    @property
+    def revision(self) -> str | None:
+        return self.location.revision

@@ -1,0 +1,156 @@
+"""Every error a user can meet, as one tree.
+
+MlxkError
+├── UsageError                 the command line is wrong
+├── InvalidRequest             a value is wrong
+│   ├── UnsupportedParameter   a parameter we know and cannot honour
+│   ├── ContextLengthExceeded  prompt and answer do not fit the model's context
+│   └── CapabilityMismatch     the model cannot do what was asked of it
+├── PayloadTooLarge            a body or file is over its limit
+├── ModelNotFound
+├── AmbiguousModel             several models match; carries them
+├── AccessDenied               a hub, a file or a key says no
+├── Conflict                   something else holds or already is what was asked for
+├── ModelUnhealthy             files are missing or broken
+├── ModelNotRunnable           files are sound, but it does not run here
+├── InsufficientMemory
+├── ModelLoadFailed            the engine could not load the model
+├── GenerationFailed           the engine failed one request
+├── EngineDied                 the engine process ended under a request
+├── ServerBusy                 all places are taken
+├── ServerShutdown             the server is stopping
+├── PortInUse
+├── Interrupted                the user pressed Ctrl-C
+└── InternalError              a fault of mlxk's own
+
+`type` is the name on the wire (the JSON envelope and the HTTP body), `code` the finer name that OpenAI's
+clients read. Exit codes and HTTP statuses belong to the entrypoints, each in one table over this tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+
+class MlxkError(Exception):
+    """Base of the tree.
+
+    message: one sentence that names the input. hint: the way out, or None. param: the request field at fault.
+    matches: candidates, for ambiguous names. detail: further JSON-ready facts.
+    """
+
+    type: ClassVar[str]
+    code: ClassVar[str]
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        param: str | None = None,
+        matches: Sequence[str] = (),
+        detail: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.param = param
+        self.matches = tuple(matches)
+        self.detail = dict(detail or {})
+
+
+class UsageError(MlxkError):
+    type = code = "CommandError"
+
+
+class InvalidRequest(MlxkError):
+    type = code = "validation_error"
+
+
+class UnsupportedParameter(InvalidRequest):
+    code = "unsupported_parameter"
+
+
+class ContextLengthExceeded(InvalidRequest):
+    code = "context_length_exceeded"
+
+
+class CapabilityMismatch(InvalidRequest):
+    code = "capability_mismatch"
+
+
+class PayloadTooLarge(MlxkError):
+    type = code = "payload_too_large"
+
+
+class ModelNotFound(MlxkError):
+    type = code = "model_not_found"
+
+
+class AmbiguousModel(MlxkError):
+    type = code = "ambiguous_match"
+
+
+class AccessDenied(MlxkError):
+    type = code = "access_denied"
+
+
+class Conflict(MlxkError):
+    type = code = "conflict"
+
+
+class ModelUnhealthy(MlxkError):
+    type = code = "model_unhealthy"
+
+
+class ModelNotRunnable(MlxkError):
+    type = "not_implemented"
+    code = "runtime_incompatible"
+
+
+class InsufficientMemory(MlxkError):
+    type = code = "insufficient_memory"
+
+
+class ModelLoadFailed(MlxkError):
+    type = code = "model_load_failed"
+
+
+class GenerationFailed(MlxkError):
+    type = "internal_error"
+    code = "generation_failed"
+
+
+class EngineDied(MlxkError):
+    type = code = "engine_died"
+    retryable = True
+
+
+class ServerBusy(MlxkError):
+    type = code = "server_busy"
+    retryable = True
+
+
+class ServerShutdown(MlxkError):
+    type = code = "server_shutdown"
+    retryable = True
+
+
+class PortInUse(MlxkError):
+    type = code = "port_in_use"
+
+
+class Interrupted(MlxkError):
+    type = code = "interrupted"
+
+
+class InternalError(MlxkError):
+    type = code = "internal_error"
+
+
+def leaves(root: type[MlxkError] = MlxkError) -> tuple[type[MlxkError], ...]:
+    """Every error class that is raised: all classes below `root`, parents included where they are raised too."""
+    below = tuple(leaf for child in root.__subclasses__() for leaf in (child, *leaves(child)))
+    return tuple(dict.fromkeys(below))

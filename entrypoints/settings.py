@@ -1,0 +1,176 @@
+"""The environment and the flags, read once, into frozen values that remember where they came from.
+
+This is the only module that reads `os.environ`; everything else gets a Settings.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from domain.errors import UsageError
+
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
+FALSE_WORDS = frozenset({"", "0", "false", "no", "off"})
+
+T = TypeVar("T")
+
+
+class Source(StrEnum):
+    """Where a value came from; a flag beats the environment, which beats the default."""
+
+    FLAG = "flag"
+    ENVIRONMENT = "environment"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T]):
+    value: T
+    source: Source
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """environ: the process's environment as it was at start-up, for child processes; never printed."""
+
+    hf_cache_dir: Setting[Path]
+    user_cache_dir: Setting[Path]
+    workspace_home: Setting[Path | None]
+    host: Setting[str]
+    port: Setting[int]
+    log_level: Setting[str]
+    log_json: Setting[bool]
+    max_tokens: Setting[int | None]
+    preload_model: Setting[str | None]
+    debug: Setting[bool]
+    hf_token: Setting[str | None]
+    environ: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        """Without secrets: neither the token nor the environment."""
+        return f"Settings(host={self.host.value!r}, port={self.port.value!r}, cache={str(self.hf_cache_dir.value)!r})"
+
+
+def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """flags: values keyed by setting name; None means "not given". environ: default the process's own.
+
+    Raises UsageError naming the variable and its value when one cannot be read.
+    """
+    reader = _Reader(flags or {}, dict(os.environ) if environ is None else dict(environ))
+    return Settings(
+        hf_cache_dir=_cache_dir(reader.environ),
+        user_cache_dir=_user_cache_dir(reader.environ),
+        workspace_home=reader.read("workspace_home", "MLXK_WORKSPACE_HOME", _existing_folder, default=None),
+        host=reader.read("host", "MLXK2_HOST", _text, default="127.0.0.1"),
+        port=reader.read("port", "MLXK2_PORT", _port, default=8000),
+        log_level=reader.read("log_level", "MLXK2_LOG_LEVEL", _log_level, default="info"),
+        log_json=reader.read("log_json", "MLXK2_LOG_JSON", _boolean, default=False),
+        max_tokens=reader.read("max_tokens", "MLXK2_MAX_TOKENS", _positive, default=None),
+        preload_model=reader.read("preload_model", "MLXK2_PRELOAD_MODEL", _text, default=None),
+        debug=reader.read("debug", "MLXK2_DEBUG", _boolean, default=False),
+        hf_token=_hf_token(reader),
+        environ=reader.environ,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    flags: Mapping[str, object]
+    environ: Mapping[str, str]
+
+    def read(self, name: str, variable: str, parse: Callable[[str], T], default: T) -> Setting[T]:
+        """A variable that is set but empty counts as unset."""
+        flag = self.flags.get(name)
+        if flag is not None:
+            option = f"--{name.replace('_', '-')}"
+            return Setting(_parsed(option, str(flag), parse), Source.FLAG, option)
+        text = self.environ.get(variable, "").strip()
+        if not text:
+            return Setting(default, Source.DEFAULT, variable)
+        return Setting(_parsed(variable, text, parse), Source.ENVIRONMENT, variable)
+
+
+def _parsed(name: str, text: str, parse: Callable[[str], T]) -> T:
+    try:
+        return parse(text)
+    except ValueError as fault:
+        raise UsageError(f"{name}={text}: {fault}", hint=f"give {name} a value that fits, or leave it out") from fault
+
+
+def _cache_dir(environ: Mapping[str, str]) -> Setting[Path]:
+    """HF_HUB_CACHE, else HF_HOME/hub, else huggingface/hub in the user's cache folder, as the hub library has it."""
+    if named := environ.get("HF_HUB_CACHE", "").strip():
+        return Setting(Path(named).expanduser(), Source.ENVIRONMENT, "HF_HUB_CACHE")
+    if home := environ.get("HF_HOME", "").strip():
+        return Setting(Path(home).expanduser() / "hub", Source.ENVIRONMENT, "HF_HOME")
+    return Setting(_xdg_cache(environ) / "huggingface" / "hub", Source.DEFAULT, "HF_HOME")
+
+
+def _user_cache_dir(environ: Mapping[str, str]) -> Setting[Path]:
+    """Where mlxk keeps what it can always make again."""
+    return Setting(_xdg_cache(environ) / "mlxk", Source.DEFAULT, "XDG_CACHE_HOME")
+
+
+def _xdg_cache(environ: Mapping[str, str]) -> Path:
+    named = environ.get("XDG_CACHE_HOME", "").strip()
+    return Path(named).expanduser() if named else Path(environ.get("HOME") or "~").expanduser() / ".cache"
+
+
+def _hf_token(reader: _Reader) -> Setting[str | None]:
+    first: Setting[str | None] = reader.read("hf_token", "HF_TOKEN", _text, None)
+    if first.value is not None:
+        return first
+    return reader.read("hf_token", "HUGGINGFACE_HUB_TOKEN", _text, None)
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _existing_folder(text: str) -> Path | None:
+    """A workspace home that does not exist is ignored, and never created."""
+    folder = Path(text).expanduser()
+    return folder.resolve() if folder.is_dir() else None
+
+
+def _port(text: str) -> int:
+    number = _whole(text)
+    if not 0 <= number <= 65535:
+        raise ValueError("a port is a number from 0 to 65535")
+    return number
+
+
+def _positive(text: str) -> int:
+    number = _whole(text)
+    if number < 1:
+        raise ValueError("must be at least 1")
+    return number
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("must be a whole number") from None
+
+
+def _log_level(text: str) -> str:
+    if text.lower() not in LOG_LEVELS:
+        raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
+    return text.lower()
+
+
+def _boolean(text: str) -> bool:
+    word = text.lower()
+    if word in TRUE_WORDS:
+        return True
+    if word in FALSE_WORDS:
+        return False
+    raise ValueError("must be one of 1, true, yes, on, 0, false, no, off")

@@ -1,0 +1,3 @@
+"""The launcher of mlxk and its version, nothing else."""
+
+__version__ = "0.1.0"

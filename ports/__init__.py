@@ -1,0 +1,1 @@
+"""What mlxk needs from outside: one small Protocol a file, its docstring is its contract."""

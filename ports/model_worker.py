@@ -1,0 +1,65 @@
+"""A loaded model behind a process boundary, as the front sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from domain.catalog import LocatedModel
+from domain.inference import GenerationEvent, GenerationRequest
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """What the worker says of the model it holds. memory_bytes: active MLX memory after loading."""
+
+    name: str
+    context_length: int
+    process_id: int
+    memory_bytes: int
+
+
+class GenerationStream(Protocol):
+    """The events of one answer, ending with Finished. One consumer thread; `cancel` from any thread."""
+
+    def __iter__(self) -> Iterator[GenerationEvent]:
+        """Itself."""
+
+    def __next__(self) -> GenerationEvent:
+        """Blocks for the next event.
+
+        Raises StopIteration after Finished or after cancel; EngineDied when the worker ended under the request; any
+        other MlxkError when the request itself failed (ContextLengthExceeded, InvalidRequest, GenerationFailed).
+        """
+
+    def cancel(self) -> None:
+        """Give the slot back at the engine's next step; wakes a blocked consumer. Idempotent, never raises."""
+
+
+class ModelWorker(Protocol):
+    """One model in one process. Thread-safe."""
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """Facts from the moment it was loaded."""
+
+    @property
+    def alive(self) -> bool:
+        """False as soon as the process has ended or its channel has closed; never True again."""
+
+    def generate(self, request: GenerationRequest) -> GenerationStream:
+        """Start a request. Raises EngineDied when the worker is not alive."""
+
+    def close(self) -> None:
+        """End the process and wait until it is gone. Running streams raise EngineDied. Idempotent."""
+
+
+class WorkerLauncher(Protocol):
+    """Starts workers; keeps a spare process with its imports done, where it was told to. Thread-safe."""
+
+    def launch(self, model: LocatedModel) -> ModelWorker:
+        """Blocks until the model is loaded. Raises ModelLoadFailed, or EngineDied when the process ended meanwhile."""
+
+    def close(self) -> None:
+        """End the spare. Workers already handed out belong to their owners. Idempotent."""
