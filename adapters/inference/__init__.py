@@ -1,0 +1,1 @@
+"""MLX behind the inference ports. These modules are imported in worker processes only."""

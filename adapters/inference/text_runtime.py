@@ -1,0 +1,48 @@
+"""Loads text models with mlx-lm. Importing this module is cheap; MLX comes with `warm` or `load`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from domain.catalog import LocatedModel
+from domain.errors import MlxkError, ModelLoadFailed
+from ports.text_runtime import LoadedText
+
+CAUSE_CHARACTERS = 400
+
+
+class MlxTextRuntime:
+    """TextRuntime over mlx-lm: safetensors and tokenizer files of a local folder; no code, no pickles, no hub."""
+
+    def warm(self) -> None:
+        try:
+            import adapters.inference.text_loading  # noqa: F401
+            from adapters.inference.mlx_process import configure_mlx
+        except ImportError as fault:
+            raise ModelLoadFailed(
+                f"MLX cannot be imported: {_one_line(fault)}",
+                hint="on Linux install one of its libraries: pip install 'mlxk[cpu]' or 'mlxk[cuda]'",
+            ) from fault
+        configure_mlx()
+
+    def load(self, model: LocatedModel) -> LoadedText:
+        if not (Path(model.path) / "config.json").is_file():
+            raise _failed(model, f"there is no config.json in {model.path}")
+        self.warm()
+        from adapters.inference.text_loading import load_text
+
+        try:
+            return load_text(model)
+        except MlxkError:
+            raise
+        except Exception as fault:
+            raise _failed(model, _one_line(fault)) from fault
+
+
+def _failed(model: LocatedModel, cause: str) -> ModelLoadFailed:
+    return ModelLoadFailed(f"cannot load {model.name}: {cause}", hint=f"see `mlxk health {model.name}`")
+
+
+def _one_line(fault: Exception) -> str:
+    words = " ".join(str(fault).split()) or type(fault).__name__
+    return words if len(words) <= CAUSE_CHARACTERS else words[:CAUSE_CHARACTERS] + "..."

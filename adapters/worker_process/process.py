@@ -1,0 +1,94 @@
+"""Starting and ending the child."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from adapters.worker_process.frames import FrameSocket
+
+GRACE_SECONDS = 2.0
+STDERR = 2
+
+SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_TOKEN")
+OFFLINE_AND_QUIET = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "MLXLM_USE_MODELSCOPE": "false",
+}
+
+
+def worker_command() -> tuple[str, ...]:
+    """How to start a worker: this Python on mlxk's launcher, which lies in the application root once installed and in
+    `mlxk/` below it in a checkout. `-P`: the launcher alone decides what is on sys.path.
+    """
+    root = Path(__file__).resolve().parents[2]
+    launchers = (root / "__main__.py", root / "mlxk" / "__main__.py")
+    launcher = next((path for path in launchers if path.is_file()), launchers[1])
+    return (sys.executable, "-P", str(launcher), "worker")
+
+
+def worker_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The front's environment without its secrets: a worker reads local files only, and renders foreign templates."""
+    return {name: value for name, value in environ.items() if name not in SECRETS} | OFFLINE_AND_QUIET
+
+
+class ChildProcess:
+    """A worker's process and our end of its line. Thread-safe. Always waited for: it leaves no zombie.
+
+    Its stdout is our stderr: what a library prints must not get into our output.
+    """
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                self._process = subprocess.Popen(
+                    [*command, "--fd", str(theirs.fileno())],
+                    env=dict(environment),
+                    stdin=subprocess.DEVNULL,
+                    stdout=STDERR,
+                    close_fds=True,
+                    pass_fds=(theirs.fileno(),),
+                )
+            except BaseException:
+                ours.close()
+                raise
+        self.frames = FrameSocket(ours)
+
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def end(self) -> str:
+        """Hang up, which tells a worker to exit at once; SIGKILL when it has not after GRACE_SECONDS.
+
+        Returns when the process is gone, with how it went, as a clause: `was killed by SIGKILL`. Idempotent.
+        """
+        self.frames.close()
+        try:
+            code = self._process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        return f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

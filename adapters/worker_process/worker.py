@@ -1,0 +1,155 @@
+"""A worker as the front sees it."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from functools import partial
+
+from adapters.worker_process.messages import decode_reply, encode_command
+from adapters.worker_process.process import ChildProcess
+from adapters.worker_process.stream import EventStream
+from domain.catalog import LocatedModel
+from domain.errors import EngineDied, InternalError, MlxkError
+from domain.inference import GenerationRequest, TextDelta
+from ports.model_worker import LoadedModel
+from ports.worker_channel import (
+    CancelRequest,
+    Command,
+    LoadFailed,
+    LoadModel,
+    ModelLoaded,
+    Reply,
+    RequestEvents,
+    StartRequest,
+    WorkerStarted,
+)
+
+
+class ProcessWorker:
+    """ModelWorker over a child process. Before `load` it is a spare.
+
+    One reader thread takes all frames and hands events to the requests' streams; it is also the one that notices the
+    end of the process, within the time the kernel needs to close its socket, and waits for it.
+
+    Invariant, under `_lock`: a stream is in `_streams` until its last event was put, and nothing is added once
+    `_death` says how the process ended.
+    """
+
+    def __init__(self, child: ChildProcess) -> None:
+        self._child = child
+        self._lock = threading.Lock()
+        self._streams: dict[int, EventStream] = {}
+        self._last_id = 0
+        self._name = "a spare worker"
+        self._loaded: LoadedModel | None = None
+        self._loading: queue.SimpleQueue[LoadedModel | MlxkError] = queue.SimpleQueue()
+        self._closing = False
+        self._hung_up = False
+        self._death: str | None = None
+        self._reader = threading.Thread(target=self._read, name=f"mlxk-worker-{child.process_id}", daemon=True)
+        self._reader.start()
+
+    @property
+    def process_id(self) -> int:
+        return self._child.process_id
+
+    @property
+    def loaded(self) -> LoadedModel:
+        if self._loaded is None:
+            raise InternalError("this worker holds no model yet")
+        return self._loaded
+
+    @property
+    def alive(self) -> bool:
+        return not self._hung_up and not self._closing and self._child.running
+
+    def load(self, model: LocatedModel) -> None:
+        """Blocks until the model is loaded; once only. Raises what the worker says, or EngineDied."""
+        self._name = model.name
+        with contextlib.suppress(BrokenPipeError):  # the reader knows how it ended
+            self._send(LoadModel(model))
+        outcome = self._loading.get()
+        if isinstance(outcome, MlxkError):
+            raise outcome
+        self._loaded = outcome
+
+    def generate(self, request: GenerationRequest) -> EventStream:
+        with self._lock:
+            if self._closing or self._death is not None:
+                raise self._died()
+            self._last_id += 1
+            request_id = self._last_id
+            stream = self._streams[request_id] = EventStream(partial(self._cancel, request_id))
+        try:
+            self._send(StartRequest(request_id, request))
+        except BrokenPipeError:
+            self._reader.join()
+            raise self._died() from None
+        except InternalError:  # larger than a frame may be; nothing was sent
+            self._drop(request_id)
+            raise
+        return stream
+
+    def close(self) -> None:
+        self._closing = True
+        self._child.end()
+        self._reader.join()
+
+    def _cancel(self, request_id: int) -> None:
+        if self._drop(request_id) is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._send(CancelRequest(request_id))
+
+    def _drop(self, request_id: int) -> EventStream | None:
+        with self._lock:
+            return self._streams.pop(request_id, None)
+
+    def _send(self, command: Command) -> None:
+        self._child.frames.send(encode_command(command))
+
+    # The reader thread
+
+    def _read(self) -> None:
+        complaint = None
+        try:
+            while (message := self._child.frames.receive()) is not None:
+                self._take(decode_reply(message))
+        except InternalError as fault:
+            complaint = fault.message
+        finally:
+            self._bury(complaint)
+
+    def _take(self, reply: Reply) -> None:
+        match reply:
+            case RequestEvents(events):
+                for request_id, event in events:
+                    stream = self._streams.get(request_id)
+                    if stream is not None:
+                        if not isinstance(event, TextDelta):
+                            self._drop(request_id)
+                        stream.put(event)
+            case ModelLoaded(facts):
+                self._loading.put(facts)
+            case LoadFailed(error):
+                self._loading.put(error)
+            case WorkerStarted():
+                pass  # its protocol version has been read and found good
+
+    def _bury(self, complaint: str | None) -> None:
+        """The line has closed or cannot be used: see the process off and tell everybody who waits."""
+        self._hung_up = True
+        obituary = self._child.end()
+        with self._lock:
+            self._death = obituary if complaint is None else f"{obituary} ({complaint})"
+            streams = list(self._streams.values())
+            self._streams.clear()
+        self._loading.put(self._died())
+        for stream in streams:
+            stream.put(self._died())
+
+    def _died(self) -> EngineDied:
+        how = "was closed" if self._closing else self._death
+        hint = "it may have run out of memory; ask again" if self._death == "was killed by SIGKILL" else "ask again"
+        return EngineDied(f"the engine process of {self._name} (process {self.process_id}) {how}", hint=hint)

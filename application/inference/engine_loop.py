@@ -1,0 +1,240 @@
+"""A worker's inner life: requests come in, one batched engine steps, events go out."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from application.inference.answer_text import AnswerText
+from application.inference.prepare_request import PreparedRequest, PrepareRequest
+from domain.errors import GenerationFailed, MlxkError, ServerShutdown
+from domain.inference import GenerationEvent, GenerationRequest
+from ports.text_engine import EngineRow, RowStep, TextEngine
+
+EventSink = Callable[[Sequence[tuple[int, GenerationEvent | MlxkError]]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cancel:
+    row_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Drain:
+    """Everything asked for has been handed on; nothing comes after this."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Crash:
+    fault: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    row_id: int
+    text: AnswerText
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    row_id: int
+    error: MlxkError
+
+
+class EngineLoop:
+    """Three threads, one way: preparation -> engine -> text.
+
+    The preparation thread renders templates and tokenises; the engine thread (the one that calls `run`, which must have
+    made the engine) admits rows and steps; the text thread detokenises, matches stop strings and calls `emit` once for
+    each step, with the events of all rows. Template and text work may be slow or hostile and never holds up a step.
+
+    A request ends with Finished or one error, after which it is forgotten; a cancelled one is forgotten at once.
+    `_live` holds the ids of requests that are wanted. Whoever ends one takes it out there first and then tells the
+    other threads; each of them looks there before it takes a request on, so none is ever taken on too late.
+    """
+
+    def __init__(self, engine: TextEngine, prepare: PrepareRequest, emit: EventSink) -> None:
+        self._engine = engine
+        self._prepare = prepare
+        self._emit = emit
+        self._live: set[int] = set()
+        self._draining = False
+        self._requests: queue.SimpleQueue[tuple[int, GenerationRequest] | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[EngineRow | _Cancel | _Drain | _Crash] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[Sequence[RowStep] | _Begin | _Cancel | _Failure | None] = queue.SimpleQueue()
+        self._running: set[int] = set()  # the engine thread's own: rows the engine has and has not finished
+        self._drained = False  # the engine thread's own
+
+    # Any thread
+
+    def submit(self, request_id: int, request: GenerationRequest) -> None:
+        """Queue a request. While the worker is ending it is answered with ServerShutdown."""
+        self._live.add(request_id)
+        if self._draining:
+            self._outbox.put(_Failure(request_id, ServerShutdown("the model's worker is ending", hint="ask again")))
+        else:
+            self._requests.put((request_id, request))
+
+    def cancel(self, request_id: int) -> None:
+        """Forget a request: its row takes no part in the next step. Unknown ids are no error."""
+        if request_id in self._live:
+            self._live.discard(request_id)
+            self._inbox.put(_Cancel(request_id))
+            self._outbox.put(_Cancel(request_id))
+
+    def drain(self) -> None:
+        """Take nothing new; `run` returns when all that was asked for is answered. Safe in a signal handler."""
+        if not self._draining:
+            self._draining = True
+            self._requests.put(None)
+
+    # The engine thread
+
+    def run(self) -> None:
+        """Work until drained. Raises whatever breaks the engine or one of the threads as a whole."""
+        writer = self._start("mlxk-text", self._write_events)
+        preparer = self._start("mlxk-prepare", self._prepare_requests)
+        try:
+            while self._take_commands():
+                self._step()
+        finally:
+            self._outbox.put(None)
+            self._requests.put(None)
+        writer.join()
+        preparer.join()
+
+    def _take_commands(self) -> bool:
+        """Obey what has come in; wait only while the engine is idle. False when drained and idle."""
+        while True:
+            idle = not self._engine.active_rows
+            if idle and self._drained:
+                return False
+            try:
+                command = self._inbox.get(block=idle)
+            except queue.Empty:
+                return True
+            self._obey(command)
+
+    def _obey(self, command: EngineRow | _Cancel | _Drain | _Crash) -> None:
+        match command:
+            case EngineRow(row_id=row_id):
+                self._admit(row_id, command)
+            case _Cancel(row_id):
+                self._running.discard(row_id)
+                self._engine.cancel(row_id)
+            case _Drain():
+                self._drained = True
+            case _Crash(fault):
+                raise fault
+
+    def _admit(self, row_id: int, row: EngineRow) -> None:
+        if row_id not in self._live:
+            return
+        try:
+            self._engine.admit(row)
+        except GenerationFailed as fault:
+            self._outbox.put(_Failure(row_id, fault))
+        else:
+            self._running.add(row_id)
+
+    def _step(self) -> None:
+        try:
+            steps = self._engine.step()
+        except GenerationFailed as fault:
+            steps = [RowStep(row_id, None, error=fault) for row_id in sorted(self._running)]
+        for step in steps:
+            if step.finish is not None or step.error is not None:
+                self._running.discard(step.row_id)
+        if steps:
+            self._outbox.put(steps)
+
+    # The preparation thread
+
+    def _prepare_requests(self) -> None:
+        while (item := self._requests.get()) is not None:
+            request_id, request = item
+            if request_id not in self._live:
+                continue
+            try:
+                prepared = self._prepare.execute(request_id, request)
+            except MlxkError as error:
+                self._outbox.put(_Failure(request_id, error))
+            else:
+                self._hand_on(prepared)
+        self._inbox.put(_Drain())
+
+    def _hand_on(self, prepared: PreparedRequest) -> None:
+        """The text thread hears of a row before the engine does, so before its first step."""
+        self._outbox.put(_Begin(prepared.row.row_id, prepared.text))
+        self._inbox.put(prepared.row)
+
+    # The text thread
+
+    def _write_events(self) -> None:
+        texts: dict[int, AnswerText] = {}
+        while (item := self._outbox.get()) is not None:
+            match item:
+                case _Begin(row_id, text):
+                    if row_id in self._live:
+                        texts[row_id] = text
+                case _Cancel(row_id):
+                    texts.pop(row_id, None)
+                case _Failure(row_id, error):
+                    self._fail(row_id, error, texts)
+                case _:
+                    self._write_steps(item, texts)
+
+    def _write_steps(self, steps: Sequence[RowStep], texts: dict[int, AnswerText]) -> None:
+        events: list[tuple[int, GenerationEvent | MlxkError]] = []
+        for step in steps:
+            text = texts.get(step.row_id)
+            if text is None:
+                continue
+            news = _events_of(step, text)
+            events += [(step.row_id, event) for event in news]
+            if text.finished or (news and isinstance(news[-1], MlxkError)):
+                self._forget(step, texts)
+        if events:
+            self._emit(events)
+
+    def _forget(self, step: RowStep, texts: dict[int, AnswerText]) -> None:
+        """The answer is complete. A row that a stop string cut is still decoding, and is called off."""
+        del texts[step.row_id]
+        self._live.discard(step.row_id)
+        if step.finish is None and step.error is None:
+            self._inbox.put(_Cancel(step.row_id))
+
+    def _fail(self, row_id: int, error: MlxkError, texts: dict[int, AnswerText]) -> None:
+        texts.pop(row_id, None)
+        if row_id in self._live:
+            self._live.discard(row_id)
+            self._emit([(row_id, error)])
+
+    # All threads
+
+    def _start(self, name: str, work: Callable[[], None]) -> threading.Thread:
+        """A thread whose death is the loop's: a request must never wait for a thread that is gone."""
+
+        def guarded() -> None:
+            try:
+                work()
+            except BaseException as fault:  # noqa: BLE001 - raised again, by the engine thread
+                self._inbox.put(_Crash(fault))
+
+        thread = threading.Thread(target=guarded, name=name, daemon=True)
+        thread.start()
+        return thread
+
+
+def _events_of(step: RowStep, text: AnswerText) -> Sequence[GenerationEvent | MlxkError]:
+    """What one row's step means to whoever reads the answer. A broken tokenizer fails its own request only."""
+    if step.error is not None or step.token is None:
+        return [step.error or GenerationFailed("the engine gave neither a token nor an error")]
+    try:
+        return text.add(step.token, step.finish)
+    except Exception as fault:  # noqa: BLE001 - translated: it becomes this request's error
+        error = GenerationFailed(f"the model's tokenizer failed on token {step.token}: {type(fault).__name__}: {fault}")
+        error.__cause__ = fault
+        return [error]

@@ -1,0 +1,24 @@
+"""How many tokens a model's config says it can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+DEFAULT_CONTEXT_LENGTH = 4096
+CONFIG_KEYS = ("max_position_embeddings", "n_positions", "context_length", "max_sequence_length", "seq_len")
+
+
+def context_length(config: Mapping[str, object]) -> int:
+    """Tokens that prompt and answer may have together, by config.json.
+
+    The first positive number under one of CONFIG_KEYS, at the top level and then in `text_config` (where models with
+    eyes or ears keep it); 4,096 when the config is silent.
+    """
+    text_config = config.get("text_config")
+    places = [config, text_config] if isinstance(text_config, Mapping) else [config]
+    for place in places:
+        for key in CONFIG_KEYS:
+            value = place.get(key)
+            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+                return value
+    return DEFAULT_CONTEXT_LENGTH

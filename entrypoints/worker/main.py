@@ -1,0 +1,49 @@
+"""`mlxk worker --fd N`: the engine process. Started by mlxk itself, never by hand."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from entrypoints.worker.session import WorkerSession
+
+FAULT = 70
+
+
+def main(argv: Sequence[str]) -> int:
+    """Returns the exit code. SIGINT is ignored: a terminal's Ctrl-C belongs to the front, which ends its workers."""
+    parser = argparse.ArgumentParser(prog="mlxk worker", description="internal: the engine process of mlxk")
+    parser.add_argument("--fd", type=int, required=True, help="the inherited socket to the front")
+    options = parser.parse_args(argv)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    from entrypoints.worker.bootstrap import build
+
+    try:
+        parts = build(options.fd)
+    except OSError as fault:
+        _complain(f"--fd {options.fd} is no socket: {fault}")
+        return 2
+    session = WorkerSession(parts.channel, parts.runtime, _end_process)
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: session.drain())
+    try:
+        return session.run()
+    except BrokenPipeError:
+        return 0  # the front has gone, and with it everybody who could be told
+    except Exception as fault:  # noqa: BLE001 - the process's last words; the front sees EngineDied
+        _complain(f"the engine failed: {type(fault).__name__}: {fault}")
+        return FAULT
+
+
+def _end_process(complaint: str | None) -> None:
+    """Not sys.exit: that would wait for an engine in the middle of a long step."""
+    if complaint is not None:
+        _complain(complaint)
+    os._exit(0 if complaint is None else FAULT)
+
+
+def _complain(message: str) -> None:
+    sys.stderr.write(f"mlxk worker {os.getpid()}: {message}\n")
+    sys.stderr.flush()

@@ -1,0 +1,100 @@
+"""A worker's life: start, load one model, answer until the front hangs up or SIGTERM comes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import threading
+from collections.abc import Callable
+
+from application.inference.engine_loop import EngineLoop
+from application.inference.prepare_request import PrepareRequest
+from domain.errors import InternalError, MlxkError, ModelLoadFailed
+from ports.text_runtime import LoadedText, TextRuntime
+from ports.worker_channel import (
+    CancelRequest,
+    Command,
+    LoadFailed,
+    LoadModel,
+    ModelLoaded,
+    RequestEvents,
+    StartRequest,
+    WorkerChannel,
+    WorkerStarted,
+)
+
+SEED_BYTES = 8
+
+
+class WorkerSession:
+    """`run` on the main thread, which loads the model and does all MLX work; a reader thread takes commands.
+
+    hang_up(message): ends the process at once, whatever its other threads are doing: the front has gone (message None)
+    or cannot be understood. Nobody is left to answer, and a worker is never an orphan.
+    """
+
+    def __init__(self, channel: WorkerChannel, runtime: TextRuntime, hang_up: Callable[[str | None], None]) -> None:
+        self._channel = channel
+        self._runtime = runtime
+        self._hang_up = hang_up
+        self._loads: queue.SimpleQueue[LoadModel] = queue.SimpleQueue()
+        self._loop: EngineLoop | None = None
+
+    def run(self) -> int:
+        """The exit code: 0 after SIGTERM and finished requests, 1 when the model cannot be loaded."""
+        threading.Thread(target=self._read, name="mlxk-commands", daemon=True).start()
+        self._channel.send(WorkerStarted(os.getpid()))
+        with contextlib.suppress(ModelLoadFailed):  # `load` meets the same fault, and there is somebody to tell
+            self._runtime.warm()
+        try:
+            loaded = self._runtime.load(self._loads.get().model)
+        except MlxkError as error:
+            self._channel.send(LoadFailed(error))
+            return 1
+        self._serve(loaded)
+        return 0
+
+    def drain(self) -> None:
+        """Let `run` return once the requests so far are answered; at once while there can be none. For SIGTERM."""
+        if self._loop is None:
+            self._hang_up(None)
+        else:
+            self._loop.drain()
+
+    def _serve(self, loaded: LoadedText) -> None:
+        loop = EngineLoop(
+            loaded.engine,
+            PrepareRequest(loaded.codec, _fresh_seed),
+            lambda events: self._channel.send(RequestEvents(events)),
+        )
+        self._loop = loop
+        self._channel.send(ModelLoaded(loaded.facts))
+        loop.run()
+        loaded.engine.close()
+
+    # The reader thread
+
+    def _read(self) -> None:
+        try:
+            while (command := self._channel.receive()) is not None:
+                self._obey(command)
+        except InternalError as fault:
+            self._hang_up(fault.message)
+        else:
+            self._hang_up(None)
+
+    def _obey(self, command: Command) -> None:
+        match command, self._loop:
+            case LoadModel(), None:
+                self._loads.put(command)
+            case StartRequest(request_id, request), EngineLoop() as loop:
+                loop.submit(request_id, request)
+            case CancelRequest(request_id), EngineLoop() as loop:
+                loop.cancel(request_id)
+            case _:
+                raise InternalError(f"the front sent {type(command).__name__} out of turn")
+
+
+def _fresh_seed() -> int:
+    return int.from_bytes(os.urandom(SEED_BYTES))

@@ -1,0 +1,79 @@
+"""What front and worker say to each other, and the worker's end of the line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from domain.catalog import LocatedModel
+from domain.errors import MlxkError
+from domain.inference import GenerationEvent, GenerationRequest
+from ports.model_worker import LoadedModel
+
+RequestEvent = tuple[int, GenerationEvent | MlxkError]
+"""A request's id and what happened to it. Per request: TextDelta any number of times, then Finished or one error."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadModel:
+    """Front to worker, once: load this model and answer ModelLoaded or LoadFailed."""
+
+    model: LocatedModel
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """Front to worker, after ModelLoaded. request_id: never used twice on one channel."""
+
+    request_id: int
+    request: GenerationRequest
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """Front to worker: nothing more is wanted of this request. Unknown ids are no error."""
+
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStarted:
+    """Worker to front, first of all. The protocol's version travels with it."""
+
+    process_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoaded:
+    """Worker to front: ready for requests."""
+
+    facts: LoadedModel
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFailed:
+    """Worker to front: the model cannot be loaded; the worker ends."""
+
+    error: MlxkError
+
+
+@dataclass(frozen=True, slots=True)
+class RequestEvents:
+    """Worker to front: what one engine step brought to all its requests."""
+
+    events: Sequence[RequestEvent]
+
+
+Command = LoadModel | StartRequest | CancelRequest
+Reply = WorkerStarted | ModelLoaded | LoadFailed | RequestEvents
+
+
+class WorkerChannel(Protocol):
+    """The worker's end. One thread receives; `send` from any thread, whole replies in the order of the calls."""
+
+    def receive(self) -> Command | None:
+        """Blocks for the next command; None when the front has gone. Raises InternalError for what is no command."""
+
+    def send(self, reply: Reply) -> None:
+        """Blocks until the reply is handed over. Raises BrokenPipeError when the front has gone."""

@@ -1,0 +1,157 @@
+"""JSON objects over a socket."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.worker_process import frames
+from adapters.worker_process.frames import FrameSocket
+from domain.errors import InternalError
+
+SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**64) | st.floats(allow_nan=False) | st.text()
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
+MESSAGES = st.dictionaries(st.text(), VALUES, max_size=6)
+
+
+class Line:
+    """Two ends, and the raw socket below the second."""
+
+    def __init__(self) -> None:
+        left, self.raw = socket.socketpair()
+        self.left, self.right = FrameSocket(left), FrameSocket(self.raw)
+
+    def close(self) -> None:
+        self.left.close()
+        self.right.close()
+
+
+@pytest.fixture
+def line() -> Iterator[Line]:
+    made = Line()
+    yield made
+    made.close()
+
+
+@given(messages=st.lists(MESSAGES, max_size=5))
+def test_what_is_sent_arrives_in_order(messages: list[dict[str, object]]) -> None:
+    line = Line()
+    try:
+        for message in messages:
+            line.left.send(message)
+        assert [line.right.receive() for _ in messages] == messages
+    finally:
+        line.close()
+
+
+def test_half_a_character_survives_the_way(line: Line) -> None:
+    line.left.send({"text": "\ud83e"})
+    assert line.right.receive() == {"text": "\ud83e"}
+
+
+def test_a_message_larger_than_the_sockets_buffer_arrives(line: Line) -> None:
+    message: dict[str, object] = {"text": "x" * 3_000_000}
+    sender = threading.Thread(target=line.left.send, args=(message,))
+    sender.start()
+    assert line.right.receive() == message
+    sender.join()
+
+
+def test_frames_of_many_threads_do_not_mix(line: Line) -> None:
+    def send(owner: int) -> None:
+        for number in range(50):
+            line.left.send({"owner": owner, "number": number, "text": "x" * 2000})
+
+    threads = [threading.Thread(target=send, args=(owner,)) for owner in range(4)]
+    for thread in threads:
+        thread.start()
+    found = [line.right.receive() for _ in range(200)]
+    for thread in threads:
+        thread.join()
+    for owner in range(4):
+        assert [frame["number"] for frame in found if frame and frame["owner"] == owner] == list(range(50))
+
+
+@pytest.mark.parametrize("sent", [b"", b"\0\0", struct.pack("!I", 20) + b'{"cut":'])
+def test_an_end_that_goes_away_is_the_end_even_in_a_frame(line: Line, sent: bytes) -> None:
+    line.raw.sendall(sent)
+    line.right.close()
+    assert line.left.receive() is None
+
+
+@pytest.mark.parametrize("body", [b"", b"nonsense", b"\xff\xfe", b"[1, 2]", b'"text"', b"12", b"[" * 100_000])
+def test_a_frame_that_is_no_json_object_is_refused(line: Line, body: bytes) -> None:
+    line.raw.sendall(struct.pack("!I", len(body)) + body)
+    with pytest.raises(InternalError, match="the other end sent a frame"):
+        line.left.receive()
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_whatever_give_anything_but_a_message_an_end_or_a_refusal(noise: bytes) -> None:
+    line = Line()
+    try:
+        line.raw.sendall(noise)
+        line.right.close()
+        try:
+            while (message := line.left.receive()) is not None:
+                assert isinstance(message, dict)
+        except InternalError:
+            pass
+    finally:
+        line.close()
+
+
+def test_a_frame_over_the_limit_is_refused_before_it_is_read(line: Line) -> None:
+    line.raw.sendall(struct.pack("!I", frames.MAX_FRAME_BYTES + 1))
+    with pytest.raises(InternalError, match="67,108,865 bytes"):
+        line.left.receive()
+
+
+def test_a_frame_over_the_limit_is_not_sent(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "MAX_FRAME_BYTES", 100)
+    with pytest.raises(InternalError, match="over the limit of 100"):
+        line.left.send({"text": "x" * 100})
+    line.left.send({"small": 1})
+    assert line.right.receive() == {"small": 1}
+
+
+def test_sending_to_an_end_that_has_gone_is_a_broken_pipe(line: Line) -> None:
+    line.right.close()
+    with pytest.raises(BrokenPipeError):
+        line.left.send({"x": "y" * 1_000_000})
+    line.left.close()
+    with pytest.raises(BrokenPipeError):
+        line.left.send({})
+
+
+def test_closing_wakes_a_thread_that_waits_for_a_message(line: Line) -> None:
+    found: list[object] = []
+    thread = threading.Thread(target=lambda: found.append(line.left.receive()))
+    thread.start()
+    line.left.close()
+    thread.join(timeout=20)
+    assert found == [None]
+    assert line.left.receive() is None
+
+
+def test_closing_wakes_a_thread_that_waits_to_send(line: Line) -> None:
+    found: list[type[BaseException]] = []
+
+    def send() -> None:
+        try:
+            line.left.send({"x": "y" * 5_000_000})
+        except BrokenPipeError as fault:
+            found.append(type(fault))
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    line.raw.recv(1000)
+    line.left.close()
+    thread.join(timeout=20)
+    assert found == [BrokenPipeError]

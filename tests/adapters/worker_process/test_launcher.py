@@ -1,0 +1,357 @@
+"""Worker processes: how they start, how they end, and what the front makes of bad ones."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePath
+
+import pytest
+
+from adapters.worker_process.launcher import ProcessWorkerLauncher
+from adapters.worker_process.process import SECRETS, worker_environment
+from domain.catalog import LocatedModel, ModelSource
+from domain.errors import EngineDied, MlxkError
+from domain.inference import (
+    DefaultLength,
+    Finished,
+    FinishReason,
+    GenerationRequest,
+    Message,
+    Role,
+    SamplingRequest,
+    TextDelta,
+    TokenLimits,
+)
+from tests.support.eventually import eventually
+from tests.support.impostor import impostor
+from tests.support.tiny_llama import TinyLlama
+
+ROOT = Path(__file__).resolve().parents[3]
+NOWHERE = LocatedModel("org/nowhere", PurePath("/nowhere"), ModelSource.CACHE)
+LONG = 4000
+
+Launch = Callable[..., ProcessWorkerLauncher]
+
+
+@pytest.fixture
+def launcher() -> Iterator[Launch]:
+    made: list[ProcessWorkerLauncher] = []
+
+    def make(code: str | None = None, *, keep_spare: bool = False, **environ: str) -> ProcessWorkerLauncher:
+        command = None if code is None else impostor(code)
+        made.append(ProcessWorkerLauncher(os.environ | environ, keep_spare=keep_spare, command=command))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> LocatedModel:
+    folder = TinyLlama(context_length=LONG + 96).build(tmp_path_factory.mktemp("launcher") / "tiny")
+    return LocatedModel("org/tiny", folder, ModelSource.WORKSPACE)
+
+
+def asking(max_tokens: int = 8) -> GenerationRequest:
+    limits = TokenLimits(DefaultLength.FULL_CONTEXT, max_tokens)
+    return GenerationRequest((Message(Role.USER, "hello"),), limits, SamplingRequest(temperature=0.0))
+
+
+def gone(process_id: int) -> bool:
+    """Ended and waited for: not even a zombie."""
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+# The real worker
+
+
+def test_the_spare_becomes_the_next_worker_and_leaves_no_zombie(launcher: Launch, tiny: LocatedModel) -> None:
+    launching = launcher(keep_spare=True)
+    first = launching.launch(tiny)
+    spare = launching.spare_process_id
+    assert spare is not None
+    assert spare != first.process_id
+    os.kill(first.process_id, signal.SIGKILL)
+    eventually(lambda: gone(first.process_id), "the killed worker to be waited for")
+    second = launching.launch(tiny)
+    assert second.process_id == second.loaded.process_id == spare
+    assert isinstance(list(second.generate(asking()))[-1], Finished)
+    third = launching.spare_process_id
+    assert third not in (None, spare)
+    second.close()
+    launching.close()
+    assert all(gone(process_id) for process_id in (spare, third) if process_id is not None)
+
+
+def test_sigterm_lets_a_worker_finish_what_it_was_asked(launcher: Launch, tiny: LocatedModel) -> None:
+    worker = launcher().launch(tiny)
+    stream = worker.generate(asking(max_tokens=300))
+    events = [next(stream)]
+    os.kill(worker.process_id, signal.SIGTERM)
+    events += list(stream)
+    assert isinstance(end := events[-1], Finished) and end.usage.completion_tokens == 300
+    eventually(lambda: not worker.alive, "the worker to end")
+    with pytest.raises(EngineDied, match="exit code 0"):
+        worker.generate(asking())
+    worker.close()
+
+
+def test_a_terminals_ctrl_c_is_the_fronts_affair(launcher: Launch, tiny: LocatedModel) -> None:
+    worker = launcher().launch(tiny)
+    stream = worker.generate(asking(max_tokens=50))
+    os.kill(worker.process_id, signal.SIGINT)
+    assert isinstance(end := list(stream)[-1], Finished) and end.reason is FinishReason.LENGTH
+    worker.close()
+
+
+def test_a_worker_ends_when_its_front_is_killed(tiny: LocatedModel) -> None:
+    front = f"""
+import os, sys
+sys.path.insert(0, {str(ROOT)!r})
+from pathlib import Path
+from adapters.worker_process.launcher import ProcessWorkerLauncher
+from domain.catalog import LocatedModel, ModelSource
+from domain.inference import *
+launcher = ProcessWorkerLauncher(os.environ, keep_spare=True)
+worker = launcher.launch(LocatedModel("org/tiny", Path({str(tiny.path)!r}), ModelSource.WORKSPACE))
+limits = TokenLimits(DefaultLength.FULL_CONTEXT, {LONG})
+stream = worker.generate(GenerationRequest((Message(Role.USER, "hello"),), limits))
+next(stream)
+print(worker.process_id, launcher.spare_process_id, flush=True)
+for event in stream:
+    pass
+"""
+    with subprocess.Popen([sys.executable, "-c", front], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        worker, spare = (int(word) for word in process.stdout.readline().split())
+        process.kill()
+    for process_id in (worker, spare):
+        eventually(lambda process_id=process_id: gone(process_id) or is_zombie(process_id), "the worker to end")  # type: ignore[misc]
+
+
+def is_zombie(process_id: int) -> bool:
+    """An orphan that has ended waits for whoever inherited it, which is not us."""
+    status = subprocess.run(["ps", "-o", "stat=", "-p", str(process_id)], capture_output=True, text=True, check=False)
+    return status.stdout.strip().startswith("Z")
+
+
+def test_what_libraries_print_does_not_reach_our_output(tiny: LocatedModel, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('chatter'); import os; os.system('echo more chatter')")
+    front = f"""
+import os, sys
+sys.path.insert(0, {str(ROOT)!r})
+from pathlib import Path
+from adapters.worker_process.launcher import ProcessWorkerLauncher
+from domain.catalog import LocatedModel, ModelSource
+launcher = ProcessWorkerLauncher(os.environ | {{"PYTHONPATH": {str(tmp_path)!r}}}, keep_spare=False)
+launcher.launch(LocatedModel("org/tiny", Path({str(tiny.path)!r}), ModelSource.WORKSPACE)).close()
+"""
+    done = subprocess.run([sys.executable, "-c", front], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == ""
+    assert "chatter\nmore chatter\n" in done.stderr
+
+
+def test_a_worker_started_by_hand_says_what_is_wrong() -> None:
+    command = [sys.executable, "-P", str(ROOT / "mlxk" / "__main__.py"), "worker", "--fd", "0"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert "--fd 0 is no socket" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# What the front makes of bad children
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("sys.exit(3)", "ended with exit code 3"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "was killed by SIGSEGV"),
+        ("start(protocol=99); hear(); hear()", "protocol 99, this process speaks 1"),
+        ("line.sendall(b'GET / HTTP/1.1' * 9); hear(); hear()", "announced a frame of 1,195,725,856 bytes"),
+        ("start(); say([1]); hear(); hear()", "a JSON list, not an object"),
+        ("start(); say({'kind': 'dance'}); hear(); hear()", "unknown kind 'dance'"),
+        ("start(); hear(); line.close(); stream.close()", "ended with exit code 0"),
+    ],
+)
+def test_a_child_that_fails_before_it_has_loaded_is_an_error_with_the_reason(
+    launcher: Launch, code: str, words: str
+) -> None:
+    with pytest.raises(EngineDied, match="org/nowhere") as death:
+        launcher(code).launch(NOWHERE)
+    assert words in death.value.message
+    assert death.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("os._exit(9)", "ended with exit code 9"),
+        ("os.kill(os.getpid(), signal.SIGABRT)", "was killed by SIGABRT"),
+        ("line.sendall(b'\\0\\0\\0\\2[]'); hear()", "a JSON list, not an object"),
+        ("say({'kind': 'events', 'events': [[1, 'song']]}); hear()", "malformed reply"),
+    ],
+)
+def test_a_child_that_fails_later_ends_its_streams_after_what_they_had(launcher: Launch, code: str, words: str) -> None:
+    worker = launcher(f"load(); r = hear(); say({{'kind': 'events', 'events': [text(1, 'so')]}}); {code}").launch(
+        NOWHERE
+    )
+    stream = worker.generate(asking())
+    assert next(stream) == TextDelta("so")
+    with pytest.raises(EngineDied) as death:
+        next(stream)
+    assert words in death.value.message
+    assert not worker.alive
+    assert gone(worker.process_id)
+    with pytest.raises(EngineDied) as death:
+        worker.generate(asking())
+    assert words in death.value.message
+
+
+def test_a_child_that_will_not_end_is_killed(launcher: Launch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.worker_process.process.GRACE_SECONDS", 0.1)
+    worker = launcher("signal.signal(signal.SIGTERM, signal.SIG_IGN); load()\nwhile True: time.sleep(9)").launch(
+        NOWHERE
+    )
+    stream = worker.generate(asking())
+    worker.close()
+    assert gone(worker.process_id)
+    with pytest.raises(EngineDied, match="was closed"):
+        next(stream)
+
+
+def test_closing_the_launcher_ends_a_load_that_never_ends(launcher: Launch) -> None:
+    launching = launcher("start(); hear(); hear()")
+    failures: list[MlxkError] = []
+
+    def launch() -> None:
+        try:
+            launching.launch(NOWHERE)
+        except MlxkError as failure:
+            failures.append(failure)
+
+    thread = threading.Thread(target=launch)
+    thread.start()
+    eventually(lambda: bool(launching._loading), "the load to begin")
+    launching.close()
+    thread.join(timeout=20)
+    assert [type(failure) for failure in failures] == [EngineDied]
+
+
+def test_an_interrupted_launch_ends_its_process(launcher: Launch, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def interrupted(worker: object, model: LocatedModel) -> None:
+        seen.append(worker.process_id)  # type: ignore[attr-defined]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("adapters.worker_process.worker.ProcessWorker.load", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        launcher("start(); hear(); hear()").launch(NOWHERE)
+    assert gone(seen[0])
+
+
+def test_a_spare_that_died_is_replaced_without_a_word(launcher: Launch) -> None:
+    launching = launcher("load(); hear()", keep_spare=True)
+    launching.launch(NOWHERE).close()
+    spare = launching.spare_process_id
+    assert spare is not None
+    os.kill(spare, signal.SIGKILL)
+    eventually(lambda: gone(spare), "the spare to be waited for")
+    worker = launching.launch(NOWHERE)
+    assert worker.process_id != spare
+    worker.close()
+
+
+def test_no_spare_is_started_while_a_model_loads(launcher: Launch) -> None:
+    launching = launcher(
+        "start()\nif hear()['model']['name'] == 'org/slow': hear()\nelse: os._exit(0)", keep_spare=True
+    )
+    slow = threading.Thread(target=load_slowly, args=(launching,))
+    slow.start()
+    eventually(lambda: bool(launching._loading), "the slow load to begin")
+    with pytest.raises(EngineDied):
+        launching.launch(NOWHERE)
+    assert launching.spare_process_id is None
+    launching.close()
+    slow.join(timeout=20)
+
+
+def load_slowly(launching: ProcessWorkerLauncher) -> None:
+    with contextlib.suppress(EngineDied):
+        launching.launch(LocatedModel("org/slow", PurePath("/slow"), ModelSource.CACHE))
+
+
+def test_a_consumer_that_does_not_read_holds_nobody_up(launcher: Launch) -> None:
+    code = """
+load(); hear(); hear()
+for _ in range(3000):
+    say({"kind": "events", "events": [text(1, "x" * 1000)]})
+say({"kind": "events", "events": [text(2, "hi"), [2, "end", "stop", 1, 1]]})
+hear()
+"""
+    worker = launcher(code).launch(NOWHERE)
+    lazy, eager = worker.generate(asking()), worker.generate(asking())
+    assert [type(event) for event in eager] == [TextDelta, Finished]
+    lazy.cancel()
+    worker.close()
+
+
+def test_cancelling_tells_the_worker_once_and_not_after_the_end(launcher: Launch) -> None:
+    code = """
+load(); hear()
+say({"kind": "events", "events": [text(1, "a"), [1, "end", "stop", 1, 1]]})
+hear(); heard = [hear(), hear()]
+say({"kind": "events", "events": [text(3, json.dumps(heard))]})
+hear()
+"""
+    worker = launcher(code).launch(NOWHERE)
+    over = worker.generate(asking())
+    list(over)
+    over.cancel()
+    running = worker.generate(asking())
+    running.cancel()
+    running.cancel()
+    last = next(worker.generate(asking()))
+    assert isinstance(last, TextDelta)
+    assert '[{"kind": "cancel", "id": 2}, {"kind": "start", "id": 3' in last.text
+    worker.close()
+
+
+# The environment
+
+
+def test_a_worker_gets_no_secret_and_no_way_to_a_hub() -> None:
+    environ = dict.fromkeys(SECRETS, "hf_secret") | {"PATH": "/bin", "HF_HUB_OFFLINE": "0"}
+    given = worker_environment(environ)
+    assert "hf_secret" not in given.values()
+    assert (given["PATH"], given["HF_HUB_OFFLINE"], given["TOKENIZERS_PARALLELISM"]) == ("/bin", "1", "false")
+
+
+def test_the_child_sees_that_environment_and_no_other_open_file(launcher: Launch) -> None:
+    code = """
+start(); hear()
+folder = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
+files = sorted(int(name) for name in os.listdir(folder))
+name = " ".join([os.environ.get("HF_TOKEN", "none"), os.environ["MARK"], str(len([f for f in files if f > 2]))])
+say({"kind": "loaded", "name": name, "context_length": 1, "process_id": 1, "memory_bytes": 1})
+hear()
+"""
+    with Path(__file__).open() as ours:
+        os.set_inheritable(ours.fileno(), True)  # noqa: FBT003
+        worker = launcher(code, HF_TOKEN="hf_secret", MARK="seen").launch(NOWHERE)
+    token, mark, open_files = worker.loaded.name.split()
+    assert (token, mark) == ("none", "seen")
+    assert int(open_files) <= 2, "the line, and the folder that was listed"
+    worker.close()

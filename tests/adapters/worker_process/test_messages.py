@@ -1,0 +1,159 @@
+"""Domain values on the wire and back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePath
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.worker_process.messages import (
+    ERRORS,
+    PROTOCOL_VERSION,
+    decode_command,
+    decode_reply,
+    encode_command,
+    encode_reply,
+    error_in,
+    error_out,
+)
+from domain.catalog import LocatedModel, ModelSource
+from domain.errors import InternalError, MlxkError, leaves
+from domain.inference import (
+    DefaultLength,
+    Finished,
+    FinishReason,
+    GenerationRequest,
+    Message,
+    Role,
+    SamplingRequest,
+    TextDelta,
+    TokenLimits,
+    Usage,
+)
+from ports.model_worker import LoadedModel
+from ports.worker_channel import (
+    CancelRequest,
+    Command,
+    LoadFailed,
+    LoadModel,
+    ModelLoaded,
+    Reply,
+    RequestEvents,
+    StartRequest,
+    WorkerStarted,
+)
+
+COUNTS = st.integers(0, 2**40)
+MODELS = st.builds(
+    LocatedModel,
+    st.text(),
+    st.builds(PurePath, st.text(min_size=1)),
+    st.sampled_from(ModelSource),
+    st.none() | st.text(),
+)
+LIMITS = st.none() | st.integers(1, 2**40)
+REQUESTS = st.builds(
+    GenerationRequest,
+    st.lists(st.builds(Message, st.sampled_from(Role), st.text()), max_size=4).map(
+        lambda turns: (*turns, Message(Role.USER, "and now?"))
+    ),
+    st.builds(TokenLimits, st.sampled_from(DefaultLength), LIMITS, LIMITS),
+    st.builds(
+        SamplingRequest,
+        st.none() | st.floats(0, 2),
+        st.none() | st.floats(0, 1),
+        st.none() | st.integers(-(2**63), 2**63 - 1),
+    ),
+    st.lists(st.text(min_size=1), max_size=4).map(tuple),
+)
+COMMANDS = st.one_of(
+    st.builds(LoadModel, MODELS), st.builds(StartRequest, COUNTS, REQUESTS), st.builds(CancelRequest, COUNTS)
+)
+EVENTS = st.builds(TextDelta, st.text()) | st.builds(
+    Finished, st.sampled_from(FinishReason), st.builds(Usage, COUNTS, COUNTS)
+)
+REPLIES = st.one_of(
+    st.builds(WorkerStarted, COUNTS),
+    st.builds(ModelLoaded, st.builds(LoadedModel, st.text(), COUNTS, COUNTS, COUNTS)),
+    st.builds(RequestEvents, st.lists(st.tuples(COUNTS, EVENTS))),
+)
+
+
+def over_the_wire(message: dict[str, Any]) -> dict[str, Any]:
+    found = json.loads(json.dumps(message))
+    assert isinstance(found, dict)
+    return found
+
+
+@given(COMMANDS)
+def test_commands_come_back_as_they_went(command: Command) -> None:
+    assert decode_command(over_the_wire(encode_command(command))) == command
+
+
+@given(REPLIES)
+def test_replies_come_back_as_they_went(reply: Reply) -> None:
+    assert decode_reply(over_the_wire(encode_reply(reply))) == reply
+
+
+@pytest.mark.parametrize("leaf", leaves())
+def test_every_error_comes_back_as_its_own_class_with_all_it_said(leaf: type[MlxkError]) -> None:
+    error = leaf("it broke", hint="mend it", param="messages", matches=("a", "b"), detail={"largest_max_tokens": 5})
+    found = error_in(over_the_wire(error_out(error)))
+    assert type(found) is leaf
+    assert (found.message, found.hint, found.param, found.matches, found.detail) == (
+        "it broke",
+        "mend it",
+        "messages",
+        ("a", "b"),
+        {"largest_max_tokens": 5},
+    )
+
+
+def test_no_two_errors_share_a_code() -> None:
+    assert len(ERRORS) == len(leaves())
+
+
+def test_an_error_travels_as_an_event_and_as_a_failed_load() -> None:
+    error = InternalError("it broke")
+    for reply in (RequestEvents([(7, error)]), LoadFailed(error)):
+        found = decode_reply(over_the_wire(encode_reply(reply)))
+        inner = found.error if isinstance(found, LoadFailed) else found.events[0][1]  # type: ignore[union-attr]
+        assert type(inner) is InternalError
+
+
+def test_another_version_of_the_protocol_is_refused_by_its_number() -> None:
+    message = encode_reply(WorkerStarted(1)) | {"protocol": PROTOCOL_VERSION + 1}
+    with pytest.raises(InternalError, match=f"protocol {PROTOCOL_VERSION + 1}, this process speaks {PROTOCOL_VERSION}"):
+        decode_reply(message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {},
+        {"kind": None},
+        {"kind": "dance"},
+        {"kind": "load"},
+        {"kind": "load", "model": "demo"},
+        {"kind": "load", "model": {"name": "a", "path": "b", "source": "moon", "revision": None}},
+        {"kind": "cancel", "id": "one"},
+        {"kind": "cancel", "id": None},
+        {"kind": "start", "id": 1, "request": {"messages": [], "limits": [], "sampling": [], "stop": []}},
+        {"kind": "start", "id": 1, "request": {"messages": [["user"]], "limits": 3, "sampling": [], "stop": []}},
+        {"kind": "started"},
+        {"kind": "loaded", "name": "a"},
+        {"kind": "load_failed", "error": {"code": "no_such_code"}},
+        {"kind": "events", "events": 5},
+        {"kind": "events", "events": [[1, "song", "la"]]},
+        {"kind": "events", "events": [[1, "end", "tired", 1, 1]]},
+        {"kind": "events", "events": [[1]]},
+    ],
+)
+def test_anything_else_is_refused_by_both_ends(message: dict[str, Any]) -> None:
+    for decode in (decode_command, decode_reply):
+        with pytest.raises(InternalError, match="malformed"):
+            decode(message)

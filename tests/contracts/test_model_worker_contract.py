@@ -1,0 +1,235 @@
+"""What every WorkerLauncher and ModelWorker does: the fake ones and the ones with a process and MLX in it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import pytest
+
+from adapters.worker_process.launcher import ProcessWorkerLauncher
+from domain.catalog import LocatedModel, ModelSource
+from domain.errors import ContextLengthExceeded, EngineDied, ModelLoadFailed, ServerShutdown
+from domain.inference import (
+    DefaultLength,
+    Finished,
+    FinishReason,
+    GenerationRequest,
+    Message,
+    Role,
+    SamplingRequest,
+    TextDelta,
+    TokenLimits,
+)
+from ports.model_worker import GenerationStream, ModelWorker, WorkerLauncher
+from tests.support.eventually import eventually
+from tests.support.fakes.worker import FakeWorker, FakeWorkerLauncher, Script
+from tests.support.tiny_llama import TinyLlama
+
+CONTEXT = 4096
+LONG = 4000  # tokens: an answer that is not over before the test has acted
+
+
+@dataclass(frozen=True)
+class Case:
+    """A launcher, a model it can load, one it cannot, and the way its workers are killed."""
+
+    launcher: WorkerLauncher
+    model: LocatedModel
+    broken: LocatedModel
+    kill: Callable[[ModelWorker], None]
+
+
+def fake_case() -> Case:
+    model = LocatedModel("org/fake", PurePath("/nowhere"), ModelSource.CACHE)
+    broken = LocatedModel("org/broken", PurePath("/nowhere/else"), ModelSource.CACHE)
+    script = Script(
+        default=" ".join(f"word{number}" for number in range(LONG)),
+        fail_to_load={broken.name: ModelLoadFailed("cannot load org/broken: no weights")},
+        context_length=CONTEXT,
+    )
+
+    def kill(worker: ModelWorker) -> None:
+        assert isinstance(worker, FakeWorker)
+        worker.kill()
+
+    return Case(FakeWorkerLauncher(script), model, broken, kill)
+
+
+def process_case(folder: Path) -> Case:
+    model = LocatedModel("org/tiny", TinyLlama(context_length=CONTEXT).build(folder / "tiny"), ModelSource.WORKSPACE)
+    broken = LocatedModel("org/broken", folder / "broken", ModelSource.WORKSPACE)
+    launcher = ProcessWorkerLauncher(dict(os.environ), keep_spare=True)
+    return Case(launcher, model, broken, lambda worker: os.kill(worker.loaded.process_id, signal.SIGKILL))
+
+
+@pytest.fixture(scope="module", params=["fake", "process"])
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+    made = fake_case() if request.param == "fake" else process_case(tmp_path_factory.mktemp("workers"))
+    yield made
+    made.launcher.close()
+
+
+@pytest.fixture(scope="module")
+def shared(case: Case) -> Iterator[ModelWorker]:
+    """One worker for all tests that leave it alive."""
+    worker = case.launcher.launch(case.model)
+    yield worker
+    worker.close()
+
+
+@pytest.fixture
+def fresh(case: Case) -> Iterator[ModelWorker]:
+    """A worker to be ended by the test."""
+    worker = case.launcher.launch(case.model)
+    yield worker
+    worker.close()
+
+
+def asking(
+    text: str = "hello", *, max_tokens: int | None = 8, stop: tuple[str, ...] = (), temperature: float = 0.0
+) -> GenerationRequest:
+    limits = TokenLimits(DefaultLength.FULL_CONTEXT, max_tokens)
+    return GenerationRequest((Message(Role.USER, text),), limits, SamplingRequest(temperature, 1.0, seed=3), stop)
+
+
+def read(stream: GenerationStream) -> tuple[str, Finished]:
+    *deltas, end = list(stream)
+    assert isinstance(end, Finished)
+    assert all(isinstance(event, TextDelta) and event.text for event in deltas)
+    return "".join(event.text for event in deltas if isinstance(event, TextDelta)), end
+
+
+def test_a_loaded_worker_knows_its_model(case: Case, shared: ModelWorker) -> None:
+    assert shared.alive
+    assert shared.loaded.name == case.model.name
+    assert shared.loaded.context_length == CONTEXT
+    assert shared.loaded.process_id > 0
+    assert shared.loaded.memory_bytes > 0
+
+
+def test_an_answer_is_text_and_one_end(shared: ModelWorker) -> None:
+    text, end = read(shared.generate(asking(max_tokens=8)))
+    assert text
+    assert end.reason is FinishReason.LENGTH
+    assert end.usage.completion_tokens == 8
+    assert end.usage.prompt_tokens > 0
+
+
+def test_a_stream_that_has_ended_stays_ended(shared: ModelWorker) -> None:
+    stream = shared.generate(asking(max_tokens=1))
+    read(stream)
+    assert list(stream) == []
+    stream.cancel()
+    assert list(stream) == []
+
+
+def test_a_greedy_answer_is_the_same_again_and_a_seeded_one_too(shared: ModelWorker) -> None:
+    for temperature in (0.0, 1.0):
+        first = read(shared.generate(asking(temperature=temperature, max_tokens=30)))
+        assert read(shared.generate(asking(temperature=temperature, max_tokens=30))) == first
+
+
+def test_requests_side_by_side_get_their_own_answers(shared: ModelWorker) -> None:
+    questions = ["one", "two words", "three more words"]
+    alone = [read(shared.generate(asking(text, max_tokens=30))) for text in questions]
+    streams = [shared.generate(asking(text, max_tokens=30)) for text in questions]
+    assert [read(stream) for stream in streams] == alone
+
+
+def test_a_stop_string_ends_the_answer_before_itself(shared: ModelWorker) -> None:
+    whole, end = read(shared.generate(asking(max_tokens=40)))
+    stop = whole[len(whole) // 2 :][:3]
+    cut, stopped = read(shared.generate(asking(max_tokens=40, stop=(stop,))))
+    assert cut == whole[: whole.index(stop)]
+    assert stopped.reason is FinishReason.STOP
+    assert stopped.usage.completion_tokens < end.usage.completion_tokens
+
+
+def test_a_request_that_cannot_fit_is_refused_by_numbers_and_the_next_one_works(shared: ModelWorker) -> None:
+    with pytest.raises(ContextLengthExceeded, match="> context 4,096") as refusal:
+        read(shared.generate(asking(max_tokens=CONTEXT)))
+    assert refusal.value.param == "max_tokens"
+    assert isinstance(refusal.value.detail["largest_max_tokens"], int)
+    with pytest.raises(ContextLengthExceeded, match="no room to answer") as refusal:
+        read(shared.generate(asking("many words " * CONTEXT, max_tokens=1)))
+    assert refusal.value.param == "messages"
+    assert read(shared.generate(asking()))[0]
+
+
+def test_a_cancelled_stream_ends_and_its_worker_goes_on(shared: ModelWorker) -> None:
+    stream = shared.generate(asking(max_tokens=LONG))
+    next(iter(stream))
+    stream.cancel()
+    stream.cancel()
+    assert list(stream) == []
+    assert read(shared.generate(asking()))[0]
+
+
+def test_a_stream_can_be_cancelled_before_anything_was_read(shared: ModelWorker) -> None:
+    stream = shared.generate(asking(max_tokens=LONG))
+    stream.cancel()
+    assert list(stream) == []
+
+
+def test_cancelling_ends_a_consumer_that_reads_on_another_thread(shared: ModelWorker) -> None:
+    stream = shared.generate(asking(max_tokens=LONG))
+    first = threading.Event()
+    ended = threading.Event()
+
+    def consume() -> None:
+        for _ in stream:
+            first.set()
+        ended.set()
+
+    thread = threading.Thread(target=consume)
+    thread.start()
+    assert first.wait(20)
+    stream.cancel()
+    assert ended.wait(20)
+    thread.join()
+
+
+def test_a_killed_worker_is_dead_at_once_and_its_streams_say_so(case: Case, fresh: ModelWorker) -> None:
+    stream = fresh.generate(asking(max_tokens=LONG))
+    next(iter(stream))
+    case.kill(fresh)
+    with pytest.raises(EngineDied, match=rf"{case.model.name}.*SIGKILL"):
+        read(stream)
+    eventually(lambda: not fresh.alive, "the worker to be known as dead")
+    with pytest.raises(EngineDied):
+        fresh.generate(asking())
+    assert list(stream) == []
+
+
+def test_closing_ends_running_streams_and_happens_once(fresh: ModelWorker) -> None:
+    stream = fresh.generate(asking(max_tokens=LONG))
+    next(iter(stream))
+    fresh.close()
+    assert not fresh.alive
+    with pytest.raises(EngineDied, match="was closed"):
+        read(stream)
+    with pytest.raises(EngineDied, match="was closed"):
+        fresh.generate(asking())
+    fresh.close()
+    stream.cancel()
+
+
+def test_a_model_that_cannot_be_loaded_is_named_and_the_next_one_loads(case: Case) -> None:
+    with pytest.raises(ModelLoadFailed, match=case.broken.name):
+        case.launcher.launch(case.broken)
+    worker = case.launcher.launch(case.model)
+    assert read(worker.generate(asking()))[0]
+    worker.close()
+
+
+def test_a_closed_launcher_launches_nothing(tmp_path: Path) -> None:
+    for case in (fake_case(), process_case(tmp_path)):
+        case.launcher.close()
+        case.launcher.close()
+        with pytest.raises(ServerShutdown):
+            case.launcher.launch(case.model)

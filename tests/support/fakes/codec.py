@@ -1,0 +1,59 @@
+"""A codec whose tokens are the bytes of the text."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Mapping, Sequence
+
+from domain.errors import InvalidRequest
+from domain.inference import Message, Role
+
+END = 256
+BREAKS_DECODER = 300
+_ROLE_TOKENS = {Role.SYSTEM: 257, Role.DEVELOPER: 257, Role.USER: 258, Role.ASSISTANT: 259}
+
+
+class ByteCodec:
+    """TextCodec: one token a byte, one before each turn. Refuses a conversation that says "refuse me", and breaks on
+    one that says "break the template"; its decoder breaks on the token BREAKS_DECODER.
+    """
+
+    def __init__(self, context_length: int = 512, generation_config: Mapping[str, object] | None = None) -> None:
+        self._context_length = context_length
+        self._generation_config = dict(generation_config or {})
+
+    @property
+    def context_length(self) -> int:
+        return self._context_length
+
+    @property
+    def generation_config(self) -> Mapping[str, object]:
+        return self._generation_config
+
+    def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        tokens: list[int] = []
+        for message in messages:
+            if message.content == "refuse me":
+                raise InvalidRequest("this model refuses that", param="messages")
+            if message.content == "break the template":
+                raise RuntimeError("the template is broken")
+            tokens += [_ROLE_TOKENS[message.role], *message.content.encode()]
+        return (*tokens, _ROLE_TOKENS[Role.ASSISTANT])
+
+    def decoder(self) -> ByteDecoder:
+        return ByteDecoder()
+
+
+class ByteDecoder:
+    """TokenDecoder of ByteCodec. Special tokens are no text."""
+
+    def __init__(self) -> None:
+        self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def add(self, token: int) -> str:
+        if token == BREAKS_DECODER:
+            raise RuntimeError("no such token")
+        return self._utf8.decode(bytes([token])) if token < END else ""
+
+    def finish(self) -> str:
+        return self._utf8.decode(b"", final=True)

@@ -1,0 +1,185 @@
+"""Workers without a process, for everything above the port. One token a word; nothing runs until events are read."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from application.inference.answer_text import AnswerText
+from domain.catalog import LocatedModel
+from domain.errors import EngineDied, MlxkError, ServerShutdown
+from domain.inference import Finished, FinishReason, GenerationEvent, GenerationRequest
+from ports.model_worker import LoadedModel
+
+PROCESS_ID = 4711
+
+
+@dataclass
+class Script:
+    """What fake workers do; may be changed while they run (then call `FakeWorkerLauncher.changed()`).
+
+    answers: last user message -> answer; any other message is answered with `default`. refuse: last user message -> the
+    error its stream raises. hold_after: every stream waits after so many tokens until this is None again. die_after:
+    the worker dies once a stream has had so many tokens; then this is None again, so that the next worker lives.
+    fail_to_load: model name -> error.
+    """
+
+    answers: dict[str, str] = field(default_factory=dict)
+    default: str = "This is the answer of a model that is not there."
+    refuse: dict[str, MlxkError] = field(default_factory=dict)
+    hold_after: int | None = None
+    die_after: int | None = None
+    fail_to_load: dict[str, MlxkError] = field(default_factory=dict)
+    context_length: int = 512
+
+
+class FakeWorkerLauncher:
+    """WorkerLauncher. workers: every one it launched, in order."""
+
+    def __init__(self, script: Script | None = None) -> None:
+        self.script = script or Script()
+        self.workers: list[FakeWorker] = []
+        self.closed = False
+        self._news = threading.Condition()
+
+    def launch(self, model: LocatedModel) -> FakeWorker:
+        if self.closed:
+            raise ServerShutdown("no more models are loaded")
+        failure = self.script.fail_to_load.get(model.name)
+        if failure is not None:
+            raise failure
+        worker = FakeWorker(model, self.script, PROCESS_ID + len(self.workers), self._news)
+        self.workers.append(worker)
+        return worker
+
+    def close(self) -> None:
+        self.closed = True
+
+    def changed(self) -> None:
+        """The script has changed: streams that wait look again."""
+        with self._news:
+            self._news.notify_all()
+
+
+class FakeWorker:
+    """ModelWorker. requests: all it was asked; streams: all it gave; running: how many have not ended."""
+
+    def __init__(self, model: LocatedModel, script: Script, process_id: int, news: threading.Condition) -> None:
+        self.script = script
+        self.news = news
+        self.requests: list[GenerationRequest] = []
+        self.streams: list[FakeStream] = []
+        self._loaded = LoadedModel(model.name, script.context_length, process_id, memory_bytes=1_000_000)
+        self._death: str | None = None
+
+    @property
+    def loaded(self) -> LoadedModel:
+        return self._loaded
+
+    @property
+    def alive(self) -> bool:
+        return self._death is None
+
+    @property
+    def running(self) -> int:
+        return sum(not stream.over for stream in self.streams)
+
+    def generate(self, request: GenerationRequest) -> FakeStream:
+        self.raise_if_dead()
+        self.requests.append(request)
+        stream = FakeStream(self, request)
+        self.streams.append(stream)
+        return stream
+
+    def close(self) -> None:
+        self._die("was closed")
+
+    def kill(self) -> None:
+        """As kill -9 does."""
+        self._die("was killed by SIGKILL")
+
+    def raise_if_dead(self) -> None:
+        if self._death is not None:
+            raise EngineDied(f"the engine process of {self._loaded.name} {self._death}", hint="ask again")
+
+    def _die(self, how: str) -> None:
+        with self.news:
+            self._death = self._death or how
+            self.news.notify_all()
+
+
+class FakeStream:
+    """GenerationStream."""
+
+    def __init__(self, worker: FakeWorker, request: GenerationRequest) -> None:
+        self.over = False
+        self._worker = worker
+        self._events = _answer(worker.script, request)
+        self._cancelled = False
+        self._taken = 0
+
+    def __iter__(self) -> FakeStream:
+        return self
+
+    def __next__(self) -> GenerationEvent:
+        if self.over:
+            raise StopIteration
+        try:
+            self._wait_for_turn()
+            event = next(self._events)
+        except BaseException:
+            self.over = True
+            raise
+        self._taken += 1
+        self.over = isinstance(event, Finished)
+        return event
+
+    def cancel(self) -> None:
+        with self._worker.news:
+            self._cancelled = self.over = True
+            self._worker.news.notify_all()
+
+    def _wait_for_turn(self) -> None:
+        worker, script = self._worker, self._worker.script
+        if script.die_after == self._taken:
+            script.die_after = None
+            worker.kill()
+        with worker.news:
+            worker.news.wait_for(lambda: self._cancelled or not worker.alive or script.hold_after != self._taken)
+        if self._cancelled:
+            raise StopIteration
+        worker.raise_if_dead()
+
+
+class _Words:
+    """TokenDecoder whose token n is the answer's word n."""
+
+    def __init__(self, words: list[str]) -> None:
+        self._words = words
+
+    def add(self, token: int) -> str:
+        return self._words[token]
+
+    def finish(self) -> str:
+        return ""
+
+
+def _answer(script: Script, request: GenerationRequest) -> Iterator[GenerationEvent]:
+    question = request.messages[-1].content
+    if question in script.refuse:
+        raise script.refuse[question]
+    words = _words(script.answers.get(question, script.default))
+    prompt_tokens = sum(1 + len(_words(message.content)) for message in request.messages)
+    allowed = request.limits.resolve(prompt_tokens, script.context_length)
+    text = AnswerText(_Words(words), request.stop, prompt_tokens)
+    for at in range(allowed):
+        finish = FinishReason.STOP if at == len(words) else FinishReason.LENGTH if at == allowed - 1 else None
+        yield from text.add(at, finish)
+        if text.finished:
+            return
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\s*\S+|\s+$", text)

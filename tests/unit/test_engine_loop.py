@@ -1,0 +1,351 @@
+"""The worker's three threads, with an engine that does as it is told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from application.inference.engine_loop import EngineLoop
+from application.inference.prepare_request import PrepareRequest
+from domain.errors import ContextLengthExceeded, GenerationFailed, InvalidRequest, MlxkError, ServerShutdown
+from domain.inference import (
+    DefaultLength,
+    Finished,
+    FinishReason,
+    GenerationEvent,
+    GenerationRequest,
+    Message,
+    Role,
+    SamplingRequest,
+    TextDelta,
+    TokenLimits,
+)
+from ports.text_engine import EngineRow
+from tests.support.eventually import eventually
+from tests.support.fakes.codec import BREAKS_DECODER, ByteCodec
+from tests.support.fakes.engine import ScriptedEngine, says
+
+Event = GenerationEvent | MlxkError
+FRESH_SEED = 99
+
+
+def asking(
+    text: str = "hello", *, max_tokens: int | None = 8, stop: tuple[str, ...] = (), seed: int | None = None
+) -> GenerationRequest:
+    limits = TokenLimits(DefaultLength.FULL_CONTEXT, max_tokens)
+    return GenerationRequest((Message(Role.USER, text),), limits, SamplingRequest(seed=seed), stop)
+
+
+@dataclass
+class Running:
+    """A loop on an engine thread of its own, and everything it emitted."""
+
+    engine: ScriptedEngine
+    codec: ByteCodec = field(default_factory=ByteCodec)
+    batches: list[list[tuple[int, Event]]] = field(default_factory=list)
+    crash: BaseException | None = None
+    sink_fault: BaseException | None = None
+
+    def __post_init__(self) -> None:
+        prepare = PrepareRequest(self.codec, lambda: FRESH_SEED)
+        self.loop = EngineLoop(self.engine, prepare, self._emit)
+        self._thread = threading.Thread(target=self._run, name="engine")
+        self._news = threading.Condition()
+
+    def start(self) -> Running:
+        self._thread.start()
+        return self
+
+    def _run(self) -> None:
+        try:
+            self.loop.run()
+        except BaseException as fault:  # noqa: BLE001 - kept for the test to look at
+            self.crash = fault
+
+    def _emit(self, events: Sequence[tuple[int, Event]]) -> None:
+        if self.sink_fault is not None:
+            raise self.sink_fault
+        with self._news:
+            self.batches.append(list(events))
+            self._news.notify_all()
+
+    def events(self, request_id: int) -> list[Event]:
+        return [event for batch in list(self.batches) for owner, event in batch if owner == request_id]
+
+    def wait(self, what: str, done: Callable[[], bool]) -> None:
+        with self._news:
+            assert self._news.wait_for(done, timeout=20), what
+
+    def answer(self, request_id: int) -> list[Event]:
+        """All events of a request, once it has ended."""
+        self.wait(f"end of {request_id}", lambda: any(not isinstance(e, TextDelta) for e in self.events(request_id)))
+        return self.events(request_id)
+
+    def ends(self) -> bool:
+        """Drain; True when the loop has returned in time."""
+        if self.engine.gate is not None:
+            self.engine.gate.set()
+        self.loop.drain()
+        self._thread.join(timeout=20)
+        return not self._thread.is_alive()
+
+
+Start = Callable[..., Running]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    made: list[Running] = []
+
+    def begin(engine: ScriptedEngine | None = None, codec: ByteCodec | None = None) -> Running:
+        made.append(Running(engine or ScriptedEngine(), codec or ByteCodec()))
+        return made[-1].start()
+
+    yield begin
+    assert all(running.ends() for running in made)
+
+
+def text_of(events: Sequence[Event]) -> str:
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
+def end_of(events: Sequence[Event]) -> Finished:
+    last = events[-1]
+    assert isinstance(last, Finished), events
+    return last
+
+
+def test_a_request_is_answered_with_text_and_one_end(start: Start) -> None:
+    running = start(ScriptedEngine(says("well met")))
+    running.loop.submit(1, asking(max_tokens=50))
+    events = running.answer(1)
+    assert text_of(events) == "well met"
+    assert end_of(events).reason is FinishReason.STOP
+    assert end_of(events).usage.completion_tokens == len("well met") + 1
+    assert sum(not isinstance(event, TextDelta) for event in events) == 1
+
+
+def test_the_events_of_one_step_leave_as_one_batch(start: Start) -> None:
+    gate = threading.Event()
+    running = start(ScriptedEngine(says("abcd"), gate=gate))
+    for request_id in (1, 2, 3):
+        running.loop.submit(request_id, asking(max_tokens=4))
+    eventually(lambda: running.engine.active_rows > 0, "a row in the engine")
+    gate.set()
+    for request_id in (1, 2, 3):
+        assert text_of(running.answer(request_id)) == "abcd"
+    assert len(running.batches) == running.engine.steps
+    assert [len({owner for owner, _ in batch}) for batch in running.batches] == running.engine.batches
+
+
+def test_requests_join_while_others_run(start: Start) -> None:
+    gate = threading.Event()
+    running = start(ScriptedEngine(says("a" * 40), gate=gate))
+    running.loop.submit(1, asking(max_tokens=40))
+    eventually(lambda: running.engine.active_rows == 1, "the first row")
+    running.loop.submit(2, asking(max_tokens=2))
+    gate.set()
+    running.answer(2)
+    running.answer(1)
+    assert max(running.engine.batches) == 2
+
+
+def test_only_one_thread_calls_the_engine(start: Start) -> None:
+    running = start()
+    running.loop.submit(1, asking(stop=("x", "e")))
+    running.loop.submit(2, asking())
+    running.answer(1)
+    running.answer(2)
+    assert running.engine.threads == {"engine"}
+
+
+def test_an_idle_loop_does_not_step(start: Start) -> None:
+    running = start()
+    running.loop.submit(1, asking(max_tokens=3))
+    running.answer(1)
+    running.loop.submit(2, asking(max_tokens=3))
+    running.answer(2)
+    assert running.engine.steps == 6
+
+
+def test_a_request_that_names_no_seed_gets_a_fresh_one_and_another_keeps_its_own(start: Start) -> None:
+    seeds: dict[int, int] = {}
+
+    def script(row: EngineRow) -> tuple[int, ...]:
+        seeds[row.row_id] = row.sampling.seed
+        return (65,)
+
+    running = start(ScriptedEngine(script))
+    running.loop.submit(1, asking())
+    running.loop.submit(2, asking(seed=5))
+    running.answer(1)
+    running.answer(2)
+    assert seeds == {1: FRESH_SEED, 2: 5}
+
+
+def test_the_models_own_sampling_defaults_are_used(start: Start) -> None:
+    seen: list[EngineRow] = []
+
+    def script(row: EngineRow) -> tuple[int, ...]:
+        seen.append(row)
+        return ()
+
+    running = start(ScriptedEngine(script), ByteCodec(generation_config={"temperature": 0.25, "top_p": 0.5}))
+    running.loop.submit(1, asking())
+    running.answer(1)
+    assert (seen[0].sampling.temperature, seen[0].sampling.top_p) == (0.25, 0.5)
+
+
+# Faults
+
+
+def test_a_prompt_that_does_not_fit_is_refused_by_numbers_and_others_go_on(start: Start) -> None:
+    running = start(ScriptedEngine(says("ok")), ByteCodec(context_length=20))
+    running.loop.submit(1, asking("x" * 10, max_tokens=100))
+    running.loop.submit(2, asking("x" * 10, max_tokens=2))
+    assert isinstance(error := running.answer(1)[-1], ContextLengthExceeded)
+    assert "prompt 12 + max_tokens 100 > context 20" in error.message
+    assert text_of(running.answer(2)) == "ok"
+
+
+@pytest.mark.parametrize(("text", "kind"), [("refuse me", InvalidRequest), ("break the template", GenerationFailed)])
+def test_a_request_that_fails_in_preparation_fails_alone(start: Start, text: str, kind: type[MlxkError]) -> None:
+    running = start(ScriptedEngine(says("ok")))
+    running.loop.submit(1, asking(text))
+    running.loop.submit(2, asking())
+    assert [type(event) for event in running.answer(1)] == [kind]
+    assert text_of(running.answer(2)) == "ok"
+
+
+def test_a_row_the_engine_does_not_take_fails_alone(start: Start) -> None:
+    running = start(ScriptedEngine(says("ok"), refuse=frozenset({1})))
+    running.loop.submit(1, asking())
+    running.loop.submit(2, asking())
+    assert [type(event) for event in running.answer(1)] == [GenerationFailed]
+    assert text_of(running.answer(2)) == "ok"
+
+
+def test_a_row_that_fails_while_decoding_fails_alone(start: Start) -> None:
+    running = start(ScriptedEngine(says("okay"), fail_rows={1: 2}))
+    running.loop.submit(1, asking())
+    running.loop.submit(2, asking())
+    events = running.answer(1)
+    assert text_of(events) == "ok"
+    assert isinstance(events[-1], GenerationFailed)
+    assert text_of(running.answer(2)) == "okay"
+
+
+def test_a_token_that_breaks_the_decoder_fails_its_request_and_frees_its_row(start: Start) -> None:
+    script = {1: (65, BREAKS_DECODER, 66), 2: tuple(b"okay")}
+    running = start(ScriptedEngine(lambda row: script[row.row_id]))
+    running.loop.submit(1, asking(max_tokens=400))
+    running.loop.submit(2, asking())
+    events = running.answer(1)
+    assert text_of(events) == "A"
+    assert isinstance(error := events[-1], GenerationFailed)
+    assert str(BREAKS_DECODER) in error.message
+    assert text_of(running.answer(2)) == "okay"
+    eventually(lambda: 1 in running.engine.cancelled, "row 1 to be called off")
+
+
+def test_a_lost_batch_fails_its_rows_and_the_next_request_works(start: Start) -> None:
+    running = start(ScriptedEngine(says("okay"), lose_batch_at=2))
+    running.loop.submit(1, asking())
+    assert isinstance(running.answer(1)[-1], GenerationFailed)
+    running.loop.submit(2, asking())
+    assert text_of(running.answer(2)) == "okay"
+
+
+def test_an_engine_beyond_help_ends_the_loop_instead_of_hanging_it() -> None:
+    running = Running(ScriptedEngine(crash_at=1)).start()
+    running.loop.submit(1, asking())
+    running._thread.join(timeout=20)
+    assert isinstance(running.crash, SystemError)
+
+
+def test_a_listener_that_has_gone_ends_the_loop_instead_of_hanging_it() -> None:
+    running = Running(ScriptedEngine(), sink_fault=BrokenPipeError("gone")).start()
+    running.loop.submit(1, asking())
+    running._thread.join(timeout=20)
+    assert isinstance(running.crash, BrokenPipeError)
+
+
+# Stop strings and cancellation
+
+
+def test_a_stop_string_calls_its_row_off_and_what_follows_is_dropped(start: Start) -> None:
+    running = start(ScriptedEngine(says("one END " + "x" * 400)))
+    running.loop.submit(1, asking(max_tokens=400, stop=("END",)))
+    events = running.answer(1)
+    assert text_of(events) == "one "
+    assert end_of(events).reason is FinishReason.STOP
+    assert end_of(events).usage.completion_tokens == len("one END")
+    eventually(lambda: running.engine.active_rows == 0, "the row to leave")
+    assert running.ends()
+    assert running.events(1) == events
+
+
+def test_a_finished_row_is_not_called_off_once_more(start: Start) -> None:
+    running = start(ScriptedEngine(says("ok")))
+    running.loop.submit(1, asking())
+    running.answer(1)
+    assert running.ends()
+    assert running.engine.cancelled == []
+
+
+def test_a_cancelled_row_leaves_and_says_nothing_more(start: Start) -> None:
+    gate = threading.Event()
+    running = start(ScriptedEngine(gate=gate))
+    running.loop.submit(1, asking(max_tokens=400))
+    eventually(lambda: running.engine.active_rows == 1, "the row")
+    running.loop.cancel(1)
+    gate.set()
+    eventually(lambda: running.engine.active_rows == 0, "the row to leave")
+    assert running.engine.steps <= 1, "it took part in no step after the one that was running"
+    assert running.ends()
+    assert running.events(1) == []
+
+
+def test_a_request_cancelled_before_it_is_prepared_never_reaches_the_engine() -> None:
+    running = Running(ScriptedEngine())
+    running.loop.submit(1, asking())
+    running.loop.cancel(1)
+    running.start()
+    running.loop.submit(2, asking(max_tokens=1))
+    running.answer(2)
+    assert running.ends()
+    assert running.events(1) == []
+    assert running.engine.batches == [1]
+
+
+def test_cancelling_what_is_unknown_or_over_is_no_error(start: Start) -> None:
+    running = start(ScriptedEngine(says("ok")))
+    running.loop.cancel(77)
+    running.loop.submit(1, asking())
+    running.answer(1)
+    running.loop.cancel(1)
+    running.loop.submit(2, asking())
+    assert text_of(running.answer(2)) == "ok"
+
+
+# Ending
+
+
+def test_draining_answers_everything_that_was_asked_and_refuses_the_rest() -> None:
+    running = Running(ScriptedEngine(says("okay")))
+    for request_id in range(1, 6):
+        running.loop.submit(request_id, asking())
+    running.loop.drain()
+    running.loop.submit(9, asking())
+    running.start()
+    for request_id in range(1, 6):
+        assert text_of(running.answer(request_id)) == "okay"
+    assert isinstance(running.answer(9)[-1], ServerShutdown)
+    assert running.ends()
+
+
+def test_draining_an_idle_loop_ends_it(start: Start) -> None:
+    assert start().ends()

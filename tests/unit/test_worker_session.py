@@ -1,0 +1,170 @@
+"""A worker's life, without a process: commands in, replies out."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from dataclasses import dataclass, field
+from pathlib import PurePath
+
+import pytest
+
+from domain.catalog import LocatedModel, ModelSource
+from domain.errors import InternalError, ModelLoadFailed
+from domain.inference import DefaultLength, Finished, GenerationRequest, Message, Role, TextDelta, TokenLimits
+from entrypoints.worker.session import WorkerSession
+from ports.model_worker import LoadedModel
+from ports.text_runtime import LoadedText
+from ports.worker_channel import (
+    CancelRequest,
+    Command,
+    LoadFailed,
+    LoadModel,
+    ModelLoaded,
+    Reply,
+    RequestEvents,
+    StartRequest,
+    WorkerStarted,
+)
+from tests.support.fakes.codec import ByteCodec
+from tests.support.fakes.engine import ScriptedEngine, says
+
+MODEL = LocatedModel("org/scripted", PurePath("/nowhere"), ModelSource.CACHE)
+ASKING = GenerationRequest((Message(Role.USER, "hello"),), TokenLimits(DefaultLength.FULL_CONTEXT, 8))
+
+
+class Front:
+    """WorkerChannel whose other end is the test: `commands` go in, `replies` come out."""
+
+    def __init__(self) -> None:
+        self.commands: queue.SimpleQueue[Command | InternalError | None] = queue.SimpleQueue()
+        self.replies: queue.SimpleQueue[Reply] = queue.SimpleQueue()
+
+    def receive(self) -> Command | None:
+        command = self.commands.get()
+        if isinstance(command, InternalError):
+            raise command
+        return command
+
+    def send(self, reply: Reply) -> None:
+        self.replies.put(reply)
+
+    def hears(self) -> Reply:
+        return self.replies.get(timeout=20)
+
+
+@dataclass
+class ScriptedRuntime:
+    """TextRuntime around a scripted engine."""
+
+    failure: ModelLoadFailed | None = None
+    engine: ScriptedEngine = field(default_factory=lambda: ScriptedEngine(says("well met")))
+    threads: list[threading.Thread] = field(default_factory=list)
+
+    def warm(self) -> None:
+        self.threads.append(threading.current_thread())
+        if self.failure is not None:
+            raise self.failure
+
+    def load(self, model: LocatedModel) -> LoadedText:
+        self.warm()
+        return LoadedText(self.engine, ByteCodec(), LoadedModel(model.name, 512, 1, 1))
+
+
+class Life:
+    """A session on a thread of its own."""
+
+    def __init__(self, runtime: ScriptedRuntime) -> None:
+        self.front = Front()
+        self.hang_ups: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self.session = WorkerSession(self.front, runtime, self.hang_ups.put)
+        self.codes: list[int] = []
+        self.thread = threading.Thread(target=lambda: self.codes.append(self.session.run()), daemon=True)
+        self.thread.start()
+
+    def exit_code(self) -> int:
+        self.thread.join(timeout=20)
+        return self.codes[0]
+
+
+def loaded(life: Life) -> Life:
+    life.front.commands.put(LoadModel(MODEL))
+    assert isinstance(life.front.hears(), WorkerStarted)
+    assert life.front.hears() == ModelLoaded(LoadedModel(MODEL.name, 512, 1, 1))
+    return life
+
+
+def test_it_says_hello_loads_answers_and_ends_when_drained() -> None:
+    runtime = ScriptedRuntime()
+    life = loaded(Life(runtime))
+    life.front.commands.put(StartRequest(1, ASKING))
+    text, last = "", None
+    while not isinstance(last, Finished):
+        reply = life.front.hears()
+        assert isinstance(reply, RequestEvents)
+        last = reply.events[-1][1]
+        text += "".join(event.text for _, event in reply.events if isinstance(event, TextDelta))
+    assert text == "well met"
+    life.session.drain()
+    assert life.exit_code() == 0
+    assert set(runtime.threads) == {life.thread}, "loading and MLX belong to one thread"
+
+
+def test_a_cancelled_request_is_called_off() -> None:
+    gate = threading.Event()
+    life = loaded(Life(ScriptedRuntime(engine=ScriptedEngine(gate=gate))))
+    life.front.commands.put(StartRequest(1, ASKING))
+    life.front.commands.put(CancelRequest(1))
+    life.front.commands.put(StartRequest(2, ASKING))
+    gate.set()
+    owners: set[int] = set()
+    while not owners:
+        reply = life.front.hears()
+        assert isinstance(reply, RequestEvents)
+        owners |= {owner for owner, _ in reply.events}
+    assert owners == {2}
+    life.session.drain()
+    assert life.exit_code() == 0
+
+
+def test_a_model_that_cannot_be_loaded_is_reported_and_ends_the_worker() -> None:
+    failure = ModelLoadFailed("MLX cannot be imported")
+    life = Life(ScriptedRuntime(failure))
+    assert isinstance(life.front.hears(), WorkerStarted)
+    life.front.commands.put(LoadModel(MODEL))
+    assert life.front.hears() == LoadFailed(failure)
+    assert life.exit_code() == 1
+
+
+@pytest.mark.parametrize("ready", [False, True])
+def test_a_front_that_goes_away_ends_the_worker_at_once(ready: bool) -> None:
+    life = Life(ScriptedRuntime())
+    if ready:
+        loaded(life)
+    life.front.commands.put(None)
+    assert life.hang_ups.get(timeout=20) is None
+
+
+@pytest.mark.parametrize("command", [StartRequest(1, ASKING), CancelRequest(1)])
+def test_a_request_before_the_model_is_a_fault_of_the_front(command: Command) -> None:
+    life = Life(ScriptedRuntime())
+    life.front.commands.put(command)
+    assert "out of turn" in str(life.hang_ups.get(timeout=20))
+
+
+def test_a_second_model_is_a_fault_of_the_front() -> None:
+    life = loaded(Life(ScriptedRuntime()))
+    life.front.commands.put(LoadModel(MODEL))
+    assert "LoadModel out of turn" in str(life.hang_ups.get(timeout=20))
+
+
+def test_a_malformed_command_ends_the_worker_with_words() -> None:
+    life = Life(ScriptedRuntime())
+    life.front.commands.put(InternalError("this is no command"))
+    assert life.hang_ups.get(timeout=20) == "this is no command"
+
+
+def test_sigterm_before_a_model_is_loaded_ends_the_worker_at_once() -> None:
+    life = Life(ScriptedRuntime())
+    life.session.drain()
+    assert life.hang_ups.get(timeout=20) is None
