@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.catalog.location import LocatedModel
@@ -14,7 +15,10 @@ class ModelReport:
 
     size_bytes: all files of the snapshot or workspace. last_modified: UTC-aware. health: "healthy"/"unhealthy".
     reason: the first thing that keeps the model from running here (integrity first, then runtime); None only when
-    runtime_compatible. origin, content_hash, hash_modified, clean: workspaces only, else None.
+    runtime_compatible. origin, content_hash, hash_modified, clean, managed: workspaces only, else None. architecture:
+    config.json's model_type, "" when it has none. weights_bytes: the weight files alone. backend: the library that runs
+    it here, None when nothing does. dropped: declared capabilities that do not run here, with the reason.
+    evidence: what shows the framework, the type, the back end and each capability. findings: oddities of the files.
     """
 
     location: LocatedModel
@@ -33,6 +37,18 @@ class ModelReport:
     content_hash: str | None = None
     hash_modified: str | None = None
     clean: bool | None = None
+    managed: bool | None = None
+    architecture: str = ""
+    weights_bytes: int = 0
+    backend: str | None = None
+    dropped: Mapping[str, str] = field(default_factory=dict)
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
+
+    @property
+    def runnable_capabilities(self) -> tuple[str, ...]:
+        """The declared capabilities that run here."""
+        return tuple(each for each in self.capabilities if each not in self.dropped)
 
     @property
     def name(self) -> str:

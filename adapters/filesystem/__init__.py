@@ -1,0 +1,1 @@
+"""Deleting and locking on the local disk."""

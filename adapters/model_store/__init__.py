@@ -1,0 +1,1 @@
+"""Where models lie: the Hugging Face cache, workspaces, the built-in model. Reads, never writes."""

@@ -1,0 +1,1 @@
+"""What the installed MLX libraries can load, learned from their files, never by importing them."""
