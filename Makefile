@@ -79,7 +79,7 @@ docs: $(VENV)/.installed-dev   ## make the generated documents again
 	$(BIN)/python -m scripts.generate_cli_docs
 
 wheel: $(VENV)/.installed-dev   ## build the wheel into dist/
-	$(BIN)/python -m build --wheel --outdir $(DIST)
+	$(BIN)/python -m build --wheel --no-isolation --outdir $(DIST)
 
 clean:           ## remove the environment and everything built
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

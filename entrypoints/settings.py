@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from domain.errors import UsageError
 
+DEFAULT_HUB = "https://huggingface.co"
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"", "0", "false", "no", "off"})
@@ -51,6 +52,7 @@ class Settings:
     preload_model: Setting[str | None]
     debug: Setting[bool]
     hf_token: Setting[str | None]
+    hub: Setting[str]
     environ: Mapping[str, str]
 
     def __repr__(self) -> str:
@@ -76,6 +78,7 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
         preload_model=reader.read("preload_model", "MLXK2_PRELOAD_MODEL", _text, default=None),
         debug=reader.read("debug", "MLXK2_DEBUG", _boolean, default=False),
         hf_token=_hf_token(reader),
+        hub=reader.read("hub", "HF_ENDPOINT", _text, default=DEFAULT_HUB),
         environ=reader.environ,
     )
 

@@ -55,6 +55,17 @@ class ModelPool:
             workers = [seat.worker for seat in self._seats.values() if seat.state is SeatState.READY]
         return tuple(worker.loaded for worker in workers if worker is not None and worker.alive)
 
+    @property
+    def waiting(self) -> int:
+        """Requests in line for room."""
+        return len(self._line)
+
+    def in_use(self, model: LocatedModel) -> bool:
+        """Whether requests for it run or wait."""
+        with self._changed:
+            seat = self._seats.get(model.identity)
+            return seat is not None and seat.users > 0
+
     def close(self) -> None:
         """End every worker; requests that still run raise EngineDied, new ones ServerShutdown. Idempotent."""
         with self._changed:

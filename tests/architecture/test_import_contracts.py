@@ -46,4 +46,4 @@ def test_version_imports_nothing_beyond_the_launcher(tmp_path: Path) -> None:
         "print(sorted({name.partition('.')[0] for name in set(sys.modules) - before}), file=sys.stderr)"
     )
     result = run(sys.executable, "-c", probe, home=tmp_path)
-    assert result.stderr.strip() == "['mlxk']", result.stderr
+    assert result.stderr.strip() == "['__future__', 'mlxk']", result.stderr

@@ -1,0 +1,123 @@
+"""Limits, sampling and the conversation itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from domain.errors import ContextLengthExceeded, InvalidRequest
+from domain.inference import (
+    DefaultLength,
+    GenerationRequest,
+    Message,
+    Role,
+    SamplingRequest,
+    TokenLimits,
+    resolve_sampling,
+)
+
+HALF, FULL = DefaultLength.HALF_CONTEXT, DefaultLength.FULL_CONTEXT
+USER = Message(Role.USER, "hello")
+
+
+@pytest.mark.parametrize(
+    ("limits", "prompt", "expected"),
+    [
+        (TokenLimits(HALF), 10, 2048),
+        (TokenLimits(FULL), 10, 4086),
+        (TokenLimits(HALF), 3000, 1096),
+        (TokenLimits(HALF), 4095, 1),
+        (TokenLimits(HALF, server_default=100), 10, 100),
+        (TokenLimits(HALF, server_default=9000), 96, 4000),
+        (TokenLimits(HALF, requested=7, server_default=100), 10, 7),
+        (TokenLimits(HALF, requested=4086), 10, 4086),
+    ],
+)
+def test_max_tokens_by_rule(limits: TokenLimits, prompt: int, expected: int) -> None:
+    assert limits.resolve(prompt, context_length=4096) == expected
+
+
+def test_an_explicit_limit_that_cannot_fit_is_refused_by_numbers() -> None:
+    with pytest.raises(ContextLengthExceeded) as caught:
+        TokenLimits(HALF, requested=512).resolve(3999, context_length=4096)
+    assert caught.value.message == "prompt 3,999 + max_tokens 512 > context 4,096"
+    assert caught.value.detail == {"largest_max_tokens": 97}
+    assert caught.value.param == "max_tokens"
+
+
+def test_a_prompt_that_fills_the_context_is_refused_even_without_a_limit() -> None:
+    with pytest.raises(ContextLengthExceeded, match="prompt 4,096 leaves no room"):
+        TokenLimits(FULL).resolve(4096, context_length=4096)
+
+
+@pytest.mark.parametrize("limits", [{"requested": 0}, {"requested": -1}, {"server_default": 0}])
+def test_a_limit_below_one_is_refused(limits: dict[str, int]) -> None:
+    with pytest.raises(InvalidRequest, match="at least 1"):
+        TokenLimits(HALF, **limits)
+
+
+def test_defaults_are_temperature_07_and_top_p_09() -> None:
+    sampling = resolve_sampling(SamplingRequest(), {}, fresh_seed=5)
+    assert (sampling.temperature, sampling.top_p, sampling.seed, sampling.greedy) == (0.7, 0.9, 5, False)
+
+
+def test_the_models_own_defaults_beat_ours_and_the_user_beats_both() -> None:
+    config = {"temperature": 0.3, "top_p": 0.5, "do_sample": True}
+    assert resolve_sampling(SamplingRequest(), config, 1).temperature == 0.3
+    asked = SamplingRequest(temperature=1.5, top_p=1.0, seed=9)
+    sampling = resolve_sampling(asked, config, 1)
+    assert (sampling.temperature, sampling.top_p, sampling.seed) == (1.5, 1.0, 9)
+
+
+def test_do_sample_false_without_a_temperature_is_greedy() -> None:
+    assert resolve_sampling(SamplingRequest(), {"do_sample": False}, 1).greedy
+    assert not resolve_sampling(SamplingRequest(), {"do_sample": False, "temperature": 0.5}, 1).greedy
+
+
+@pytest.mark.parametrize("junk", ["0.1", None, True, -1, 99, [0.1], float("nan")])
+def test_junk_in_generation_config_is_passed_over(junk: object) -> None:
+    assert resolve_sampling(SamplingRequest(), {"temperature": junk, "top_p": junk}, 1).temperature == 0.7
+
+
+def test_a_negative_seed_is_one_of_64_bits() -> None:
+    assert resolve_sampling(SamplingRequest(seed=-1), {}, 0).seed == 2**64 - 1
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"temperature": -0.1}, "temperature"),
+        ({"temperature": 2.1}, "temperature"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"top_p": 1.1}, "top_p"),
+        ({"top_p": -1.0}, "top_p"),
+        ({"seed": 2**63}, "seed"),
+    ],
+)
+def test_sampling_out_of_range_is_refused_by_name(values: dict[str, float], name: str) -> None:
+    with pytest.raises(InvalidRequest, match=name) as caught:
+        SamplingRequest(**values)  # type: ignore[arg-type]
+    assert caught.value.param == name
+
+
+def test_an_empty_conversation_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="at least one message"):
+        GenerationRequest(messages=())
+
+
+def test_a_conversation_that_ends_with_the_assistant_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="nothing to answer"):
+        GenerationRequest(messages=(USER, Message(Role.ASSISTANT, "hi")))
+
+
+def test_an_empty_stop_string_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="must not be empty"):
+        GenerationRequest(messages=(USER,), stop=("",))
+
+
+def test_too_many_stop_strings_are_refused() -> None:
+    with pytest.raises(InvalidRequest, match="at most 16"):
+        GenerationRequest(messages=(USER,), stop=tuple("abcdefghijklmnopq"))
+
+
+def test_templates_get_developer_as_system() -> None:
+    assert Message(Role.DEVELOPER, "be kind").for_template() == {"role": "system", "content": "be kind"}
