@@ -1,0 +1,41 @@
+"""The Flask app: routes, limits, error bodies and request ids around a set of services."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, request
+from flask.json.provider import DefaultJSONProvider
+
+from entrypoints.http.admission import AnswerSlots
+from entrypoints.http.errors import register_error_handlers
+from entrypoints.http.hangups import HangupWatcher
+from entrypoints.http.limits import HttpLimits
+from entrypoints.http.request_ids import HEADER, begin_request, current_request_id
+from entrypoints.http.routes.chat import chat_routes
+from entrypoints.http.routes.models import model_routes
+from entrypoints.http.routes.system import system_routes
+from entrypoints.http.services import Services
+
+
+def create_app(services: Services, limits: HttpLimits, slots: AnswerSlots | None = None) -> Flask:
+    """slots: the places for answers, shared with whoever closes them; default `limits.open_answers` of its own."""
+    app = Flask("mlxk", static_folder=None)
+    app.json = DefaultJSONProvider(app)
+    app.json.sort_keys = False
+    app.url_map.merge_slashes = False
+    app.before_request(_begin_request)
+    app.after_request(_name_request)
+    register_error_handlers(app)
+    slots = slots or AnswerSlots(limits.open_answers)
+    app.register_blueprint(system_routes(services))
+    app.register_blueprint(model_routes(services))
+    app.register_blueprint(chat_routes(services, limits, slots, HangupWatcher()))
+    return app
+
+
+def _begin_request() -> None:
+    begin_request(request.headers.get(HEADER))
+
+
+def _name_request(response: Response) -> Response:
+    response.headers[HEADER] = current_request_id() or begin_request(None)
+    return response

@@ -1,0 +1,15 @@
+"""Wiring: the only module here that knows the container."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from entrypoints.http.services import Services
+from entrypoints.settings import Settings
+
+
+def build_services(settings: Settings) -> Services:
+    """Called in the serving process, after the fork."""
+    from container import Container
+
+    return cast(Services, Container(settings=settings, keep_spare=True))

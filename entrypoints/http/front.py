@@ -1,0 +1,103 @@
+"""The serving process: what it holds between its first and its last request."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Flask
+
+from application.serving.readiness import ServerState
+from domain.errors import MlxkError
+from entrypoints.http.admission import AnswerSlots
+from entrypoints.http.app import create_app
+from entrypoints.http.limits import HttpLimits
+from entrypoints.http.listener import Address
+from entrypoints.http.services import Services
+from entrypoints.settings import Settings
+
+log = logging.getLogger(__name__)
+
+ServicesFactory = Callable[[Settings], Services]
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What the server tells once it is ready. model: the preloaded one, None without."""
+
+    url: str
+    host: str
+    port: int
+    model: str | None
+
+
+Announce = Callable[[Serving], None]
+
+
+@dataclass(frozen=True, slots=True)
+class FrontPlan:
+    """What a serving process is made from. announce: called once, in the serving process, when it is ready.
+    grace_seconds: how long running answers may go on after a request to stop."""
+
+    settings: Settings
+    services_factory: ServicesFactory
+    announce: Announce | None
+    address: Address
+    limits: HttpLimits
+    grace_seconds: float
+
+
+class Front:
+    """Made after the fork: it owns threads and, through its services, the model workers. Thread-safe."""
+
+    def __init__(self, plan: FrontPlan) -> None:
+        self._plan = plan
+        self._services = plan.services_factory(plan.settings)
+        self._slots = AnswerSlots(plan.limits.open_answers)
+        self.wsgi: Flask = create_app(self._services, plan.limits, self._slots)
+
+    def bring_up(self, *, announce: bool, on_failure: Callable[[], None]) -> None:
+        """Load the first model in a thread of its own; /health answers meanwhile, /ready says "starting"."""
+        thread = threading.Thread(target=self._bring_up, args=(announce, on_failure), name="bring-up", daemon=True)
+        thread.start()
+
+    def begin_stop(self) -> None:
+        """No new answers; the running ones may go on for the grace, then they end with an error."""
+        self._services.lifecycle().move_to(ServerState.STOPPING)
+        self._slots.close()
+        if running := self._slots.open:
+            seconds = self._plan.grace_seconds
+            log.info("stopping: %d answers still run, for at most %g s; interrupt again to end them", running, seconds)
+        timer = threading.Timer(self._plan.grace_seconds, self.close)
+        timer.daemon = True
+        timer.start()
+
+    def close(self) -> None:
+        """End the model workers. Idempotent."""
+        self._slots.close()
+        self._services.model_pool().close()
+
+    def _bring_up(self, announce: bool, on_failure: Callable[[], None]) -> None:
+        ready = False
+        try:
+            model = self._load_first()
+            self._services.lifecycle().move_to(ServerState.READY)
+            if announce and self._plan.announce is not None:
+                address = self._plan.address
+                self._plan.announce(Serving(address.url, address.host, address.port, model))
+                sys.stdout.flush()
+            ready = True
+        except MlxkError as fault:
+            hint = f" ({fault.hint})" if fault.hint else ""
+            log.error("cannot serve: %s%s", fault.message, hint)
+        finally:
+            if not ready:
+                self._services.lifecycle().move_to(ServerState.FAILED)
+                on_failure()
+
+    def _load_first(self) -> str | None:
+        spec = self._plan.settings.preload_model.value
+        return None if spec is None else self._services.chat().prepare(spec).name

@@ -1,0 +1,33 @@
+"""The numbers the HTTP server keeps to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """threads: requests served at once. open_answers: chat answers at once, streamed or not. slow_clients: threads that
+    may wait for half-sent requests. What is left of the threads keeps /health and the listings answering.
+    connections: open sockets, busy or idle. request_seconds: from a request's first byte to its last. silence_seconds:
+    the longest pause within. send_seconds: how long a client may take nothing of its answer. chat_body_bytes: the
+    largest chat body. default_max_tokens: the length of an answer nobody gave a length for; None leaves it to the
+    model's context.
+    """
+
+    threads: int = 512
+    open_answers: int = 384
+    slow_clients: int = 64
+    connections: int = 2048
+    backlog: int = 2048
+    request_seconds: float = 60.0
+    silence_seconds: float = 10.0
+    send_seconds: int = 30
+    chat_body_bytes: int = 16 * MEBIBYTE
+    default_max_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.open_answers + self.slow_clients >= self.threads:
+            raise ValueError("open answers and slow clients must leave threads for everything else")

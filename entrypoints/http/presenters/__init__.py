@@ -1,0 +1,1 @@
+"""What clients get to read: domain values as OpenAI's API spells them."""

@@ -1,0 +1,25 @@
+"""X-Request-ID: the client's own when it is sane, else a fresh one; on every response and in every log line."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from contextvars import ContextVar
+
+HEADER = "X-Request-ID"
+SANE = re.compile(r"[!-~]{1,128}")
+
+# A thread serves one request at a time, and the next one overwrites this.
+_current: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+
+def begin_request(offered: str | None) -> str:
+    """The id of the request this thread begins now."""
+    request_id = offered if offered is not None and SANE.fullmatch(offered) else str(uuid.uuid4())
+    _current.set(request_id)
+    return request_id
+
+
+def current_request_id() -> str | None:
+    """The id of the request this thread serves, or served last."""
+    return _current.get()

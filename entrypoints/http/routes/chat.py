@@ -1,0 +1,59 @@
+"""POST /v1/chat/completions: a conversation in, an answer out, whole or streamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from flask import Blueprint, Response, jsonify, request
+
+from application.inference.chat import ChatAnswer
+from domain.inference import GenerationEvent
+from entrypoints.http.admission import AnswerSlots
+from entrypoints.http.body import read_json
+from entrypoints.http.errors import ClientGone
+from entrypoints.http.hangups import HangupWatcher
+from entrypoints.http.limits import HttpLimits
+from entrypoints.http.presenters.chat import AnswerIdentity, present_answer
+from entrypoints.http.presenters.ignored import HEADER, present_ignored
+from entrypoints.http.presenters.sse import ChatChunks, event_stream
+from entrypoints.http.schemas.chat import ChatBody, parse_chat
+from entrypoints.http.services import Services
+
+
+def chat_routes(services: Services, limits: HttpLimits, slots: AnswerSlots, hangups: HangupWatcher) -> Blueprint:
+    routes = Blueprint("chat", __name__)
+
+    @routes.post("/v1/chat/completions")
+    def chat_completions() -> Response:
+        body = parse_chat(read_json(request, limits.chat_body_bytes), limits.default_max_tokens)
+        with ExitStack() as held:
+            held.enter_context(slots.take())
+            watch = held.enter_context(hangups.watch(request.environ.get("gunicorn.socket")))
+            answer = services.chat().execute(body.model, body.request, streamed=body.stream)
+            held.callback(answer.events.cancel)
+            watch.on_hangup(answer.events.cancel)
+            identity = AnswerIdentity.fresh(answer.model.name)
+            response = _streamed(body, answer, identity, held) if body.stream else _whole(answer, identity)
+        if body.ignored:
+            response.headers[HEADER] = present_ignored(body.ignored)
+        return response
+
+    return routes
+
+
+def _whole(answer: ChatAnswer, identity: AnswerIdentity) -> Response:
+    return jsonify(present_answer(identity, answer.events))
+
+
+def _streamed(body: ChatBody, answer: ChatAnswer, identity: AnswerIdentity, held: ExitStack) -> Response:
+    """The first event decides: an error before it is a status and a body like any other."""
+    first = _first(answer.events)
+    chunks = ChatChunks(identity, include_usage=body.include_usage)
+    return event_stream(chunks.stream(first, answer.events), on_close=held.pop_all().close)
+
+
+def _first(events: Iterator[GenerationEvent]) -> GenerationEvent:
+    for event in events:
+        return event
+    raise ClientGone

@@ -1,0 +1,1 @@
+"""What clients may send: strict fields, one schema a body, one parser from JSON to domain values."""

@@ -1,0 +1,72 @@
+"""Parameters of OpenAI's chat API that we know and do not honour: refused by name, unless they ask for nothing.
+
+A value that changes nothing (null, an empty list, the documented default) is taken, because clients send those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from domain.errors import UnsupportedParameter
+
+NoOp = Callable[[object], bool]
+
+
+def _number(neutral: float) -> NoOp:
+    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and value == neutral
+
+
+def _off(value: object) -> bool:
+    return value is False
+
+
+def _one_of(*neutral: object) -> NoOp:
+    return lambda value: any(type(value) is type(each) and value == each for each in neutral)
+
+
+NEUTRAL: Mapping[str, NoOp] = {
+    "audio": _one_of(),
+    "frequency_penalty": _number(0),
+    "function_call": _one_of("none", "auto"),
+    "functions": _one_of([]),
+    "logit_bias": _one_of({}),
+    "logprobs": _off,
+    "min_p": _number(0),
+    "modalities": _one_of(["text"], []),
+    "moderation": _one_of(),
+    "n": _number(1),
+    "prediction": _one_of(),
+    "presence_penalty": _number(0),
+    "reasoning_effort": _one_of("none"),
+    "repetition_penalty": _number(1),
+    "response_format": _one_of({"type": "text"}),
+    "service_tier": _one_of("auto", "default"),
+    "store": _off,
+    "tool_choice": _one_of("none", "auto"),
+    "tools": _one_of([]),
+    "top_k": _one_of(0, -1),
+    "top_logprobs": _number(0),
+    "verbosity": _one_of("medium"),
+    "web_search_options": _one_of(),
+}
+
+# These ask for nothing that shapes an answer.
+WITHOUT_EFFECT = frozenset(
+    {"metadata", "parallel_tool_calls", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "user"}
+)
+
+
+def refuse_unsupported(body: Mapping[str, object]) -> None:
+    """Raises UnsupportedParameter naming every field that asks for what we do not do."""
+    asked = [name for name, is_no_op in NEUTRAL.items() if body.get(name) is not None and not is_no_op(body[name])]
+    if asked:
+        raise UnsupportedParameter(
+            f"{', '.join(asked)}: not supported by mlxk",
+            hint=f"leave {'it' if len(asked) == 1 else 'them'} out",
+            param=asked[0],
+        )
+
+
+def without_known(names: Sequence[str]) -> list[str]:
+    """The names that are no parameter we know of."""
+    return [name for name in names if name not in NEUTRAL and name not in WITHOUT_EFFECT]

@@ -1,0 +1,56 @@
+"""What the HTTP entrypoint asks of the application. The container provides it; tests hand in a small fake."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from application.inference.chat import ChatAnswer
+from application.serving.readiness import Readiness, ServerState
+from domain.catalog import LocatedModel, ModelReport
+from domain.inference import GenerationRequest
+
+
+class ChatUseCase(Protocol):
+    """application.inference.chat.Chat."""
+
+    def execute(self, spec: str, request: GenerationRequest, *, streamed: bool = True) -> ChatAnswer: ...
+
+    def prepare(self, spec: str) -> LocatedModel: ...
+
+
+class CheckReadinessUseCase(Protocol):
+    """application.serving.readiness.CheckReadiness."""
+
+    def execute(self) -> Readiness: ...
+
+
+class ListServedModelsUseCase(Protocol):
+    """application.serving.served_models.ListServedModels."""
+
+    def execute(self) -> tuple[ModelReport, ...]: ...
+
+
+class Lifecycle(Protocol):
+    """application.serving.readiness.ServerLifecycle."""
+
+    def move_to(self, state: ServerState) -> None: ...
+
+
+class Pool(Protocol):
+    """application.serving.model_pool.ModelPool."""
+
+    def close(self) -> None: ...
+
+
+class Services(Protocol):
+    """Providers, called for each use; thread-safe."""
+
+    def chat(self) -> ChatUseCase: ...
+
+    def check_readiness(self) -> CheckReadinessUseCase: ...
+
+    def list_served_models(self) -> ListServedModelsUseCase: ...
+
+    def lifecycle(self) -> Lifecycle: ...
+
+    def model_pool(self) -> Pool: ...

@@ -1,0 +1,78 @@
+"""A client that goes away is noticed between tokens, and its place is free."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.eventually import eventually
+from tests.support.http_server import Server, started
+from tests.support.raw_http import RawClient, head
+
+CHAT = "/v1/chat/completions"
+COUNT = {"model": "demo", "messages": [{"role": "user", "content": "count"}]}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with started(preload_model="demo", limits={"open_answers": 1}) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def held(server: Server) -> Iterator[None]:
+    """Every answer stops after its second token, and nothing more is ever written."""
+    server.tell(hold_after=2)
+    yield
+    eventually(lambda: server.running() == 0, "the fake worker to be free")
+    server.tell(hold_after=None)
+    with RawClient(server.port) as client:
+        client.post(CHAT, COUNT)
+        assert client.answer().status == 200
+
+
+def test_a_streaming_client_that_closes_frees_its_place(server: Server) -> None:
+    with RawClient(server.port) as client:
+        client.post(CHAT, {**COUNT, "stream": True})
+        client.read_until(b'" 2"')
+        assert server.running() == 1
+    eventually(lambda: server.running() == 0, "the cancel")
+
+
+def test_a_waiting_client_that_closes_frees_its_place(server: Server) -> None:
+    with RawClient(server.port) as client:
+        client.post(CHAT, COUNT)
+        eventually(lambda: server.running() == 1, "the answer to begin")
+    eventually(lambda: server.running() == 0, "the cancel")
+
+
+def test_a_client_that_resets_its_connection_is_noticed_too(server: Server) -> None:
+    with RawClient(server.port) as client:
+        client.post(CHAT, {**COUNT, "stream": True})
+        client.read_until(b'" 2"')
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    eventually(lambda: server.running() == 0, "the cancel")
+
+
+def test_bytes_sent_ahead_do_not_hide_the_hang_up(server: Server) -> None:
+    with RawClient(server.port) as client:
+        client.post(CHAT, {**COUNT, "stream": True})
+        client.read_until(b'" 2"')
+        client.send(head("GET", "/health"))
+    eventually(lambda: server.running() == 0, "the cancel")
+
+
+def test_a_client_that_stays_is_left_alone_while_others_go(server: Server) -> None:
+    with RawClient(server.port) as client:
+        client.post(CHAT, {**COUNT, "stream": True})
+        client.read_until(b'" 2"')
+        for _ in range(5):
+            with RawClient(server.port) as passing:
+                passing.send(head("GET", "/health"))
+                assert passing.answer().status == 200
+        assert server.running() == 1
+        server.tell(hold_after=None)
+        client.read_until(b"data: [DONE]\n\n")

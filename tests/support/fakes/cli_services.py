@@ -1,0 +1,336 @@
+"""The use cases as the command line sees them, with answers of the test's choosing, and a console to read from."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from application.catalog.check_health import CheckHealth, HealthEntry, HealthSummary
+from application.catalog.inspect_model import InspectModel
+from application.catalog.list_models import ListModels, ListQuery
+from application.catalog.remove_model import RemoveModel
+from application.catalog.resolve_model import ResolveModel
+from application.catalog.show_model import FileKind, ModelDetail, ModelFile, ModelMetadata, ShowModel
+from application.inference.chat import Chat, ChatAnswer
+from application.serving.model_pool import ModelPool
+from domain.catalog import LocatedModel, ModelReport, ModelSource
+from domain.catalog.removal import CacheContents, Removal, RemovalPlan
+from domain.errors import Conflict, ModelNotFound
+from domain.inference import Finished, FinishReason, GenerationEvent, GenerationRequest, TextDelta, Usage
+from entrypoints.cli.console import Console
+from entrypoints.cli.main import run
+from entrypoints.cli.services import Context, Server
+from entrypoints.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from entrypoints.http.front import Serving
+
+NOW = datetime(2026, 5, 17, 12, 0, 0, tzinfo=UTC)
+HASH = "a5339a41b2e3" + "0" * 28
+
+
+def report(
+    name: str = "mlx-community/Qwen3-0.6B-4bit",
+    *,
+    source: ModelSource = ModelSource.CACHE,
+    health_reason: str = "Model is healthy",
+    reason: str | None = None,
+    **facts: object,
+) -> ModelReport:
+    """A model that is healthy and runs, but for what is said."""
+    healthy = health_reason in ("Model is healthy", "Multi-file model complete")
+    values: dict[str, object] = {
+        "size_bytes": 4_613_734_656,
+        "last_modified": NOW - timedelta(hours=3),
+        "framework": "MLX",
+        "model_type": "chat",
+        "capabilities": ("text-generation", "chat"),
+        "healthy": healthy,
+        "health_reason": health_reason,
+        "runtime_compatible": healthy and reason is None,
+        "reason": reason if healthy else health_reason,
+        **facts,
+    }
+    revision = HASH if source is ModelSource.CACHE else None
+    location = LocatedModel(name, PurePosixPath("/models") / name.replace("/", "--"), source, revision)
+    return ModelReport(location=location, **values)  # type: ignore[arg-type]
+
+
+def detail(of: ModelReport) -> ModelDetail:
+    """The rest of what `show` says, the same for every model."""
+    return ModelDetail(
+        report=of,
+        files=(
+            ModelFile("config.json", 588, FileKind.CONFIG),
+            ModelFile("model.safetensors", 3_353_000, FileKind.WEIGHTS),
+        ),
+        config={"model_type": "llama", "vocab_size": 512, "quantization": {"bits": 4, "group_size": 64}},
+        quantization={"bits": 4, "group_size": 64},
+        metadata=ModelMetadata(
+            model_type="llama",
+            architecture="LlamaForCausalLM",
+            quantization="4bit",
+            context_length=4096,
+            vocab_size=512,
+            hidden_size=192,
+            layers=4,
+            heads=6,
+        ),
+    )
+
+
+class FakeListModels(ListModels):
+    def __init__(self, reports: Sequence[ModelReport]) -> None:
+        self.reports = tuple(reports)
+        self.queries: list[ListQuery] = []
+
+    def execute(self, query: ListQuery) -> tuple[ModelReport, ...]:
+        self.queries.append(query)
+        kinds = {kind.value for kind in query.kinds}
+        return tuple(
+            each
+            for each in self.reports
+            if (not query.pattern or query.pattern.lower() in each.name.lower())
+            and (not kinds or kinds & set(each.capabilities))
+        )
+
+
+class FakeShowModel(ShowModel):
+    def __init__(self, reports: Sequence[ModelReport]) -> None:
+        self._reports = reports
+
+    def execute(self, spec: str) -> ModelDetail:
+        for each in self._reports:
+            if spec in each.name:
+                return detail(each)
+        raise ModelNotFound(f"no model here matches {spec!r}", hint="see `mlxk list --all`", param="model")
+
+
+class FakeResolveModel(ResolveModel):
+    def __init__(self, reports: Sequence[ModelReport]) -> None:
+        self._reports = reports
+
+    def execute(self, spec: str) -> LocatedModel:
+        for each in self._reports:
+            if spec in each.name:
+                return each.location
+        raise ModelNotFound(f"no model here matches {spec!r}", hint="see `mlxk list --all`", param="model")
+
+
+class FakeInspectModel(InspectModel):
+    def __init__(self, reports: Sequence[ModelReport]) -> None:
+        self._reports = reports
+
+    def execute(self, location: LocatedModel) -> ModelReport:
+        return next(each for each in self._reports if each.location == location)
+
+
+class FakeRemoveModel(RemoveModel):
+    """Plans for any model that is here; a name that is not the whole one counts as completed."""
+
+    def __init__(self, reports: Sequence[ModelReport], held_locks: Sequence[PurePosixPath] = ()) -> None:
+        self._reports = reports
+        self.held_locks = tuple(held_locks)
+        self.removed: list[tuple[str, bool]] = []
+
+    def plan(self, spec: str) -> RemovalPlan:
+        name, _, revision = spec.partition("@")
+        for each in self._reports:
+            if name in each.name:
+                root = PurePosixPath("/cache")
+                contents = CacheContents(
+                    root,
+                    (),
+                    (root / "s",),
+                    (),
+                    (),
+                    freed_bytes=each.size_bytes,
+                    kept_revisions=("b" * 40,) if revision else (),
+                )
+                return RemovalPlan(each.location, revision or None, each.name == name, contents, self.held_locks)
+        raise ModelNotFound(f"no model here matches {spec!r}")
+
+    def execute(self, plan: RemovalPlan, *, force: bool = False) -> Removal:
+        if self.held_locks and not force:
+            raise Conflict("a download holds the locks", hint="wait, or add --force")
+        self.removed.append((plan.location.name, force))
+        return Removal(plan, removed_paths=1, lock_files_removed=2)
+
+
+class FakeCheckHealth(CheckHealth):
+    def __init__(self, reports: Sequence[ModelReport]) -> None:
+        self._reports = reports
+
+    def execute(self, pattern: str | None) -> HealthSummary:
+        entries = [
+            HealthEntry(each.name, each.healthy, each.health_reason)
+            for each in self._reports
+            if not pattern or pattern in each.name
+        ]
+        return HealthSummary(
+            healthy=tuple(each for each in entries if each.healthy),
+            unhealthy=tuple(each for each in entries if not each.healthy),
+        )
+
+
+Step = GenerationEvent | BaseException
+
+
+class FakeStream:
+    """Events of the test's choosing; an exception among them is raised in its place."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = iter(steps)
+        self.cancelled = False
+
+    def __iter__(self) -> Iterator[GenerationEvent]:
+        return self
+
+    def __next__(self) -> GenerationEvent:
+        step = next(self._steps)
+        if isinstance(step, BaseException):
+            raise step
+        return step
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+def spoken(*pieces: str, reason: FinishReason = FinishReason.STOP) -> list[Step]:
+    """An answer in these pieces."""
+    return [*map(TextDelta, pieces), Finished(reason, Usage(prompt_tokens=7, completion_tokens=len(pieces)))]
+
+
+class FakeChat(Chat):
+    """Answers with the next of `answers`; an exception in its place is raised before any event."""
+
+    def __init__(self, answers: Sequence[Sequence[Step] | BaseException]) -> None:
+        self._answers = iter(answers)
+        self.model = report("mlxk/demo", source=ModelSource.BUILTIN).location
+        self.asked: list[tuple[str, GenerationRequest, bool]] = []
+        self.streams: list[FakeStream] = []
+        self.prepared: list[str] = []
+
+    def execute(self, spec: str, request: GenerationRequest, *, streamed: bool = True) -> ChatAnswer:
+        self.asked.append((spec, request, streamed))
+        answer = next(self._answers)
+        if isinstance(answer, BaseException):
+            raise answer
+        self.streams.append(FakeStream(answer))
+        return ChatAnswer(self.model, self.streams[-1])
+
+    def prepare(self, spec: str) -> LocatedModel:
+        self.prepared.append(spec)
+        return self.model
+
+
+class FakeModelPool(ModelPool):
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class FakeServices:
+    """reports: the models that are here. answers: what the model says, in turn."""
+
+    def __init__(
+        self, reports: Sequence[ModelReport] = (), answers: Sequence[Sequence[Step] | BaseException] = ()
+    ) -> None:
+        self.listing = FakeListModels(reports)
+        self.talk = FakeChat(answers)
+        self.pool = FakeModelPool()
+        self.removing = FakeRemoveModel(reports)
+        self._reports = reports
+
+    def resolve_model(self) -> ResolveModel:
+        return FakeResolveModel(self._reports)
+
+    def inspect_model(self) -> InspectModel:
+        return FakeInspectModel(self._reports)
+
+    def list_models(self) -> ListModels:
+        return self.listing
+
+    def remove_model(self) -> RemoveModel:
+        return self.removing
+
+    def show_model(self) -> ShowModel:
+        return FakeShowModel(self._reports)
+
+    def check_health(self) -> CheckHealth:
+        return FakeCheckHealth(self._reports)
+
+    def chat(self) -> Chat:
+        return self.talk
+
+    def model_pool(self) -> ModelPool:
+        return self.pool
+
+
+class TerminalText(io.StringIO):
+    """Text that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@dataclass
+class Seen:
+    """What a command line left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Line:
+    """A command line at work: `Line(services).run("list", "--all")`."""
+
+    services: FakeServices = field(default_factory=FakeServices)
+    terminal: bool = False
+    stdin: str = ""
+    environ: dict[str, str] = field(default_factory=dict)
+    server: Server | None = None
+    services_fault: Exception | None = None
+
+    def run(self, *argv: str) -> Seen:
+        kind = TerminalText if self.terminal else io.StringIO
+        stdin, stdout, stderr = kind(self.stdin), kind(), kind()
+        console = Console(stdin, stdout, stderr, json="--json" in argv)
+        code = run(argv, console, self._context)
+        return Seen(code, stdout.getvalue(), stderr.getvalue())
+
+    def _context(self, console: Console) -> Context:
+        return Context(
+            console=console,
+            settings=lambda flags: load_settings(flags, self.environ),
+            services=self._services,
+            server=lambda: self.server or no_server,
+            now=lambda: NOW,
+        )
+
+    def _services(self) -> FakeServices:
+        if self.services_fault is not None:
+            raise self.services_fault
+        return self.services
+
+
+def serving(settings: Settings) -> Serving:
+    """What a server of these settings would announce."""
+    from entrypoints.http.front import Serving
+
+    host, port = settings.host.value, settings.port.value
+    return Serving(f"http://{host}:{port}", host, port, settings.preload_model.value)
+
+
+def no_server(settings: Settings, announce: Callable[[Serving], None]) -> int:
+    """A server that listens, says so, and ends at once."""
+    announce(serving(settings))
+    return 0

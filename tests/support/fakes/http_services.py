@@ -1,0 +1,129 @@
+"""The application as the HTTP entrypoint sees it: real pool and real streams over fake workers."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
+from application.inference.chat import ChatAnswer
+from application.serving.model_pool import ModelPool
+from application.serving.readiness import CheckReadiness, ServerLifecycle
+from domain.catalog import LocatedModel, ModelReport, ModelSource
+from domain.errors import CapabilityMismatch, ModelNotFound
+from domain.inference import GenerationRequest
+from tests.support.fakes.worker import FakeWorker, FakeWorkerLauncher, Script
+
+CHANGED = datetime(2026, 5, 17, 12, 0, 0, tzinfo=UTC)
+DEMO = "mlxk/demo"
+SPEECH = "org/speech"
+SLOW = "org/slow"
+
+
+def served(name: str, source: ModelSource = ModelSource.CACHE, **facts: object) -> ModelReport:
+    """A sound chat model."""
+    values: dict[str, object] = {
+        "size_bytes": 1_000_000,
+        "last_modified": CHANGED,
+        "framework": "MLX",
+        "model_type": "chat",
+        "capabilities": ("text-generation", "chat"),
+        "healthy": True,
+        "health_reason": "Model is healthy",
+        "runtime_compatible": True,
+        "reason": None,
+        "context_length": 512,
+        **facts,
+    }
+    location = LocatedModel(name, PurePosixPath("/models") / name.replace("/", "--"), source)
+    return ModelReport(location=location, **values)  # type: ignore[arg-type]
+
+
+MODELS = (served(DEMO, ModelSource.BUILTIN), served("org/one"), served(SLOW), served("my-work", ModelSource.WORKSPACE))
+
+
+class FakeServices:
+    """Services. launcher and pool are open to tests."""
+
+    def __init__(self, launcher: FakeWorkerLauncher | None = None, models: Sequence[ModelReport] = MODELS) -> None:
+        self.launcher = launcher or FakeWorkerLauncher()
+        self.models = tuple(models)
+        self.pool = ModelPool(self.launcher, budget_bytes=1_000_000_000)
+        self._lifecycle = ServerLifecycle()
+        self.specs: list[str] = []
+        self.broken: Exception | None = None
+
+    def chat(self) -> FakeServices:
+        return self
+
+    def list_served_models(self) -> ServedModels:
+        return ServedModels(self.models)
+
+    def check_readiness(self) -> CheckReadiness:
+        return CheckReadiness(self._lifecycle, self.pool)
+
+    def lifecycle(self) -> ServerLifecycle:
+        return self._lifecycle
+
+    def model_pool(self) -> ModelPool:
+        return self.pool
+
+    def execute(self, spec: str, request: GenerationRequest, *, streamed: bool = True) -> ChatAnswer:
+        """application.inference.chat.Chat, but for the resolution of names."""
+        self.specs.append(spec)
+        if self.broken is not None:
+            raise self.broken
+        report = self._look_up(spec)
+        events = self.pool.stream(report.location, report.size_bytes, request, streamed=streamed)
+        return ChatAnswer(report.location, events)
+
+    def prepare(self, spec: str) -> LocatedModel:
+        report = self._look_up(spec)
+        self.pool.preload(report.location, report.size_bytes)
+        return report.location
+
+    def _look_up(self, spec: str) -> ModelReport:
+        if spec == SPEECH:
+            raise CapabilityMismatch(f"{spec} does not write text", param="model")
+        for report in self.models:
+            if spec in (report.name, report.name.rpartition("/")[2]):
+                return report
+        raise ModelNotFound(f"no model is called {spec}", hint="`mlxk list` shows them", param="model")
+
+
+class ServedModels:
+    def __init__(self, reports: tuple[ModelReport, ...]) -> None:
+        self._reports = reports
+
+    def execute(self) -> tuple[ModelReport, ...]:
+        return self._reports
+
+
+class ChildLauncher(FakeWorkerLauncher):
+    """Fake workers with a real child process each, which ends when its pipe closes or its worker is closed.
+
+    gate: models called `slow` are loaded once it is set.
+    """
+
+    def __init__(self, script: Script) -> None:
+        super().__init__(script)
+        self.children: list[subprocess.Popen[bytes]] = []
+        self.gate = threading.Event()
+
+    def launch(self, model: LocatedModel) -> FakeWorker:
+        worker = super().launch(model)
+        if model.name == SLOW:
+            self.gate.wait()
+        child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        self.children.append(child)
+        close = worker.close
+
+        def close_both() -> None:
+            close()
+            child.kill()
+            child.communicate()
+
+        worker.close = close_both  # type: ignore[method-assign]
+        return worker

@@ -1,0 +1,253 @@
+"""The routes over fake workers, without a socket."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from application.serving.readiness import ServerState
+from domain.errors import EngineDied, InsufficientMemory, ServerShutdown
+from entrypoints.http.admission import AnswerSlots
+from entrypoints.http.app import create_app
+from entrypoints.http.limits import HttpLimits
+from mlxk import __version__
+from tests.support.fakes.http_services import DEMO, SPEECH, FakeServices
+
+CHAT = "/v1/chat/completions"
+BODY = {"model": "demo", "messages": [{"role": "user", "content": "hi"}]}
+
+
+class House:
+    def __init__(self) -> None:
+        self.services = FakeServices()
+        self.services.launcher.script.answers["hi"] = "hello there"
+        self.slots = AnswerSlots(2)
+        self.client: FlaskClient = create_app(self.services, HttpLimits(chat_body_bytes=2000), self.slots).test_client()
+
+    def chat(self, **fields: Any) -> TestResponse:
+        return self.client.post(CHAT, json={**BODY, **fields})
+
+    def send(self, body: bytes, content_type: str = "application/json") -> TestResponse:
+        return self.client.post(CHAT, data=body, content_type=content_type)
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def problem(response: TestResponse) -> dict[str, Any]:
+    """`error` of a failed request, whose envelope is whole."""
+    body = response.get_json()
+    assert set(body) == {"status", "error", "request_id"}
+    assert body["status"] == "error"
+    assert body["request_id"] == response.headers["X-Request-ID"]
+    assert {"type", "message", "code", "param", "retryable"} <= set(body["error"])
+    error: dict[str, Any] = body["error"]
+    return error
+
+
+def test_health_tells_the_version_and_needs_nothing(house: House) -> None:
+    assert house.client.get("/health").get_json() == {"status": "healthy", "service": "mlxk", "version": __version__}
+
+
+def test_ready_follows_the_servers_life(house: House) -> None:
+    starting = house.client.get("/ready")
+    assert (starting.status_code, starting.get_json()["state"]) == (503, "starting")
+    house.services.prepare("demo")
+    house.services.lifecycle().move_to(ServerState.READY)
+    ready = house.client.get("/ready")
+    assert (ready.status_code, ready.get_json()) == (200, {"ready": True, "state": "ready", "models": [DEMO]})
+    house.services.lifecycle().move_to(ServerState.STOPPING)
+    assert house.client.get("/ready").status_code == 503
+
+
+def test_models_are_listed_as_openai_lists_them(house: House) -> None:
+    body = house.client.get("/v1/models").get_json()
+    assert body["object"] == "list"
+    assert body["data"][0] == {
+        "id": DEMO,
+        "object": "model",
+        "created": 1779019200,
+        "owned_by": "mlxk-builtin",
+        "permission": [],
+        "context_length": 512,
+    }
+    assert [each["owned_by"] for each in body["data"]] == ["mlxk-builtin", "mlxk", "mlxk", "workspace"]
+
+
+@pytest.mark.parametrize("path", ["/v1/models/mlxk/demo", "/v1/models/mlxk%2Fdemo"])
+def test_one_model_is_found_by_its_name_with_a_slash(house: House, path: str) -> None:
+    assert house.client.get(path).get_json()["id"] == DEMO
+
+
+def test_a_model_that_is_not_served_is_not_found(house: House) -> None:
+    response = house.client.get("/v1/models/none/such")
+    assert response.status_code == 404
+    assert problem(response)["type"] == "model_not_found"
+
+
+def test_an_answer_has_text_reason_and_counted_usage(house: House) -> None:
+    body = house.chat().get_json()
+    assert body["object"] == "chat.completion"
+    assert body["model"] == DEMO
+    assert body["id"].startswith("chatcmpl-")
+    assert body["choices"] == [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": "hello there", "refusal": None},
+            "logprobs": None,
+            "finish_reason": "stop",
+        }
+    ]
+    assert body["usage"] == {"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}
+
+
+def test_a_limit_and_a_stop_string_are_kept(house: House) -> None:
+    assert house.chat(max_tokens=1).get_json()["choices"][0]["finish_reason"] == "length"
+    assert house.chat(stop="there").get_json()["choices"][0]["message"]["content"] == "hello "
+
+
+def test_a_streamed_answer_is_not_buffered_by_anybody(house: House) -> None:
+    response = house.chat(stream=True)
+    assert response.mimetype == "text/event-stream"
+    assert (response.headers["Cache-Control"], response.headers["X-Accel-Buffering"]) == ("no-cache", "no")
+    assert "Content-Length" not in response.headers
+    assert response.get_data().endswith(b"data: [DONE]\n\n")
+
+
+def test_an_error_before_the_first_event_is_a_status_also_when_streamed(house: House) -> None:
+    house.services.launcher.script.refuse["hi"] = InsufficientMemory("too large")
+    for stream in (True, False):
+        response = house.chat(stream=stream)
+        assert response.status_code == 507
+        assert response.headers["x-should-retry"] == "false"
+        assert problem(response)["type"] == "insufficient_memory"
+
+
+def test_an_error_after_it_is_an_event(house: House) -> None:
+    house.services.launcher.script.die_after = 1
+    response = house.chat(stream=True)
+    assert response.status_code == 200
+    last = response.get_data().decode().split("\n\n")[-2]
+    assert json.loads(last.removeprefix("data: "))["error"]["type"] == "engine_died"
+
+
+def test_a_worker_that_dies_before_the_first_event_is_not_noticed(house: House) -> None:
+    house.services.launcher.script.die_after = 0
+    assert house.chat(stream=True).get_data().endswith(b"data: [DONE]\n\n")
+
+
+def test_every_place_is_given_back(house: House) -> None:
+    house.chat()
+    house.chat(stream=True).get_data()
+    house.services.launcher.script.refuse["bad"] = EngineDied("no")
+    house.chat(messages=[{"role": "user", "content": "bad"}])
+    house.chat(model="none")
+    house.chat(stream=True).close()
+    assert house.slots.open == 0
+    assert sum(worker.running for worker in house.services.launcher.workers) == 0
+
+
+def test_one_more_than_all_places_is_told_to_come_back(house: House) -> None:
+    with house.slots.take(), house.slots.take():
+        response = house.chat()
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "1"
+    assert problem(response)["type"] == "server_busy"
+    assert house.chat().status_code == 200
+
+
+def test_a_stopping_server_takes_no_new_answers(house: House) -> None:
+    house.slots.close()
+    with pytest.raises(ServerShutdown), house.slots.take():
+        pass
+    assert problem(house.chat())["type"] == "server_shutdown"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"{", "not JSON"),
+        (b"", "not JSON"),
+        (b'{"model": "a" "b"}', "line 1, column 15"),
+        (b'\xff{"model": 1}', "not UTF-8: byte 0"),
+        (b'{"temperature": NaN}', "NaN is no JSON number"),
+        (b'{"model": "a", "model": "b"}', 'names "model" twice'),
+        (b"[" * 1900, "nested too deeply"),
+        (b'{"seed": ' + b"9" * 1900 + b"}", "missing"),
+        (b"[]", "must be a JSON object"),
+        (b"null", "must be a JSON object"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_a_clear_400(house: House, body: bytes, words: str) -> None:
+    response = house.send(body)
+    assert response.status_code == 400
+    assert words in problem(response)["message"]
+    assert problem(response)["type"] == "validation_error"
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "", "application/x-www-form-urlencoded", "multipart/form-data"])
+def test_a_body_that_is_not_announced_as_json_is_a_415(house: House, content_type: str) -> None:
+    response = house.send(json.dumps(BODY).encode(), content_type)
+    assert response.status_code == 415
+    assert problem(response)["code"] == "unsupported_media_type"
+
+
+def test_a_charset_is_no_other_type(house: House) -> None:
+    assert house.send(json.dumps(BODY).encode(), "application/json; charset=utf-8").status_code == 200
+
+
+def test_a_body_that_is_too_large_is_a_413(house: House) -> None:
+    response = house.chat(messages=[{"role": "user", "content": "x" * 3000}])
+    assert response.status_code == 413
+    assert problem(response)["type"] == "payload_too_large"
+
+
+def test_paths_and_methods_nobody_serves(house: House) -> None:
+    missing = house.client.get("/v2/models")
+    assert (missing.status_code, problem(missing)["code"]) == (404, "not_found")
+    wrong = house.client.get(CHAT)
+    assert (wrong.status_code, problem(wrong)["code"]) == (405, "method_not_allowed")
+    assert "POST" in wrong.headers["Allow"]
+
+
+def test_errors_of_the_use_case_are_told(house: House) -> None:
+    assert house.chat(model="none").status_code == 404
+    wrong = house.chat(model=SPEECH)
+    assert (wrong.status_code, problem(wrong)["code"]) == (400, "capability_mismatch")
+    assert problem(wrong)["param"] == "model"
+
+
+def test_an_unexpected_fault_tells_nothing_but_its_id(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.services.broken = ZeroDivisionError("inside /secret/place")
+    response = house.chat()
+    assert response.status_code == 500
+    error = problem(response)
+    assert error["type"] == "internal_error"
+    assert "secret" not in response.get_data(as_text=True)
+    assert "inside /secret/place" in caplog.text
+
+
+def test_fields_nobody_reads_are_listed_in_a_header(house: House) -> None:
+    assert house.chat(frob=1, **{"ev\u00e9l\r\nX: y": 2}).headers["X-Mlxk-Ignored-Fields"] == "ev?l??X??y, frob"
+    assert "X-Mlxk-Ignored-Fields" not in house.chat().headers
+
+
+def test_that_header_stays_short(house: House) -> None:
+    listed = house.chat(**{f"f{number:02}": 1 for number in range(40)}).headers["X-Mlxk-Ignored-Fields"]
+    assert listed.endswith("f15, ...")
+
+
+def test_a_sane_request_id_comes_back_and_an_odd_one_does_not(house: House) -> None:
+    assert house.client.get("/health", headers={"X-Request-ID": "mine-1"}).headers["X-Request-ID"] == "mine-1"
+    assert len(house.client.get("/health", headers={"X-Request-ID": "x" * 200}).headers["X-Request-ID"]) == 36
+
+
+def test_no_header_opens_the_server_to_other_sites(house: House) -> None:
+    response = house.client.get("/v1/models", headers={"Origin": "https://example.org"})
+    assert not [name for name in response.headers if name[0].lower().startswith("access-control-")]
