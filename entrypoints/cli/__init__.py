@@ -1,0 +1,1 @@
+"""The command line: one option table, a strict guard in front of Fire, thin commands, presenters."""

@@ -1,0 +1,67 @@
+"""`mlxk serve`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from domain.catalog.fitness import require_chat
+from domain.errors import UsageError
+from entrypoints.cli.envelope import encode, success
+from entrypoints.cli.presenters.serve_view import banner
+from entrypoints.cli.services import Context, Outcome, Services
+
+if TYPE_CHECKING:
+    from entrypoints.http.front import Serving
+
+STARTING = "starting"  # the word of specification 0.2.3
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """As in the option table. None: the environment's value, else the default."""
+
+    model: str | None = None
+    host: str | None = None
+    port: int | None = None
+    max_tokens: int | None = None
+    log_level: str | None = None
+    log_json: bool = False
+    verbose: bool = False
+
+    def flags(self) -> dict[str, object]:
+        """By the names of the settings. Raises UsageError."""
+        if self.verbose and self.log_level is not None:
+            raise UsageError(
+                f"--verbose and --log-level {self.log_level} contradict each other", hint="give one of them"
+            )
+        return {
+            "preload_model": self.model,
+            "host": self.host,
+            "port": self.port,
+            "max_tokens": self.max_tokens,
+            "log_level": "debug" if self.verbose else self.log_level,
+            "log_json": True if self.log_json else None,
+        }
+
+
+def execute(context: Context, arguments: Arguments) -> Outcome:
+    """Serve until a signal ends it; the exit code is the server's."""
+    settings = context.settings(arguments.flags())
+    if settings.preload_model.value is not None:
+        _require_model(context.services(), settings.preload_model.value)
+    console = context.console
+
+    def announce(serving: Serving) -> None:
+        if console.json:
+            facts = {"url": serving.url, "host": serving.host, "port": serving.port, "model": serving.model}
+            console.emit(encode(success("serve", {"status": STARTING, **facts}), console.encoding))
+        else:
+            console.write(banner(serving.url, serving.model))
+
+    return Outcome(data=None, show=lambda: None, exit_code=context.server()(settings, announce))
+
+
+def _require_model(services: Services, spec: str) -> None:
+    """A model that is not here, or cannot answer, is refused before anything listens."""
+    require_chat(services.inspect_model().execute(services.resolve_model().execute(spec)))

@@ -1,0 +1,140 @@
+"""Standard input, output and error, as the commands see them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import TextIO
+
+from domain.errors import InternalError, InvalidRequest
+
+# A model's words must not steer the terminal: control characters other than tab and line feed.
+_CONTROL = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], "\ufffd")
+_UNSAFE_ON_TERMINAL = {**_CONTROL, 0x09: "\t", 0x0A: "\n", 0x0D: None}
+
+
+class ReaderGone(BaseException):
+    """Whoever read our output has closed it (`| head`): the command ends silently. No error for a command to catch."""
+
+
+class Console:
+    """json: standard output carries one envelope and nothing else; `line` and `write` are for people and say nothing.
+    spoken: something has been sent to standard output.
+    """
+
+    def __init__(self, stdin: TextIO, stdout: TextIO, stderr: TextIO, *, json: bool = False) -> None:
+        self._stdin = stdin
+        self._stdout = stdout
+        self._stderr = stderr
+        self.json = json
+        self.spoken = False
+        self.input_is_terminal = stdin.isatty()
+        self.output_is_terminal = stdout.isatty()
+        self.errors_are_terminal = stderr.isatty()
+
+    @classmethod
+    def of_process(cls, *, json: bool) -> Console:
+        """The process's own streams; one that is closed reads empty or swallows what is written."""
+        nothing = os.devnull
+        return cls(
+            sys.stdin or open(nothing, encoding="utf-8"),  # noqa: PTH123  (lives as long as the process)
+            sys.stdout or open(nothing, "w", encoding="utf-8"),  # noqa: PTH123
+            sys.stderr or open(nothing, "w", encoding="utf-8"),  # noqa: PTH123
+            json=json,
+        )
+
+    @property
+    def encoding(self) -> str:
+        return self._stdout.encoding or "utf-8"
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal; COLUMNS wins, as everywhere."""
+        import shutil  # slow to import, and only a terminal needs it
+
+        return shutil.get_terminal_size((100, 24)).columns
+
+    @property
+    def stream(self) -> TextIO:
+        """Standard output itself, for a renderer that needs a file. Only in human mode."""
+        return self._stdout
+
+    def write(self, text: str) -> None:
+        """Text for people, now. On a terminal without control characters."""
+        if not self.json:
+            self.emit(text.translate(_UNSAFE_ON_TERMINAL) if self.output_is_terminal else text)
+
+    def line(self, text: str = "") -> None:
+        self.write(text + "\n")
+
+    def note(self, text: str) -> None:
+        """A remark on standard error, so that standard output stays what was asked for. Not in JSON mode."""
+        if not self.json:
+            self.complain(text)
+
+    def complain(self, text: str) -> None:
+        """An error or remark on standard error; nobody listening there is no fault."""
+        safe = text.translate(_UNSAFE_ON_TERMINAL) if self.errors_are_terminal else text
+        try:
+            self._stderr.write(_storable(safe, self._stderr) + "\n")
+            self._stderr.flush()
+        except OSError:
+            return
+
+    def emit(self, text: str) -> None:
+        """Text on standard output as it is. Raises ReaderGone; InternalError when it cannot be written."""
+        self.spoken = True
+        try:
+            self._stdout.write(_storable(text, self._stdout))
+            self._stdout.flush()
+        except BrokenPipeError:
+            self.abandon_output()
+            raise ReaderGone from None
+        except OSError as fault:
+            self.abandon_output()
+            raise InternalError(
+                f"cannot write to standard output: {fault.strerror or fault}", hint="is the disk full?"
+            ) from fault
+
+    def ask(self, question: str) -> str | None:
+        """A line from the person at the terminal, without its line end; None at the end of input (Ctrl-D)."""
+        if self._stdin is sys.stdin and self.input_is_terminal and self.output_is_terminal:
+            with suppress(ImportError):
+                import readline  # noqa: F401  (line editing and history for input())
+            try:
+                return input(question)
+            except EOFError:
+                return None
+        self.write(question)
+        answer = self._stdin.readline()
+        return answer.rstrip("\r\n") if answer else None
+
+    def read_all(self) -> str:
+        """Standard input to its end, as UTF-8. Raises InvalidRequest when it is not text."""
+        try:
+            return self._stdin.read()
+        except UnicodeDecodeError as fault:
+            raise InvalidRequest(
+                "standard input is not UTF-8 text", hint="pipe text in, or convert it with iconv"
+            ) from fault
+
+    def abandon_output(self) -> None:
+        """Nothing more can be written: keep the interpreter from trying again at exit."""
+        try:
+            target = self._stdout.fileno()
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, target)
+            os.close(null)
+        except OSError:
+            return
+
+
+def _storable(text: str, stream: TextIO) -> str:
+    """What the stream's encoding cannot hold (half a surrogate from a hostile file name, say) becomes `?`."""
+    encoding = stream.encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.encode(encoding, "replace").decode(encoding)
+    return text

@@ -1,0 +1,97 @@
+"""The words the option table is written in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """How an option's value is read. A switch takes none."""
+
+    SWITCH = "switch"
+    TEXT = "text"
+    INTEGER = "integer"
+    NUMBER = "number"
+
+
+class Completes(StrEnum):
+    """What a shell can offer in this place."""
+
+    NOTHING = "nothing"
+    MODEL = "model"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True)
+class Positional:
+    """A word by its place. many: takes all words that are left, for the last place only. field: of the command's
+    Arguments, where it is not called `name` too.
+    """
+
+    name: str
+    help: str
+    required: bool = True
+    many: bool = False
+    completes: Completes = Completes.NOTHING
+    field: str = ""
+
+    @property
+    def parameter(self) -> str:
+        return self.field or self.name
+
+    @property
+    def usage(self) -> str:
+        """As the usage line shows it: MODEL, [PATTERN] or [PROMPT...]."""
+        word = self.name.upper() + ("..." if self.many else "")
+        return word if self.required else f"[{word}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A flag. value: what the help calls its value. default: in words, for the help; the value itself has its home
+    where it is used.
+    """
+
+    flag: str
+    help: str
+    kind: Kind = Kind.SWITCH
+    short: str | None = None
+    value: str = ""
+    choices: tuple[str, ...] = ()
+    default: str | None = None
+    completes: Completes = Completes.NOTHING
+
+    @property
+    def parameter(self) -> str:
+        """The field of the command's Arguments."""
+        return self.flag.removeprefix("--").replace("-", "_")
+
+    @property
+    def usage(self) -> str:
+        """As the help shows it: `-f, --force` or `--port N`."""
+        name = f"{self.short}, {self.flag}" if self.short else self.flag
+        return f"{name} {self.value}" if self.value else name
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One row of the table. details: further paragraphs of its help. examples: command lines, shown and documented."""
+
+    name: str
+    summary: str
+    positionals: tuple[Positional, ...] = ()
+    options: tuple[Option, ...] = ()
+    aliases: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+
+    @property
+    def module(self) -> str:
+        """The command's module in entrypoints/cli/commands."""
+        return self.name.replace("-", "_")
+
+    @property
+    def usage(self) -> str:
+        words = ["mlxk", self.name, *(each.usage for each in self.positionals)]
+        return " ".join([*words, "[options]"] if self.options else words)

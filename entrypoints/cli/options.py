@@ -1,0 +1,164 @@
+"""The option table: every command, word and flag of the command line, once.
+
+The guard, the help, docs/cli.md and shell completion all read it. A test compares each row with its command.
+"""
+
+from __future__ import annotations
+
+from entrypoints.cli.grammar import Command, Completes, Kind, Option, Positional
+from entrypoints.settings import LOG_LEVELS
+
+JSON = Option("--json", "print one JSON envelope on standard output and nothing else (docs/json-api.md)")
+HELP = Option("--help", "show this help", short="-h")
+VERSION = Option("--version", "show the version")
+
+# Understood before the command as well as after it.
+EVERYWHERE = (JSON, HELP)
+# Understood without a command only.
+ALONE = (VERSION,)
+
+MODEL = Positional(
+    "model",
+    "a name (org/name), a part of one, name@revision, or a folder (./x, /x, ~/x)",
+    completes=Completes.MODEL,
+)
+PATTERN = Positional(
+    "pattern",
+    "a part of the name, or a folder (./x, /x, ~/x)",
+    required=False,
+    completes=Completes.MODEL,
+)
+
+LIST = Command(
+    name="list",
+    summary="list the models on this machine",
+    positionals=(PATTERN,),
+    options=(
+        Option("--all", "also show models that are broken or do not run here"),
+        Option("--health", "add the verdicts on files and runtime"),
+        Option("--verbose", "full names and more columns"),
+        Option("--text", "only models that write text"),
+        Option("--vision", "only models that read pictures"),
+        Option("--audio", "only models that hear or speak"),
+        Option("--embeddings", "only embedding models"),
+    ),
+    details=(
+        "Without --all the table shows the models that are healthy and run here. With several of --text, --vision, "
+        "--audio and --embeddings a model needs one of them. --json ignores --all: it always carries every model.",
+    ),
+    examples=("mlxk list", "mlxk list qwen --health --all", "mlxk list --vision --json"),
+)
+
+SHOW = Command(
+    name="show",
+    summary="show what is known of one model",
+    positionals=(MODEL,),
+    options=(
+        Option("--files", "list its files"),
+        Option("--config", "print its config.json"),
+    ),
+    examples=("mlxk show demo", "mlxk show demo --files", "mlxk show demo --config --json"),
+)
+
+HEALTH = Command(
+    name="health",
+    summary="check the files of all models, or of those that match",
+    positionals=(PATTERN,),
+    options=(Option("--strict", "exit with 1 when a model is unhealthy"),),
+    examples=("mlxk health", "mlxk health qwen --strict"),
+)
+
+RM = Command(
+    name="rm",
+    summary="remove a model from the cache, or one revision of it",
+    positionals=(MODEL,),
+    options=(
+        Option("--force", "remove it although a download holds its locks", short="-f"),
+        Option("--dry-run", "say what would go, and remove nothing"),
+        Option("--yes", "do not ask when the name was not written in full", short="-y"),
+    ),
+    details=(
+        "name@revision removes that revision, and only the files that no other revision uses. Folders of your own and "
+        "the built-in model are refused.",
+    ),
+    examples=("mlxk rm mlx-community/Phi-3-mini-4k-instruct-4bit --dry-run", "mlxk rm phi-3-mini --yes"),
+)
+
+RUN = Command(
+    name="run",
+    summary="ask a model, or chat with it",
+    positionals=(
+        MODEL,
+        Positional(
+            "prompt",
+            "the question; its words are joined; - reads standard input",
+            required=False,
+            many=True,
+            field="words",
+        ),
+    ),
+    options=(
+        Option("--prompt", "the question, in place of the words", Kind.TEXT, value="TEXT"),
+        Option("--system", "the system message", Kind.TEXT, value="TEXT"),
+        Option(
+            "--max-tokens",
+            "tokens the answer may have",
+            Kind.INTEGER,
+            value="N",
+            default="what the model's context holds",
+        ),
+        Option("--temperature", "0 is greedy", Kind.NUMBER, value="T", default="the model's own, else 0.7"),
+        Option(
+            "--top-p", "share of the probability to draw from", Kind.NUMBER, value="P", default="the model's, else 0.9"
+        ),
+        Option("--seed", "makes the answer repeatable", Kind.INTEGER, value="N", default="a fresh one"),
+        Option("--no-stream", "print the answer whole, also on a terminal"),
+    ),
+    details=(
+        "Without a prompt, on a terminal, this is a chat: exit, quit, q or Ctrl-D leaves it, Ctrl-C stops an answer. "
+        "With - standard input comes first, then an empty line, then the prompt. "
+        "Words that begin with a dash go after --.",
+    ),
+    examples=(
+        'mlxk run demo "Who are you?"',
+        "mlxk run demo how do I list models --temperature 0",
+        "git diff | mlxk run demo - explain this change",
+        "mlxk run demo",
+    ),
+)
+
+SERVE = Command(
+    name="serve",
+    summary="serve models over an OpenAI-compatible HTTP API",
+    aliases=("server",),
+    options=(
+        Option(
+            "--model", "load this model before the first request", Kind.TEXT, value="MODEL", completes=Completes.MODEL
+        ),
+        Option("--host", "address to listen on", Kind.TEXT, value="HOST", default="127.0.0.1"),
+        Option("--port", "port to listen on; 0 takes a free one", Kind.INTEGER, value="N", default="8000"),
+        Option(
+            "--max-tokens",
+            "tokens an answer may have when its request does not say",
+            Kind.INTEGER,
+            value="N",
+            default="half of the model's context",
+        ),
+        Option("--log-level", "what is logged", Kind.TEXT, value="LEVEL", choices=LOG_LEVELS, default="info"),
+        Option("--log-json", "log as JSON lines"),
+        Option("--verbose", "short for --log-level debug"),
+    ),
+    details=("Ctrl-C or SIGTERM finishes the running answers and stops.",),
+    examples=("mlxk serve", "mlxk serve --model demo --port 9000"),
+)
+
+VERSION_COMMAND = Command(name="version", summary="show the version")
+
+HELP_COMMAND = Command(
+    name="help",
+    summary="show this help, or that of a command",
+    positionals=(Positional("command", "the command", required=False, completes=Completes.COMMAND),),
+)
+
+COMMANDS = (LIST, SHOW, HEALTH, RM, RUN, SERVE, VERSION_COMMAND, HELP_COMMAND)
+BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}

@@ -1,0 +1,91 @@
+"""What `mlxk show` prints."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from domain.catalog import ModelReport, ModelSource
+from domain.catalog.printable import printable
+from entrypoints.cli.console import Console
+from entrypoints.cli.presenters.formatting import UNKNOWN, size, when
+from entrypoints.cli.presenters.list_view import BAD, DOUBTFUL, FAINT, GOOD
+from entrypoints.cli.presenters.table import ANY_WIDTH, Cell, Column, Table, show_table
+
+if TYPE_CHECKING:
+    from application.catalog.show_model import ModelDetail
+
+_SOURCES = {
+    ModelSource.CACHE: "Hugging Face cache",
+    ModelSource.WORKSPACE: "workspace",
+    ModelSource.BUILTIN: "built into mlxk",
+}
+
+
+def show_facts(detail: ModelDetail, console: Console, now: datetime) -> None:
+    """Name, where it comes from, what it is, and whether it runs here."""
+    report = detail.report
+    console.line(printable(report.display_name or report.name))
+    rows = [*_origin(report, now), *_kind(detail), *_verdicts(report)]
+    columns = (Column("", style=FAINT), Column("", wraps_at=ANY_WIDTH))
+    cells = tuple((Cell(f"  {label}"), value if isinstance(value, Cell) else Cell(value)) for label, value in rows)
+    show_table(Table(columns, cells, headed=False), console)
+
+
+def show_files(detail: ModelDetail, console: Console) -> None:
+    """One line a file."""
+    columns = (Column("Name", wraps_at=ANY_WIDTH), Column("Size", right=True), Column("Type"))
+    rows = tuple((Cell(each.name), Cell(size(each.size_bytes)), Cell(str(each.kind))) for each in detail.files)
+    show_table(Table(columns, rows), console)
+
+
+def show_config(detail: ModelDetail, console: Console) -> None:
+    """The model's config.json, indented."""
+    console.line(json.dumps(dict(detail.config), indent=2, ensure_ascii=False))
+
+
+_Row = tuple[str, str | Cell]
+
+
+def _origin(report: ModelReport, now: datetime) -> list[_Row]:
+    rows: list[_Row] = [("Source", _SOURCES[report.location.source])]
+    if report.revision:
+        rows.append(("Revision", report.revision))
+    if report.origin:
+        rows.append(("Made from", report.origin))
+    if report.content_hash:
+        rows.append(("Content hash", report.content_hash))
+    rows.append(("Size", size(report.size_bytes)))
+    rows.append(("Modified", f"{when(report.last_modified, now)} ({report.last_modified:%Y-%m-%d %H:%M} UTC)"))
+    return rows
+
+
+def _kind(detail: ModelDetail) -> list[_Row]:
+    report, metadata = detail.report, detail.metadata
+    rows: list[_Row] = [
+        ("Framework", str(report.framework)),
+        ("Type", str(report.model_type)),
+        ("Can do", ", ".join(str(each) for each in report.capabilities) or UNKNOWN),
+    ]
+    facts = (
+        ("Architecture", " / ".join(str(each) for each in (metadata.model_type, metadata.architecture) if each)),
+        ("Quantization", metadata.quantization),
+        ("Context", f"{metadata.context_length:,} tokens" if metadata.context_length else None),
+        ("Vocabulary", f"{metadata.vocab_size:,}" if metadata.vocab_size else None),
+        ("Hidden size", metadata.hidden_size),
+        ("Layers", metadata.layers),
+        ("Heads", metadata.heads),
+    )
+    return [*rows, *((label, str(value)) for label, value in facts if value)]
+
+
+def _verdicts(report: ModelReport) -> list[_Row]:
+    files = Cell(report.health_reason, GOOD if report.healthy else BAD)
+    rows: list[_Row] = [("Files", files)]
+    if report.healthy:
+        runs = Cell("yes", GOOD) if report.runtime_compatible else Cell(f"no: {report.reason}", DOUBTFUL)
+        rows.append(("Runs here", runs))
+    rows += [(f"Not here: {name}", reason) for name, reason in report.dropped.items()]
+    rows += [("Note", finding) for finding in report.findings]
+    return rows

@@ -1,0 +1,74 @@
+"""What the command line needs from the rest of the house: use cases, settings and the server, behind callables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from entrypoints.cli.console import Console
+
+if TYPE_CHECKING:
+    from application.catalog.check_health import CheckHealth
+    from application.catalog.inspect_model import InspectModel
+    from application.catalog.list_models import ListModels
+    from application.catalog.remove_model import RemoveModel
+    from application.catalog.resolve_model import ResolveModel
+    from application.catalog.show_model import ShowModel
+    from application.inference.chat import Chat
+    from application.serving.model_pool import ModelPool
+    from entrypoints.http.front import Serving
+    from entrypoints.settings import Settings
+
+
+class Services(Protocol):
+    """The use cases, made on demand. The container is one; tests bring another."""
+
+    def resolve_model(self) -> ResolveModel: ...
+
+    def inspect_model(self) -> InspectModel: ...
+
+    def list_models(self) -> ListModels: ...
+
+    def show_model(self) -> ShowModel: ...
+
+    def check_health(self) -> CheckHealth: ...
+
+    def remove_model(self) -> RemoveModel: ...
+
+    def chat(self) -> Chat: ...
+
+    def model_pool(self) -> ModelPool: ...
+
+
+class Server(Protocol):
+    """The HTTP entrypoint: blocks until the server has stopped and returns its exit code. announce: called once, when
+    the server is ready, perhaps in a child of this process. Raises what keeps it from listening (PortInUse, say).
+    """
+
+    def __call__(self, settings: Settings, announce: Callable[[Serving], None]) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a command gets. settings: from flags by setting name. services: built at its first call, then the same.
+    now: UTC-aware.
+    """
+
+    console: Console
+    settings: Callable[[Mapping[str, object]], Settings]
+    services: Callable[[], Services]
+    server: Callable[[], Server]
+    now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command hands back. data: the envelope's data, None when the command has printed its envelope itself.
+    show: the same for people. Only one of them is called.
+    """
+
+    data: Callable[[], Mapping[str, object]] | None
+    show: Callable[[], None]
+    exit_code: int = 0
