@@ -8,12 +8,22 @@ MlxkError
 │   └── CapabilityMismatch     the model cannot do what was asked of it
 ├── PayloadTooLarge            a body or file is over its limit
 ├── ModelNotFound
+│   ├── WorkspaceNotFound      there is no workspace in this folder
+│   └── RepoNotFound           the hub has no such repository
 ├── AmbiguousModel             several models match; carries them
 ├── AccessDenied               a hub, a file or a key says no
+│   └── TokenMissing           the hub must know who is asking
 ├── Conflict                   something else holds or already is what was asked for
+├── DownloadFailed             the hub, the network or what arrived is at fault; what is here is kept
+│   ├── DownloadRefused        what the hub sends cannot be taken: unsafe names, wrong checksums, nonsense
+│   └── DiskFull               there is no room for what was asked for
 ├── ModelUnhealthy             files are missing or broken
 ├── ModelNotRunnable           files are sound, but it does not run here
+│   └── UnsupportedMultimodal  nobody has checked this operation for models with these senses
 ├── InsufficientMemory
+├── DependencyMissing          a library that this needs is not installed
+├── UploadFailed               the hub did not take what was sent
+├── PushFailed                 a push could not be prepared or finished
 ├── ModelLoadFailed            the engine could not load the model
 ├── GenerationFailed           the engine failed one request
 ├── EngineDied                 the engine process ended under a request
@@ -89,6 +99,14 @@ class ModelNotFound(MlxkError):
     type = code = "model_not_found"
 
 
+class WorkspaceNotFound(ModelNotFound):
+    type = code = "workspace_not_found"
+
+
+class RepoNotFound(ModelNotFound):
+    type = code = "repo_not_found"
+
+
 class AmbiguousModel(MlxkError):
     type = code = "ambiguous_match"
 
@@ -97,8 +115,27 @@ class AccessDenied(MlxkError):
     type = code = "access_denied"
 
 
+class TokenMissing(AccessDenied):
+    type = code = "auth_error"
+
+
 class Conflict(MlxkError):
     type = code = "conflict"
+
+
+class DownloadFailed(MlxkError):
+    type = code = "download_failed"
+    retryable = True
+
+
+class DownloadRefused(DownloadFailed):
+    code = "download_refused"
+    retryable = False
+
+
+class DiskFull(DownloadFailed):
+    code = "disk_full"
+    retryable = False
 
 
 class ModelUnhealthy(MlxkError):
@@ -110,8 +147,25 @@ class ModelNotRunnable(MlxkError):
     code = "runtime_incompatible"
 
 
+class UnsupportedMultimodal(ModelNotRunnable):
+    type = code = "unsupported_multimodal"
+
+
 class InsufficientMemory(MlxkError):
     type = code = "insufficient_memory"
+
+
+class DependencyMissing(MlxkError):
+    type = code = "dependency_missing"
+
+
+class UploadFailed(MlxkError):
+    type = code = "upload_failed"
+    retryable = True
+
+
+class PushFailed(MlxkError):
+    type = code = "push_operation_failed"
 
 
 class ModelLoadFailed(MlxkError):
