@@ -53,11 +53,13 @@ if TYPE_CHECKING:
     from application.catalog.stores import ModelStores
     from application.hub.hubs import OpenHub
     from application.hub.judge_remote import JudgeRemote
-    from application.inference.chat import Chat
+    from application.inference.chat import Chat, Resolver
     from application.serving.model_pool import ModelPool
     from application.serving.readiness import CheckReadiness, ServerLifecycle
-    from application.serving.served_models import ListServedModels
+    from application.serving.served_models import ListServedModels, ResolveServedModel
+    from domain.workspace.progress import OnWork
     from entrypoints.settings import Settings
+    from ports.converter import ConversionJob
     from ports.installed_libraries import LibraryInspector
     from ports.memory import MemoryProbe
     from ports.model_worker import WorkerLauncher
@@ -134,7 +136,13 @@ def _model_pool(launcher: WorkerLauncher, budget_bytes: int) -> ModelPool:
     return ModelPool(launcher, budget_bytes)
 
 
-def _chat(resolve: ResolveModel, inspect: InspectModel, pool: ModelPool) -> Chat:
+def _resolve_served_model(resolve: ResolveModel, settings: Settings) -> ResolveServedModel:
+    from application.serving.served_models import ResolveServedModel
+
+    return ResolveServedModel(resolve, settings.preload_model.value)
+
+
+def _chat(resolve: Resolver, inspect: InspectModel, pool: ModelPool) -> Chat:
     from time import monotonic
 
     from application.inference.chat import Chat
@@ -215,6 +223,12 @@ def _judge_remote(libraries: LibraryInspector, memory: MemoryProbe) -> JudgeRemo
     return JudgeRemote(TemporarySketches(), stores_at, libraries, memory)
 
 
+def _convert_here() -> Callable[[ConversionJob, OnWork], None]:
+    from adapters.inference.conversion import convert_model
+
+    return convert_model
+
+
 def _later(module: str, name: str) -> Callable[..., Any]:
     """A class that is imported when it is first wanted, for those that take exactly what their providers give."""
 
@@ -247,6 +261,8 @@ class Container(containers.DeclarativeContainer):
     resident_budget = providers.Callable(_resident_budget, memory_probe)
     model_pool = providers.ThreadSafeSingleton(_model_pool, worker_launcher, resident_budget)
     chat = providers.ThreadSafeSingleton(_chat, resolve_model, inspect_model, model_pool)
+    resolve_served_model = providers.Factory(_resolve_served_model, resolve_model, settings)
+    served_chat = providers.ThreadSafeSingleton(_chat, resolve_served_model, inspect_model, model_pool)
 
     lifecycle = providers.ThreadSafeSingleton(_server_lifecycle)
     check_readiness = providers.Factory(_check_readiness, lifecycle, model_pool)
@@ -259,6 +275,9 @@ class Container(containers.DeclarativeContainer):
     judge_remote = providers.Factory(_judge_remote, installed_libraries, memory_probe)
     filesystem = providers.Factory(_later("adapters.filesystem.local", "LocalFileSystem"))
     file_locks = providers.Factory(_later("adapters.filesystem.locks", "FlockFileLocks"))
+    shared_hub = providers.ThreadSafeSingleton(
+        _later("adapters.hub.directory_hub", "DirectoryHub"), settings.provided.hf_cache_dir.value
+    )
     cache_leftovers = providers.Factory(
         _later("adapters.hub.leftovers", "HubCacheLeftovers"), settings.provided.hf_cache_dir.value
     )
@@ -279,3 +298,5 @@ class Container(containers.DeclarativeContainer):
     # Inside a worker process.
     frame_channel = providers.Factory(_frame_channel)
     text_runtime = providers.Factory(_text_runtime)
+    conversion_line = providers.Factory(_later("adapters.worker_process.conversion_channel", "ConversionChannel"))
+    convert_here = providers.Callable(_convert_here)

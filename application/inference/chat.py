@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from application.catalog.inspect_model import InspectModel
-from application.catalog.resolve_model import ResolveModel
 from application.serving.model_pool import ModelPool
 from domain.catalog import LocatedModel, ModelReport
 from domain.catalog.fitness import require_chat
@@ -26,14 +26,18 @@ class ChatAnswer:
     events: GenerationStream
 
 
+class Resolver(Protocol):
+    """From a name to a model; raises InvalidRequest, ModelNotFound, AmbiguousModel."""
+
+    def execute(self, spec: str) -> LocatedModel: ...
+
+
 class Chat:
     """Thread-safe. A name is looked up on the disk at most every RESOLUTION_SECONDS: requests come faster than models
     change. clock: monotonic seconds.
     """
 
-    def __init__(
-        self, resolve: ResolveModel, inspect: InspectModel, pool: ModelPool, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, resolve: Resolver, inspect: InspectModel, pool: ModelPool, clock: Callable[[], float]) -> None:
         self._resolve = resolve
         self._inspect = inspect
         self._pool = pool

@@ -12,4 +12,6 @@ def build_services(settings: Settings) -> Services:
     """Called in the serving process, after the fork."""
     from container import Container
 
-    return cast(Services, Container(settings=settings, keep_spare=True))
+    container = Container(settings=settings, keep_spare=True)
+    container.chat.override(container.served_chat)
+    return cast(Services, container)

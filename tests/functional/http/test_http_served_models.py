@@ -1,0 +1,74 @@
+"""What clients may name: models, never folders; wired as the server wires it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from adapters.builtin_model import builtin_model_folder
+from domain.errors import ModelNotFound
+from domain.inference import GenerationRequest, Message, Role, TextDelta
+from entrypoints.http.bootstrap import build_services
+from entrypoints.http.services import Services
+from entrypoints.settings import load_settings
+from tests.support.fakes.worker import FakeWorkerLauncher, Script
+
+REQUEST = GenerationRequest(messages=(Message(Role.USER, "hello"),))
+
+
+@pytest.fixture
+def workspaces(tmp_path: Path) -> Path:
+    """A workspace home with one model, `mine`."""
+    home = tmp_path / "workspaces"
+    (home / "mine").mkdir(parents=True)
+    for source in builtin_model_folder().iterdir():
+        (home / "mine" / source.name).write_bytes(source.read_bytes())
+    return home
+
+
+def services(home: Path, preload: str | None = None) -> Services:
+    environ = {"HOME": str(home), "MLXK_WORKSPACE_HOME": str(home)}
+    built = build_services(load_settings({"preload_model": preload}, environ))
+    launcher = FakeWorkerLauncher(Script(default="yes"))
+    built.worker_launcher.override(launcher)  # type: ignore[attr-defined]
+    return built
+
+
+def answer(built: Services, spec: str) -> tuple[str, str]:
+    """The name of the model that answered, and its answer."""
+    given = built.chat().execute(spec, REQUEST)
+    return given.model.name, "".join(event.text for event in given.events if isinstance(event, TextDelta))
+
+
+def test_a_client_names_models_of_the_workspace_home_and_the_built_in_one(workspaces: Path) -> None:
+    built = services(workspaces)
+    assert answer(built, "mine") == ("mine", "yes")
+    assert answer(built, "demo") == ("mlxk/demo", "yes")
+    assert answer(built, "mlxk/demo") == ("mlxk/demo", "yes")
+
+
+@pytest.mark.parametrize("spec", ["{home}/mine", "./mine", "../x", "~/mine", ".", "/etc"])
+def test_a_client_cannot_name_a_folder(workspaces: Path, spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workspaces)
+    with pytest.raises(ModelNotFound, match="is a path"):
+        answer(services(workspaces), spec.format(home=workspaces))
+
+
+def test_the_folder_the_server_was_started_with_is_served_and_listed_first(workspaces: Path) -> None:
+    folder = str(workspaces / "mine")
+    built = services(workspaces, preload=folder)
+    assert answer(built, folder)[1] == "yes"
+    names = [report.name for report in built.list_served_models().execute()]
+    assert names[0] == folder
+    assert names.count(folder) == 1
+    assert "mlxk/demo" in names
+
+
+def test_models_that_do_not_run_here_are_not_offered(workspaces: Path) -> None:
+    broken = workspaces / "broken"
+    broken.mkdir()
+    (broken / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    names = [report.name for report in services(workspaces).list_served_models().execute()]
+    assert names == ["mine", "mlxk/demo"]
