@@ -53,6 +53,8 @@ class Settings:
     debug: Setting[bool]
     hf_token: Setting[str | None]
     hub: Setting[str]
+    force: Setting[bool]
+    share: Setting[bool]
     environ: Mapping[str, str]
 
     def __repr__(self) -> str:
@@ -79,6 +81,8 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
         debug=reader.read("debug", "MLXK2_DEBUG", _boolean, default=False),
         hf_token=_hf_token(reader),
         hub=reader.read("hub", "HF_ENDPOINT", _text, default=DEFAULT_HUB),
+        share=reader.read("share", "MLXK_SHARE", _boolean, default=False),
+        force=reader.read("force", "MLXK_FORCE", _boolean, default=False),
         environ=reader.environ,
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from adapters.worker_process.process import ChildProcess, worker_command, worker_environment
 from adapters.worker_process.worker import ProcessWorker
 from domain.catalog import LocatedModel
-from domain.errors import ServerShutdown
+from domain.errors import ModelLoadFailed, ServerShutdown
 
 
 class ProcessWorkerLauncher:
@@ -72,7 +72,10 @@ class ProcessWorkerLauncher:
             if self._closed:
                 raise ServerShutdown("no more models are loaded: mlxk is stopping")
             spare, self._spare = self._spare, None
-            worker = spare if spare is not None and spare.alive else self._start()
+            try:
+                worker = spare if spare is not None and spare.alive else self._start()
+            except OSError as fault:
+                raise ModelLoadFailed(f"no engine process can be started: {fault}") from fault
             self._loading.add(worker)
         if spare is not None and spare is not worker:
             spare.close()
@@ -80,7 +83,8 @@ class ProcessWorkerLauncher:
 
     def _start_spare(self) -> None:
         if self._keep_spare and not self._closed and not self._loading and self._spare is None:
-            self._spare = self._start()
+            with contextlib.suppress(OSError):  # without a spare the next start is a cold one, and says what is wrong
+                self._spare = self._start()
 
     def _start(self) -> ProcessWorker:
         return ProcessWorker(ChildProcess(self._command, self._environment))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from application.catalog.inspect_model import InspectModel
+from application.serving.memory_gate import MemoryGate
 from application.serving.model_pool import ModelPool
 from domain.catalog import LocatedModel, ModelReport
 from domain.catalog.fitness import require_chat
@@ -20,10 +21,13 @@ REMEMBERED_NAMES = 256
 
 @dataclass(frozen=True, slots=True)
 class ChatAnswer:
-    """model: the one that answers, whatever it was called. events: read them to the end, or cancel."""
+    """model: the one that answers, whatever it was called. events: read them to the end, or cancel. warning: what the
+    user should know, when this request loaded a model that takes most of the memory.
+    """
 
     model: LocatedModel
     events: GenerationStream
+    warning: str | None = None
 
 
 class Resolver(Protocol):
@@ -37,32 +41,49 @@ class Chat:
     change. clock: monotonic seconds.
     """
 
-    def __init__(self, resolve: Resolver, inspect: InspectModel, pool: ModelPool, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        resolve: Resolver,
+        inspect: InspectModel,
+        pool: ModelPool,
+        gate: MemoryGate,
+        clock: Callable[[], float],
+    ) -> None:
         self._resolve = resolve
         self._inspect = inspect
         self._pool = pool
+        self._gate = gate
         self._clock = clock
         self._guard = threading.Lock()
         self._known: dict[str, tuple[float, ModelReport]] = {}
 
-    def execute(self, spec: str, request: GenerationRequest, *, streamed: bool = True) -> ChatAnswer:
+    def execute(
+        self, spec: str, request: GenerationRequest, *, streamed: bool = True, force: bool = False
+    ) -> ChatAnswer:
         """Start an answer; blocks while the model is loaded. streamed: events are shown as they come; False lets a
-        request survive its worker at any time before the end.
+        request survive its worker at any time before the end. force: load it although it may not fit.
 
         Raises ModelNotFound, AmbiguousModel, InvalidRequest, ModelUnhealthy, ModelNotRunnable, CapabilityMismatch,
         InsufficientMemory, ModelLoadFailed, ServerShutdown; the events raise what GenerationStream says.
         """
         report = self._look_up(spec)
         require_chat(report)
+        warning = self._admit(report, request.limits.requested or request.limits.server_default, force=force)
         events = self._pool.stream(report.location, report.size_bytes, request, streamed=streamed)
-        return ChatAnswer(model=report.location, events=events)
+        return ChatAnswer(model=report.location, events=events, warning=warning)
 
-    def prepare(self, spec: str) -> LocatedModel:
+    def prepare(self, spec: str, *, force: bool = False) -> LocatedModel:
         """Load the model ahead of its first request. Raises as `execute` does."""
         report = self._look_up(spec)
         require_chat(report)
+        self._admit(report, None, force=force)
         self._pool.preload(report.location, report.size_bytes)
         return report.location
+
+    def _admit(self, report: ModelReport, tokens: int | None, *, force: bool) -> str | None:
+        if self._pool.holds(report.location):
+            return None
+        return self._gate.check(report, tokens, self._pool.reclaimable_bytes, force=force)
 
     def _look_up(self, spec: str) -> ModelReport:
         now = self._clock()

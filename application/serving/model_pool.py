@@ -55,6 +55,16 @@ class ModelPool:
             workers = [seat.worker for seat in self._seats.values() if seat.state is SeatState.READY]
         return tuple(worker.loaded for worker in workers if worker is not None and worker.alive)
 
+    def holds(self, model: LocatedModel) -> bool:
+        """Whether it is loaded, or being loaded."""
+        with self._changed:
+            return model.identity in self._seats
+
+    @property
+    def reclaimable_bytes(self) -> int:
+        """What the loaded models would give back for another one."""
+        return sum(loaded.memory_bytes for loaded in self.loaded())
+
     @property
     def waiting(self) -> int:
         """Requests in line for room."""

@@ -11,6 +11,7 @@ DEFAULT_TEMPERATURE = 0.7
 DEFAULT_TOP_P = 0.9
 MAX_TEMPERATURE = 2.0
 MAX_SEED = 2**63 - 1
+SHOWN_DIGITS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +71,4 @@ def _number(value: object, low: float, high: float, fallback: float) -> float:
 
 def _within(name: str, value: float | None, low: float, high: float) -> None:
     if value is not None and not low <= value <= high:
-        raise InvalidRequest(f"{name} must be from {low:g} to {high:g}, got {value:g}", param=name)
+        raise InvalidRequest(f"{name} must be from {low:g} to {high:g}, got {str(value)[:SHOWN_DIGITS]}", param=name)

@@ -38,11 +38,11 @@ class Conversation:
         self._request = request
         self._live = live
 
-    def hold(self, chat: Chat, spec: str) -> None:
+    def hold(self, chat: Chat, spec: str, *, force: bool = False) -> None:
         """Talk until the person leaves. Raises what loading the model raises; a failed answer is shown and the
         conversation goes on.
         """
-        model = chat.prepare(spec)
+        model = chat.prepare(spec, force=force)
         self._console.line(f"Chatting with {printable(model.name)}. {WAYS_OUT}")
         while True:
             try:

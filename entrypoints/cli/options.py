@@ -5,7 +5,10 @@ The guard, the help, docs/cli.md and shell completion all read it. A test compar
 
 from __future__ import annotations
 
+from entrypoints.cli.completion.scripts import SHELLS
 from entrypoints.cli.grammar import Command, Completes, Kind, Option, Positional
+from entrypoints.cli.hub_options import HUB, HUB_COMMANDS, REMOTE
+from entrypoints.cli.workspace_options import DEEP, RECALC_HASH, WORKSPACE_COMMANDS
 from entrypoints.settings import LOG_LEVELS
 
 JSON = Option("--json", "print one JSON envelope on standard output and nothing else (docs/json-api.md)")
@@ -56,8 +59,17 @@ SHOW = Command(
     options=(
         Option("--files", "list its files"),
         Option("--config", "print its config.json"),
+        RECALC_HASH,
+        DEEP,
+        REMOTE,
+        HUB,
     ),
-    examples=("mlxk show demo", "mlxk show demo --files", "mlxk show demo --config --json"),
+    examples=(
+        "mlxk show demo",
+        "mlxk show demo --files",
+        "mlxk show demo --config --json",
+        "mlxk show org/name --remote",
+    ),
 )
 
 HEALTH = Command(
@@ -113,6 +125,7 @@ RUN = Command(
         ),
         Option("--seed", "makes the answer repeatable", Kind.INTEGER, value="N", default="a fresh one"),
         Option("--no-stream", "print the answer whole, also on a terminal"),
+        Option("--force", "load the model although it may not fit into memory"),
     ),
     details=(
         "Without a prompt, on a terminal, this is a chat: exit, quit, q or Ctrl-D leaves it, Ctrl-C stops an answer. "
@@ -146,10 +159,26 @@ SERVE = Command(
         ),
         Option("--log-level", "what is logged", Kind.TEXT, value="LEVEL", choices=LOG_LEVELS, default="info"),
         Option("--log-json", "log as JSON lines"),
+        Option("--force", "load models although they may not fit into memory"),
         Option("--verbose", "short for --log-level debug"),
+        Option("--share", "let others pull the cached models from here, read-only, in the hub's protocol"),
     ),
     details=("Ctrl-C or SIGTERM finishes the running answers and stops.",),
     examples=("mlxk serve", "mlxk serve --model demo --port 9000"),
+)
+
+COMPLETION = Command(
+    name="completion",
+    summary="print the script that lets a shell complete commands, options and model names",
+    positionals=(Positional("shell", f"one of {', '.join(SHELLS)}", choices=SHELLS),),
+    details=(
+        'bash: put the line  eval "$(mlxk completion bash)"  into ~/.bashrc.',
+        'zsh: put the line  eval "$(mlxk completion zsh)"  into ~/.zshrc, behind compinit; or write the script to a file '
+        "called _mlxk in a folder of fpath.",
+        "fish: mlxk completion fish > ~/.config/fish/completions/mlxk.fish",
+        "The script asks the mlxk on the PATH at every Tab, so it need not be made again after an update.",
+    ),
+    examples=("mlxk completion bash", "mlxk completion zsh > ~/.zfunc/_mlxk"),
 )
 
 VERSION_COMMAND = Command(name="version", summary="show the version")
@@ -160,5 +189,5 @@ HELP_COMMAND = Command(
     positionals=(Positional("command", "the command", required=False, completes=Completes.COMMAND),),
 )
 
-COMMANDS = (LIST, SHOW, HEALTH, RM, RUN, SERVE, VERSION_COMMAND, HELP_COMMAND)
+COMMANDS = (LIST, SHOW, HEALTH, *HUB_COMMANDS, RM, *WORKSPACE_COMMANDS, RUN, SERVE, COMPLETION, VERSION_COMMAND, HELP_COMMAND)
 BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}

@@ -91,6 +91,7 @@ def test_a_negative_seed_is_one_of_64_bits() -> None:
         ({"top_p": 1.1}, "top_p"),
         ({"top_p": -1.0}, "top_p"),
         ({"seed": 2**63}, "seed"),
+        ({"seed": 10**400}, "seed"),
     ],
 )
 def test_sampling_out_of_range_is_refused_by_name(values: dict[str, float], name: str) -> None:

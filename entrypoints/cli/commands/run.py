@@ -32,6 +32,7 @@ class Arguments:
     top_p: float | None = None
     seed: int | None = None
     no_stream: bool = False
+    force: bool = False
 
     def opening(self) -> tuple[Message, ...]:
         """The turns before the first question."""
@@ -54,14 +55,14 @@ def execute(context: Context, arguments: Arguments) -> Outcome:
     live = console.output_is_terminal and not console.json and not arguments.no_stream
     if question is not None:
         asked = request((*opening, Message(Role.USER, question)))
-        single = _Single(context, arguments.model, asked, live=live)
+        single = _Single(context, arguments.model, asked, live=live, force=arguments.force)
         return Outcome(data=lambda: single.data(question), show=single.show)
     if console.json or not console.input_is_terminal:
         raise prompts.missing()
 
     def converse() -> None:
         with _chat(context) as chat:
-            Conversation(console, opening, request, live=live).hold(chat, arguments.model)
+            Conversation(console, opening, request, live=live).hold(chat, arguments.model, force=arguments.force)
 
     return Outcome(data=None, show=converse)
 
@@ -69,11 +70,12 @@ def execute(context: Context, arguments: Arguments) -> Outcome:
 class _Single:
     """One question and its answer."""
 
-    def __init__(self, context: Context, spec: str, request: GenerationRequest, *, live: bool) -> None:
+    def __init__(self, context: Context, spec: str, request: GenerationRequest, *, live: bool, force: bool) -> None:
         self._context = context
         self._spec = spec
         self._request = request
         self._live = live
+        self._force = force
 
     def show(self) -> None:
         """Print the answer. Raises Interrupted on Ctrl-C."""
@@ -101,7 +103,9 @@ class _Single:
         answer = Answer(self._context.console, live=self._live)
         with _chat(self._context) as chat:
             try:
-                reply = chat.execute(self._spec, self._request, streamed=self._live)
+                reply = chat.execute(self._spec, self._request, streamed=self._live, force=self._force)
+                if reply.warning is not None:
+                    self._context.console.complain(f"run: Warning: {reply.warning}")
                 answer.listen(reply.events)
             except KeyboardInterrupt:
                 raise Interrupted(INTERRUPTED_NOTE) from None

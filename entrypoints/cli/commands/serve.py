@@ -27,7 +27,9 @@ class Arguments:
     max_tokens: int | None = None
     log_level: str | None = None
     log_json: bool = False
+    force: bool = False
     verbose: bool = False
+    share: bool = False
 
     def flags(self) -> dict[str, object]:
         """By the names of the settings. Raises UsageError."""
@@ -42,6 +44,8 @@ class Arguments:
             "max_tokens": self.max_tokens,
             "log_level": "debug" if self.verbose else self.log_level,
             "log_json": True if self.log_json else None,
+            "share": True if self.share else None,
+            "force": True if self.force else None,
         }
 
 

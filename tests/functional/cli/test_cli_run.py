@@ -111,10 +111,10 @@ def test_system_and_sampling_reach_the_request() -> None:
 
 
 def test_json_is_one_envelope_with_usage_and_finish_reason() -> None:
-    seen = line(spoken("I am", " mlxk.", reason=FinishReason.LENGTH), terminal=True).run(
-        "run", "demo", "Who?", "--json"
-    )
+    asked = line(spoken("I am", " mlxk.", reason=FinishReason.LENGTH), terminal=True)
+    seen = asked.run("run", "demo", "Who?", "--json")
     assert seen.err == ""
+    assert asked.services.talk.asked[0][2] is False
     assert json.loads(seen.out)["data"] == {
         "model": "mlxk/demo",
         "prompt": "Who?",
@@ -269,6 +269,37 @@ def test_ctrl_c_stops_an_answer_and_the_conversation_goes_on_with_what_was_said(
     assert messages(talk, 1) == [("user", "Who?"), ("assistant", "I a"), ("user", "Still there?")]
 
 
+def test_ctrl_c_before_the_first_word_forgets_the_question() -> None:
+    talk = line([KeyboardInterrupt()], spoken("Yes."), terminal=True, stdin="Who?\nStill there?\n")
+    talk.run("run", "demo")
+    assert messages(talk, 1) == [("user", "Still there?")]
+
+
+def test_a_line_that_is_no_text_is_told_and_the_conversation_goes_on() -> None:
+    class Foreign(io.TextIOWrapper):
+        def isatty(self) -> bool:
+            return True
+
+    source = line(terminal=True)
+    typed = Foreign(io.BytesIO(b"caf\xe9\n"), encoding="utf-8")
+    errors = TerminalText()
+    assert run(["run", "demo"], Console(typed, TerminalText(), errors), source._context) == 0
+    assert "that is not UTF-8 text" in errors.getvalue()
+
+
+def test_an_error_does_not_steer_the_terminal() -> None:
+    seen = line(ModelNotFound("no model here matches '\x1b[2J'"), terminal=True).run("run", "x", "hello")
+    assert seen.err == "run: Error: no model here matches '�[2J'\n"
+
+
+def test_what_the_output_cannot_hold_is_replaced() -> None:
+    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
+    source = line(spoken("a 模 \udcff"))
+    assert run(["run", "demo", "x"], Console(io.StringIO(), output, io.StringIO()), source._context) == 0
+    output.seek(0)
+    assert output.read() == "a ? ?\n"
+
+
 def test_a_failed_answer_is_told_and_its_question_forgotten() -> None:
     talk = line(
         ContextLengthExceeded("too long", hint="shorten"), spoken("Yes."), terminal=True, stdin="Long?\nShort?\nq\n"
@@ -296,3 +327,18 @@ def test_an_answer_without_its_last_event_is_no_success() -> None:
 
 def test_usage_counts_add_up() -> None:
     assert Finished(FinishReason.STOP, Usage(3, 4)).usage.total_tokens == 7
+
+
+def test_a_warning_about_memory_goes_to_the_errors_and_the_answer_is_printed_all_the_same() -> None:
+    asked = line()
+    asked.services.talk.warning = "the model has 9.0 GiB, more than 70 % of 8.0 GiB of RAM"
+    seen = asked.run("run", "demo", "Who are you?")
+    assert (seen.code, seen.out) == (0, "I am mlxk.\n")
+    assert seen.err == "run: Warning: the model has 9.0 GiB, more than 70 % of 8.0 GiB of RAM\n"
+
+
+@pytest.mark.parametrize(("flags", "forced"), [((), False), (("--force",), True)])
+def test_force_is_handed_on(flags: tuple[str, ...], forced: bool) -> None:
+    asked = line()
+    asked.run("run", "demo", "Who are you?", *flags)
+    assert asked.services.talk.forced == [forced]

@@ -15,6 +15,12 @@ from application.catalog.list_models import ListModels, ListQuery
 from application.catalog.remove_model import RemoveModel
 from application.catalog.resolve_model import ResolveModel
 from application.catalog.show_model import FileKind, ModelDetail, ModelFile, ModelMetadata, ShowModel
+from application.hub.find_outdated import FindOutdated
+from application.hub.prune_cache import PruneCache
+from application.hub.pull_model import PullModel
+from application.hub.search_hub import SearchHub
+from application.hub.show_remote import ShowRemote
+from application.hub.verify_model import VerifyModel
 from application.inference.chat import Chat, ChatAnswer
 from application.serving.model_pool import ModelPool
 from domain.catalog import LocatedModel, ModelReport, ModelSource
@@ -25,6 +31,8 @@ from entrypoints.cli.console import Console
 from entrypoints.cli.main import run
 from entrypoints.cli.services import Context, Server
 from entrypoints.settings import Settings, load_settings
+from tests.support.fakes.hub_services import FakeFindOutdated, FakeHubServices, FakeShowRemote, FakeVerifyModel
+from tests.support.fakes.workspace_services import FakeWorkspaceServices
 
 if TYPE_CHECKING:
     from entrypoints.http.front import Serving
@@ -214,16 +222,22 @@ class FakeChat(Chat):
         self.asked: list[tuple[str, GenerationRequest, bool]] = []
         self.streams: list[FakeStream] = []
         self.prepared: list[str] = []
+        self.forced: list[bool] = []
+        self.warning: str | None = None
 
-    def execute(self, spec: str, request: GenerationRequest, *, streamed: bool = True) -> ChatAnswer:
+    def execute(
+        self, spec: str, request: GenerationRequest, *, streamed: bool = True, force: bool = False
+    ) -> ChatAnswer:
+        self.forced.append(force)
         self.asked.append((spec, request, streamed))
         answer = next(self._answers)
         if isinstance(answer, BaseException):
             raise answer
         self.streams.append(FakeStream(answer))
-        return ChatAnswer(self.model, self.streams[-1])
+        return ChatAnswer(self.model, self.streams[-1], self.warning)
 
-    def prepare(self, spec: str) -> LocatedModel:
+    def prepare(self, spec: str, *, force: bool = False) -> LocatedModel:
+        self.forced.append(force)
         self.prepared.append(spec)
         return self.model
 
@@ -236,17 +250,37 @@ class FakeModelPool(ModelPool):
         self.closed += 1
 
 
-class FakeServices:
+class FakeServices(FakeWorkspaceServices):
     """reports: the models that are here. answers: what the model says, in turn."""
 
     def __init__(
         self, reports: Sequence[ModelReport] = (), answers: Sequence[Sequence[Step] | BaseException] = ()
     ) -> None:
+        super().__init__()
         self.listing = FakeListModels(reports)
         self.talk = FakeChat(answers)
         self.pool = FakeModelPool()
         self.removing = FakeRemoveModel(reports)
+        self.hub = FakeHubServices([detail(each) for each in reports if each.location.source is ModelSource.CACHE])
         self._reports = reports
+
+    def pull_model(self) -> PullModel:
+        return self.hub.pulling
+
+    def search_hub(self) -> SearchHub:
+        return self.hub.searching
+
+    def show_remote(self) -> ShowRemote:
+        return FakeShowRemote(self.hub.details)
+
+    def verify_model(self) -> VerifyModel:
+        return FakeVerifyModel(*self.hub.states)
+
+    def find_outdated(self) -> FindOutdated:
+        return FakeFindOutdated()
+
+    def prune_cache(self) -> PruneCache:
+        return self.hub.pruning
 
     def resolve_model(self) -> ResolveModel:
         return FakeResolveModel(self._reports)
