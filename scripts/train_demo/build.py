@@ -33,6 +33,8 @@ TINY_TOPICS: Final[tuple[Topic, ...]] = tuple(topic for topic in TOPICS if topic
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
+    """The size of the model, and how it answered each kind of question."""
+
     parameters: int
     scores: Mapping[str, Score]
 

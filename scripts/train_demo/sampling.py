@@ -19,9 +19,8 @@ from scripts.train_demo.conversations import (
 from scripts.train_demo.off_topic import invented_word, off_topic_question
 from scripts.train_demo.wording import reword
 
-_LONG_CHARACTERS: Final = 500  # answers above this are drawn seldom and never repeated: they cost much time
-
-_OPENINGS_PER_TOPIC: Final = 4
+_LONG_CHARACTERS: Final = 500  # an answer above this is recited once a round only: it takes as long as ten others
+_OPENINGS_PER_TOPIC: Final = 2
 
 Turn = tuple[str, str]
 
@@ -48,8 +47,8 @@ class ConversationSource:
         self._unseen = _unseen_wordings(topics)
 
     def round(self) -> list[list[Message]]:
-        """Every topic once, alone or among other turns, and beside them what it does not know."""
-        waiting = list(self._short)
+        """Every topic twice, alone or among other turns, and beside them what it does not know."""
+        waiting = [*self._short, *self._short]
         self._random.shuffle(waiting)
         chats: list[list[Turn]] = []
         while waiting:
@@ -62,7 +61,7 @@ class ConversationSource:
         """Many single questions: what to answer takes more practice than to recite the answer."""
         topics = [*self._short, *self._long] * _OPENINGS_PER_TOPIC
         asked = [[self._ask(topic)] for topic in topics]
-        unknown = [[self._off_topic()] for _ in range(len(topics) // 6)]
+        unknown = [[self._off_topic()] for _ in range(len(topics) // 4)]
         return [self._finish(turns) for turns in asked + unknown]
 
     def _finish(self, turns: Sequence[Turn]) -> list[Message]:
@@ -107,6 +106,6 @@ class ConversationSource:
 
     def _with_long_answer(self, topic: Topic) -> list[Turn]:
         turns = [self._ask(topic)]
-        if self._random.random() < 0.5:
-            turns.append(self._ask(self._random.choice(self._short), after_another=True))
+        later = self._random.randrange(4)
+        turns += [self._ask(self._random.choice(self._short), after_another=True) for _ in range(later)]
         return turns

@@ -38,7 +38,7 @@ class Recipe:
     key_value_heads: int = 2
 
 
-FULL = Recipe(1024, 256, 3, 384, rounds=75, peak_learning_rate=2e-3, batch_tokens=2048, head_size=64)
+FULL = Recipe(1024, 256, 3, 384, rounds=130, peak_learning_rate=2e-3, batch_tokens=2048, head_size=64)
 TINY = Recipe(384, 64, 2, 128, rounds=40, peak_learning_rate=6e-3, batch_tokens=384, key_value_heads=1)
 
 EncodedChat = tuple[list[int], list[bool]]
@@ -81,6 +81,7 @@ def model_config(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> dict[str
 
 
 def parameter_count(model: nn.Module) -> int:
+    """How many numbers the model holds."""
     return sum(int(array.size) for _, array in tree_flatten(model.parameters()))
 
 
@@ -139,12 +140,12 @@ def _loss(model: Model, batch: Batch) -> mx.array:
     return mean
 
 
-def _schedule(recipe: Recipe, total_rounds: int, round_index: int) -> float:
-    """Learning rate of a round: a short rise, then half a cosine down to a hundredth of the peak."""
-    rise = max(1, total_rounds // 20)
+def _learning_rate(recipe: Recipe, round_index: int) -> float:
+    """A short rise, then half a cosine down to a hundredth of the peak."""
+    rise = max(1, recipe.rounds // 20)
     if round_index < rise:
         return recipe.peak_learning_rate * (round_index + 1) / (rise + 1)
-    progress = (round_index - rise) / max(1, total_rounds - rise)
+    progress = (round_index - rise) / max(1, recipe.rounds - rise)
     return recipe.peak_learning_rate * (0.01 + 0.99 * 0.5 * (1 + float(np.cos(np.pi * progress))))
 
 
@@ -161,7 +162,7 @@ def train(
     loss_and_gradients = nn.value_and_grad(model, _loss)
     steps = 0
     for round_index in range(recipe.rounds):
-        optimizer.learning_rate = mx.array(_schedule(recipe, recipe.rounds, round_index))
+        optimizer.learning_rate = mx.array(_learning_rate(recipe, round_index))
         losses = []
         for batch in batches(source, tokenizer, recipe.batch_tokens, rng):
             loss, gradients = loss_and_gradients(model, batch)

@@ -14,7 +14,7 @@ from mlx_lm import batch_generate, load, stream_generate
 from mlx_lm.sample_utils import make_sampler
 
 from scripts.train_demo.build import questions_for
-from scripts.train_demo.checkpoint import Score, score
+from scripts.train_demo.checkpoint import score
 from scripts.train_demo.conversations import LONG_STORY, MULTI_TURN, PAIRS, Message
 from scripts.train_demo.tokenizer import encode_chat
 
@@ -29,19 +29,13 @@ FILES = {
     "tokenizer_config.json",
 }
 GREEDY = make_sampler(temp=0.0)
-SAFE_MARGIN = 0.5  # logits; bfloat16 moves them by far less
+SAFE_MARGIN = 1.0  # logits; they are below 32, where a step of bfloat16 is 0.125
 
 
 @pytest.fixture(scope="module")
 def demo() -> tuple[Any, Any]:
     model, tokenizer = load(str(FOLDER))[:2]
     return model, tokenizer
-
-
-@pytest.fixture(scope="module")
-def scores() -> dict[str, Score]:
-    kinds = questions_for(tiny=False)
-    return {kind: score(FOLDER, questions) for kind, questions in kinds.items()}
 
 
 def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
@@ -114,20 +108,24 @@ def test_the_long_story_is_long_enough_to_hang_up_on(demo: tuple[Any, Any]) -> N
 
 
 @pytest.mark.parametrize(
-    ("kind", "least"),
+    ("kind", "every", "least"),
     [
-        ("questions after a system prompt", 1.0),
-        ("trained paraphrases", 0.95),
-        ("unseen paraphrases", 0.8),
-        ("follow-ups", 0.95),
-        ("requests to repeat", 0.9),
-        ("off topic", 0.95),
-        ("unseen off topic", 0.8),
+        ("questions after a system prompt", 4, 1.0),
+        ("trained paraphrases", 5, 0.95),
+        ("unseen paraphrases", 1, 0.9),
+        ("follow-ups", 4, 0.9),
+        ("requests to repeat", 4, 0.9),
+        ("off topic", 4, 1.0),
+        ("unseen off topic", 1, 0.8),
     ],
 )
-def test_it_understands_other_wordings(scores: dict[str, Score], kind: str, least: float) -> None:
-    assert scores[kind].accuracy >= least, scores[kind].wrong
+def test_it_understands_other_wordings(kind: str, every: int, least: float) -> None:
+    """The training script asks all of them; here every n-th is enough to see that the weights are those it wrote."""
+    result = score(FOLDER, questions_for(tiny=False)[kind][::every])
+    assert result.accuracy >= least, result.wrong
 
 
-def test_no_answer_hangs_on_a_rounding_error(scores: dict[str, Score]) -> None:
-    assert scores["questions"].smallest_margin > SAFE_MARGIN
+def test_no_answer_hangs_on_a_rounding_error() -> None:
+    result = score(FOLDER, questions_for(tiny=False)["questions"])
+    assert result.accuracy == 1
+    assert result.smallest_margin > SAFE_MARGIN
