@@ -59,7 +59,11 @@ class WorkerLauncher(Protocol):
     """Starts workers; keeps a spare process with its imports done, where it was told to. Thread-safe."""
 
     def launch(self, model: LocatedModel) -> ModelWorker:
-        """Blocks until the model is loaded. Raises ModelLoadFailed, or EngineDied when the process ended meanwhile."""
+        """Blocks until the model is loaded.
+
+        Raises ModelLoadFailed, ModelNotRunnable when it cannot be batched, EngineDied when the process ended meanwhile,
+        ServerShutdown once the launcher is closed.
+        """
 
     def close(self) -> None:
         """End the spare. Workers already handed out belong to their owners. Idempotent."""
