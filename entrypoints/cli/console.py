@@ -98,16 +98,16 @@ class Console:
             ) from fault
 
     def ask(self, question: str) -> str | None:
-        """A line from the person at the terminal, without its line end; None at the end of input (Ctrl-D)."""
-        if self._stdin is sys.stdin and self.input_is_terminal and self.output_is_terminal:
-            with suppress(ImportError):
-                import readline  # noqa: F401  (line editing and history for input())
-            try:
-                return input(question)
-            except EOFError:
-                return None
-        self.write(question)
-        answer = self._stdin.readline()
+        """A line from the person at the terminal, without its line end; None at the end of input (Ctrl-D). Raises
+        InvalidRequest when it is not text.
+        """
+        try:
+            if self._stdin is sys.stdin and self.input_is_terminal and self.output_is_terminal:
+                return _edited_line(question)
+            self.write(question)
+            answer = self._stdin.readline()
+        except UnicodeDecodeError as fault:
+            raise InvalidRequest("that is not UTF-8 text", hint="check the terminal's encoding") from fault
         return answer.rstrip("\r\n") if answer else None
 
     def read_all(self) -> str:
@@ -128,6 +128,16 @@ class Console:
             os.close(null)
         except OSError:
             return
+
+
+def _edited_line(question: str) -> str | None:
+    """A line typed with editing and history, where Python has them; None for Ctrl-D."""
+    with suppress(ImportError):
+        import readline  # noqa: F401  (input() takes it from there)
+    try:
+        return input(question)
+    except EOFError:
+        return None
 
 
 def _storable(text: str, stream: TextIO) -> str:

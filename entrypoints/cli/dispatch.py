@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from domain.errors import InternalError
 from entrypoints.cli.grammar import Command
 from entrypoints.cli.guard import Invocation
+from entrypoints.cli.lean_fire import import_fire
 from entrypoints.cli.services import Context, Outcome
-
-# Fire's own flags follow a lone `--`; a separator that no token can be.
-_NO_SEPARATOR = ("--", "--separator=\x00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +33,7 @@ def handler(command: Command) -> Handler:
 
 def dispatch(command: Command, invocation: Invocation, context: Context) -> Outcome:
     """Run the command. Raises what it raises."""
-    import fire
-    from fire import decorators
-
+    fire = import_fire()
     chosen = handler(command)
     values: dict[str, object] = {}
     outcomes: list[Outcome] = []
@@ -51,11 +47,11 @@ def dispatch(command: Command, invocation: Invocation, context: Context) -> Outc
         outcomes.append(chosen.execute(context, chosen.arguments(*words, **options)))
 
     call.__wrapped__ = chosen.arguments  # type: ignore[attr-defined]  # Fire binds by the signature of the arguments
-    decorators.SetParseFn(values.__getitem__)(call)
+    fire.decorators.SetParseFn(values.__getitem__)(call)
     line = [command.name, *map(token, places(command, invocation.words))]
     line += [f"--{name}={token(value)}" for name, value in invocation.values.items()]
     try:
-        fire.Fire({command.name: call}, command=[*line, *_NO_SEPARATOR], name="mlxk")
+        fire.Fire({command.name: call}, command=line, name="mlxk")
     except fire.core.FireExit as fault:
         raise InternalError(f"`mlxk {command.name}` and the option table disagree") from fault
     return outcomes[0]

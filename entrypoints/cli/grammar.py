@@ -26,7 +26,7 @@ class Completes(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Positional:
     """A word by its place. many: takes all words that are left, for the last place only. field: of the command's
-    Arguments, where it is not called `name` too.
+    Arguments, where it is not called `name` too. choices: the words it may be, () for any.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Positional:
     many: bool = False
     completes: Completes = Completes.NOTHING
     field: str = ""
+    choices: tuple[str, ...] = ()
 
     @property
     def parameter(self) -> str:

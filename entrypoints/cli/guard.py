@@ -138,6 +138,9 @@ class _Reading:
         for place in places[len(self.words) :]:
             if place.required:
                 raise UsageError(f"{place.usage} is missing", hint=f"usage: {command.usage}")
+        for place, word in zip(places, self.words, strict=False):
+            if place.choices and word not in place.choices:
+                raise _not_a_choice(place.usage, word, place.choices)
         if len(self.words) > len(places) and not (places and places[-1].many):
             left_over = self.words[len(places)]
             raise UsageError(f"unexpected word {left_over!r}", hint=f"usage: {command.usage}")
@@ -158,9 +161,14 @@ def _following(argv: Sequence[str], position: int, option: Option) -> str:
 
 def _text(option: Option, value: str) -> str:
     if option.choices and value not in option.choices:
-        hint = did_you_mean(value, option.choices) or f"one of {', '.join(option.choices)}"
-        raise UsageError(f"{option.flag} cannot be {value!r}", hint=hint)
+        raise _not_a_choice(option.flag, value, option.choices)
     return value
+
+
+def _not_a_choice(what: str, value: str, choices: Sequence[str]) -> UsageError:
+    return UsageError(
+        f"{what} cannot be {value!r}", hint=did_you_mean(value, choices) or f"one of {', '.join(choices)}"
+    )
 
 
 def _integer(option: Option, value: str) -> int:

@@ -62,7 +62,13 @@ def command_data(command: Command) -> dict[str, object]:
 
 
 def _positional_data(place: Positional) -> dict[str, object]:
-    return {"name": place.name, "help": place.help, "required": place.required, "many": place.many}
+    return {
+        "name": place.name,
+        "help": place.help,
+        "required": place.required,
+        "many": place.many,
+        "choices": list(place.choices),
+    }
 
 
 def _option_data(option: Option) -> dict[str, object]:

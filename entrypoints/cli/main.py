@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from domain.errors import Interrupted, MlxkError, UsageError
+from entrypoints.cli.completion.scripts import HIDDEN_COMMAND
 from entrypoints.cli.console import Console, ReaderGone
 from entrypoints.cli.dispatch import dispatch
 from entrypoints.cli.envelope import encode, failure, success
@@ -20,7 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from entrypoints.cli.bootstrap import context_for
 
     arguments = list(sys.argv[1:] if argv is None else argv)
-    return run(arguments, Console.of_process(json=wants_json(arguments)), context_for)
+    json = wants_json(arguments) and not _asks_for_completion(arguments)
+    return run(arguments, Console.of_process(json=json), context_for)
 
 
 def run(argv: Sequence[str], console: Console, context_for: Callable[[Console], Context]) -> int:
@@ -46,6 +48,8 @@ class _Way:
     def go(self) -> int:
         """The exit code. Raises MlxkError and ReaderGone, nothing else."""
         try:
+            if _asks_for_completion(self._argv):
+                return self._complete()
             invocation = _named(guard(self._argv))
             if invocation.command is None:
                 return self._no_command()
@@ -71,6 +75,11 @@ class _Way:
         if self._debugging():
             self._show_traceback(error)
         return exit_code(error)
+
+    def _complete(self) -> int:
+        from entrypoints.cli.completion.hidden import complete  # only a shell asks for it
+
+        return complete(self._argv, self._context)
 
     def _present(self, command: str, outcome: Outcome) -> None:
         if not self._console.json:
@@ -98,6 +107,10 @@ class _Way:
         import traceback
 
         self._console.complain("".join(traceback.format_exception(error)).rstrip())
+
+
+def _asks_for_completion(argv: Sequence[str]) -> bool:
+    return bool(argv) and argv[0] == HIDDEN_COMMAND
 
 
 def _named(invocation: Invocation) -> Invocation:

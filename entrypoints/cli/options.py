@@ -63,6 +63,11 @@ SHOW = Command(
         DEEP,
         REMOTE,
         HUB,
+        Option("--verbose", "also show what the verdicts rest on"),
+    ),
+    details=(
+        "The KV cache is what a conversation takes besides the weights. The longest context that fits is that of one "
+        "conversation in the memory that is free now, at most what the model itself can hold.",
     ),
     examples=(
         "mlxk show demo",
@@ -169,16 +174,17 @@ SERVE = Command(
 
 COMPLETION = Command(
     name="completion",
-    summary="print the script that lets a shell complete commands, options and model names",
+    summary="print the script for completion in a shell",
     positionals=(Positional("shell", f"one of {', '.join(SHELLS)}", choices=SHELLS),),
     details=(
+        "Tab then completes commands, options, their values and the names of the models that are here.",
         'bash: put the line  eval "$(mlxk completion bash)"  into ~/.bashrc.',
-        'zsh: put the line  eval "$(mlxk completion zsh)"  into ~/.zshrc, behind compinit; or write the script to a file '
-        "called _mlxk in a folder of fpath.",
+        'zsh: put the line  eval "$(mlxk completion zsh)"  into ~/.zshrc, behind compinit; or write the script to a '
+        "file called _mlxk in a folder of fpath.",
         "fish: mlxk completion fish > ~/.config/fish/completions/mlxk.fish",
         "The script asks the mlxk on the PATH at every Tab, so it need not be made again after an update.",
     ),
-    examples=("mlxk completion bash", "mlxk completion zsh > ~/.zfunc/_mlxk"),
+    examples=("mlxk completion bash", "mlxk completion zsh"),
 )
 
 VERSION_COMMAND = Command(name="version", summary="show the version")
@@ -189,5 +195,17 @@ HELP_COMMAND = Command(
     positionals=(Positional("command", "the command", required=False, completes=Completes.COMMAND),),
 )
 
-COMMANDS = (LIST, SHOW, HEALTH, *HUB_COMMANDS, RM, *WORKSPACE_COMMANDS, RUN, SERVE, COMPLETION, VERSION_COMMAND, HELP_COMMAND)
+COMMANDS = (
+    LIST,
+    SHOW,
+    HEALTH,
+    *HUB_COMMANDS,
+    RM,
+    *WORKSPACE_COMMANDS,
+    RUN,
+    SERVE,
+    COMPLETION,
+    VERSION_COMMAND,
+    HELP_COMMAND,
+)
 BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}

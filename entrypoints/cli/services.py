@@ -16,14 +16,28 @@ if TYPE_CHECKING:
     from application.catalog.remove_model import RemoveModel
     from application.catalog.resolve_model import ResolveModel
     from application.catalog.show_model import ShowModel
+    from application.catalog.stores import ModelStores
+    from application.hub.find_outdated import FindOutdated
+    from application.hub.prune_cache import PruneCache
+    from application.hub.pull_model import PullModel
+    from application.hub.search_hub import SearchHub
+    from application.hub.show_remote import ShowRemote
+    from application.hub.verify_model import VerifyModel
     from application.inference.chat import Chat
     from application.serving.model_pool import ModelPool
+    from application.workspace.clone_model import CloneModel
+    from application.workspace.convert_model import ConvertModel
+    from application.workspace.doctor import Doctor
+    from application.workspace.push_workspace import PushWorkspace
+    from application.workspace.recalculate_hash import RecalculateHash
     from entrypoints.http.front import Serving
     from entrypoints.settings import Settings
 
 
 class Services(Protocol):
     """The use cases, made on demand. The container is one; tests bring another."""
+
+    def model_stores(self) -> ModelStores: ...
 
     def resolve_model(self) -> ResolveModel: ...
 
@@ -36,6 +50,28 @@ class Services(Protocol):
     def check_health(self) -> CheckHealth: ...
 
     def remove_model(self) -> RemoveModel: ...
+
+    def pull_model(self) -> PullModel: ...
+
+    def search_hub(self) -> SearchHub: ...
+
+    def show_remote(self) -> ShowRemote: ...
+
+    def verify_model(self) -> VerifyModel: ...
+
+    def find_outdated(self) -> FindOutdated: ...
+
+    def prune_cache(self) -> PruneCache: ...
+
+    def clone_model(self) -> CloneModel: ...
+
+    def convert_model(self) -> ConvertModel: ...
+
+    def doctor(self) -> Doctor: ...
+
+    def push_workspace(self) -> PushWorkspace: ...
+
+    def recalculate_hash(self) -> RecalculateHash: ...
 
     def chat(self) -> Chat: ...
 

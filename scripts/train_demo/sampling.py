@@ -99,13 +99,13 @@ class ConversationSource:
             chance = self._random.random()
             if chance < 0.08:
                 turns.append(self._off_topic())
-            elif chance < 0.16:
+            elif chance < 0.2:
                 request = self._random.choice(REPEAT_REQUESTS)
                 turns.append((self._wording(request, share_as_is=0.5), turns[-1][1]))
         return turns
 
     def _with_long_answer(self, topic: Topic) -> list[Turn]:
         turns = [self._ask(topic)]
-        later = self._random.randrange(4)
+        later = self._random.randrange(2, 7)
         turns += [self._ask(self._random.choice(self._short), after_another=True) for _ in range(later)]
         return turns

@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "mlxk")
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 40.0
 
 
 def clean_environment(home: Path, **extra: str) -> dict[str, str]:
@@ -27,10 +27,11 @@ def clean_environment(home: Path, **extra: str) -> dict[str, str]:
     return {**kept, **caches, "TERM": "xterm", **extra}
 
 
-def mlxk(*argv: str, env: dict[str, str], stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def mlxk(*argv: str, env: dict[str, str], stdin: bytes = b"", cwd: Path = ROOT) -> subprocess.CompletedProcess[bytes]:
     """Run to the end, piped."""
+    command = COMMAND if cwd == ROOT else (sys.executable, str(ROOT / "mlxk" / "__main__.py"))
     return subprocess.run(
-        [*COMMAND, *argv], env=env, input=stdin, capture_output=True, timeout=PATIENCE_SECONDS, cwd=ROOT, check=False
+        [*command, *argv], env=env, input=stdin, capture_output=True, timeout=PATIENCE_SECONDS, cwd=cwd, check=False
     )
 
 
@@ -74,14 +75,21 @@ class Terminal:
 @contextmanager
 def on_terminal(*argv: str, env: dict[str, str]) -> Iterator[Terminal]:
     """A command on a terminal; whatever is left of it afterwards is killed."""
+    with program_on_terminal(*COMMAND, *argv, env=env) as terminal:
+        yield terminal
+
+
+@contextmanager
+def program_on_terminal(*argv: str, env: dict[str, str], cwd: Path = ROOT) -> Iterator[Terminal]:
+    """Any program, by its path, on a terminal; whatever is left of it afterwards is killed."""
     leader, follower = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", _TAKE_TERMINAL, *COMMAND, *argv],
+        [sys.executable, "-c", _TAKE_TERMINAL, *argv],
         stdin=follower,
         stdout=follower,
         stderr=follower,
         env=env,
-        cwd=ROOT,
+        cwd=cwd,
         start_new_session=True,
     )
     os.close(follower)

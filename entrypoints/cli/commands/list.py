@@ -9,7 +9,7 @@ from domain.catalog import ModelReport, ModelSource
 from entrypoints.cli.presenters.model_json import model_object
 from entrypoints.cli.services import Context, Outcome
 
-HOW_TO_GET_ONE = "Get a model: hf download mlx-community/Llama-3.2-1B-Instruct-4bit"
+HOW_TO_GET_ONE = "Get a model: mlxk pull mlx-community/Llama-3.2-1B-Instruct-4bit"
 
 
 @dataclass(frozen=True, slots=True)

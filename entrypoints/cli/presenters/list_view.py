@@ -67,9 +67,10 @@ def _fields(view: ListView) -> list[_Field]:
 
 
 def shown_name(report: ModelReport, *, full: bool) -> str:
-    """The name for people: a workspace's own, a cached model's without the usual organisation unless `full`."""
-    name = report.display_name or report.name
-    return name if full else name.removeprefix(DEFAULT_ORGANISATION)
+    """The name for people: a workspace's as it was asked for, a cached model's without the usual organisation unless
+    `full`.
+    """
+    return report.name if full else report.name.removeprefix(DEFAULT_ORGANISATION)
 
 
 def short_hash(report: ModelReport) -> str:

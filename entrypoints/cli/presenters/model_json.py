@@ -11,6 +11,7 @@ from entrypoints.cli.presenters.formatting import size
 if TYPE_CHECKING:
     from application.catalog.check_health import HealthEntry, HealthSummary
     from application.catalog.show_model import ModelDetail
+    from domain.serving.memory_policy import MemoryForecast
 
 
 def model_object(report: ModelReport) -> dict[str, object]:
@@ -74,7 +75,9 @@ def detail_object(detail: ModelDetail, *, files: bool = False, config: bool = Fa
         "model": {**model_object(report), "quantization": detail.quantization},
         "workspace_metadata": None,
         "metadata": None if files or config else _metadata(detail),
+        "memory": _memory(detail.memory),
         "dropped_capabilities": {str(name): reason for name, reason in report.dropped.items()},
+        "evidence": {str(name): shown for name, shown in report.evidence.items()},
         "findings": list(report.findings),
     }
     if files:
@@ -85,6 +88,16 @@ def detail_object(detail: ModelDetail, *, files: bool = False, config: bool = Fa
     elif config:
         body["config"] = detail.config
     return body
+
+
+def _memory(memory: MemoryForecast | None) -> dict[str, object] | None:
+    if memory is None:
+        return None
+    return {
+        "weights_bytes": memory.weights_bytes,
+        "kv_bytes_per_1k_tokens": memory.kv_bytes_per_1k_tokens,
+        "longest_context": memory.longest_context,
+    }
 
 
 def _metadata(detail: ModelDetail) -> dict[str, object]:

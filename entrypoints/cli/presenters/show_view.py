@@ -15,6 +15,7 @@ from entrypoints.cli.presenters.table import ANY_WIDTH, Cell, Column, Table, sho
 
 if TYPE_CHECKING:
     from application.catalog.show_model import ModelDetail
+    from domain.serving.memory_policy import MemoryForecast
 
 _SOURCES = {
     ModelSource.CACHE: "Hugging Face cache",
@@ -23,14 +24,17 @@ _SOURCES = {
 }
 
 
-def show_facts(detail: ModelDetail, console: Console, now: datetime) -> None:
-    """Name, where it comes from, what it is, and whether it runs here."""
+def show_facts(detail: ModelDetail, console: Console, now: datetime, source: str = "") -> None:
+    """Name, where it comes from (source: in other words than its own), what it is, and whether it runs here."""
     report = detail.report
-    console.line(printable(report.display_name or report.name))
-    rows = [*_origin(report, now), *_kind(detail), *_verdicts(report)]
-    columns = (Column("", style=FAINT), Column("", wraps_at=ANY_WIDTH))
-    cells = tuple((Cell(f"  {label}"), value if isinstance(value, Cell) else Cell(value)) for label, value in rows)
-    show_table(Table(columns, cells, headed=False), console)
+    console.line(printable(report.name))
+    _show_rows([*_origin(report, now, source), *_kind(detail), *_memory(detail.memory), *_verdicts(report)], console)
+
+
+def show_evidence(report: ModelReport, console: Console) -> None:
+    """What each verdict rests on."""
+    console.line("Because")
+    _show_rows([(name, shown or UNKNOWN) for name, shown in report.evidence.items()], console)
 
 
 def show_files(detail: ModelDetail, console: Console) -> None:
@@ -48,8 +52,14 @@ def show_config(detail: ModelDetail, console: Console) -> None:
 _Row = tuple[str, str | Cell]
 
 
-def _origin(report: ModelReport, now: datetime) -> list[_Row]:
-    rows: list[_Row] = [("Source", _SOURCES[report.location.source])]
+def _show_rows(rows: list[_Row], console: Console) -> None:
+    columns = (Column("", style=FAINT), Column("", wraps_at=ANY_WIDTH))
+    cells = tuple((Cell(f"  {label}"), value if isinstance(value, Cell) else Cell(value)) for label, value in rows)
+    show_table(Table(columns, cells, headed=False), console)
+
+
+def _origin(report: ModelReport, now: datetime, source: str) -> list[_Row]:
+    rows: list[_Row] = [("Source", source or _SOURCES[report.location.source])]
     if report.revision:
         rows.append(("Revision", report.revision))
     if report.origin:
@@ -80,12 +90,26 @@ def _kind(detail: ModelDetail) -> list[_Row]:
     return [*rows, *((label, str(value)) for label, value in facts if value)]
 
 
+def _memory(memory: MemoryForecast | None) -> list[_Row]:
+    """What the model takes, and how long one conversation may get beside it; nothing for one that writes no text."""
+    if memory is None:
+        return []
+    rows: list[_Row] = [("Weights", f"{size(memory.weights_bytes)} in memory")]
+    if memory.kv_bytes_per_1k_tokens is not None:
+        rows.append(("KV cache", f"{size(memory.kv_bytes_per_1k_tokens)} per 1,000 tokens"))
+    if memory.longest_context:
+        rows.append(("Longest fit", f"{memory.longest_context:,} tokens fit into this machine's memory now"))
+    elif memory.longest_context == 0:
+        rows.append(("Longest fit", Cell("the model does not fit into this machine's memory now", DOUBTFUL)))
+    return rows
+
+
 def _verdicts(report: ModelReport) -> list[_Row]:
     files = Cell(report.health_reason, GOOD if report.healthy else BAD)
     rows: list[_Row] = [("Files", files)]
     if report.healthy:
         runs = Cell("yes", GOOD) if report.runtime_compatible else Cell(f"no: {report.reason}", DOUBTFUL)
         rows.append(("Runs here", runs))
-    rows += [(f"Not here: {name}", reason) for name, reason in report.dropped.items()]
+    rows += [(f"Not here: {name}", Cell(reason, DOUBTFUL)) for name, reason in report.dropped.items()]
     rows += [("Note", finding) for finding in report.findings]
     return rows

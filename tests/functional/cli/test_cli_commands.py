@@ -11,12 +11,15 @@ import pytest
 from application.catalog.list_models import ListQuery, ModelKind
 from domain.catalog import ModelSource
 from domain.errors import AmbiguousModel, PortInUse
+from domain.serving.memory_policy import MemoryForecast
 from entrypoints.cli.envelope import SPEC_VERSION
 from entrypoints.settings import Settings, Source
 from mlxk import __version__
 from tests.support.fakes.cli_services import FakeServices, Line, Seen, report, serving
 
 if TYPE_CHECKING:
+    from pytest_mock import MockerFixture
+
     from entrypoints.http.front import Serving
 
 GOOD = report("mlx-community/Good-4bit")
@@ -85,13 +88,13 @@ def test_list_of_nothing_says_how_to_get_a_model() -> None:
     seen = Line().run("list")
     assert (seen.code, seen.out) == (0, "")
     assert "No models here." in seen.err
-    assert "hf download " in seen.err
+    assert "mlxk pull " in seen.err
 
 
 def test_list_of_the_built_in_model_alone_says_how_to_get_another() -> None:
     seen = with_models(BUILTIN).run("list")
     assert "builtin" in seen.out
-    assert "hf download " in seen.err
+    assert "mlxk pull " in seen.err
 
 
 def test_list_of_a_pattern_that_fits_nothing_says_so() -> None:
@@ -130,6 +133,55 @@ def test_show_tells_what_was_dropped_and_what_is_odd() -> None:
     assert "Not here: vision" in out
     assert "mlx-vlm is missing" in out
     assert "README.md is not UTF-8" in out
+
+
+def test_show_tells_what_the_model_takes() -> None:
+    out = with_models().run("show", "Good").out
+    for label, fact in (
+        ("Weights", "4.60 GB in memory"),
+        ("KV cache", "131 MB per 1,000 tokens"),
+        ("Longest fit", "40,960 tokens fit into this machine's memory now"),
+    ):
+        assert any(row.split(label)[-1].strip() == fact for row in out.splitlines() if label in row), label
+
+
+@pytest.mark.parametrize(
+    ("memory", "there", "absent"),
+    [
+        (MemoryForecast(1, None, None), ["Weights"], ["KV cache", "Longest fit"]),
+        (MemoryForecast(1, 2, None), ["Weights", "KV cache"], ["Longest fit"]),
+        (MemoryForecast(1, 2, 0), ["Weights", "does not fit into this machine's memory"], [" 0 tokens"]),
+        (None, [], ["Weights", "KV cache", "Longest fit"]),
+    ],
+)
+def test_show_tells_of_memory_what_is_known(
+    memory: MemoryForecast | None, there: list[str], absent: list[str], mocker: MockerFixture
+) -> None:
+    mocker.patch("tests.support.fakes.cli_services.FORECAST", memory)
+    out = with_models().run("show", "Good").out
+    assert all(words in out for words in there)
+    assert not any(words in out for words in absent)
+
+
+def test_show_json_tells_what_the_model_takes() -> None:
+    shown = data(with_models().run("show", "Good", "--files", "--json"))
+    assert shown["memory"] == {
+        "weights_bytes": 4_600_000_000,
+        "kv_bytes_per_1k_tokens": 131_072_000,
+        "longest_context": 40_960,
+    }
+    assert data(with_models().run("show", "Broken", "--json"))["memory"] is None
+
+
+def test_show_tells_what_its_verdicts_rest_on_only_when_asked() -> None:
+    model = report("org/m", evidence={"framework": "README.md: tags", "backend": ""})
+    assert "README.md: tags" not in with_models(model).run("show", "org/m").out
+    because = with_models(model).run("show", "org/m", "--verbose").out.partition("Because\n")[2]
+    assert [line.split(maxsplit=1) for line in because.splitlines()] == [
+        ["framework", "README.md: tags"],
+        ["backend", "—"],
+    ]
+    assert data(with_models(model).run("show", "org/m", "--json"))["evidence"] == dict(model.evidence)
 
 
 def test_show_json_has_model_and_metadata() -> None:

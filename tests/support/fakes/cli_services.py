@@ -15,6 +15,7 @@ from application.catalog.list_models import ListModels, ListQuery
 from application.catalog.remove_model import RemoveModel
 from application.catalog.resolve_model import ResolveModel
 from application.catalog.show_model import FileKind, ModelDetail, ModelFile, ModelMetadata, ShowModel
+from application.catalog.stores import ModelStores
 from application.hub.find_outdated import FindOutdated
 from application.hub.prune_cache import PruneCache
 from application.hub.pull_model import PullModel
@@ -27,6 +28,7 @@ from domain.catalog import LocatedModel, ModelReport, ModelSource
 from domain.catalog.removal import CacheContents, Removal, RemovalPlan
 from domain.errors import Conflict, ModelNotFound
 from domain.inference import Finished, FinishReason, GenerationEvent, GenerationRequest, TextDelta, Usage
+from domain.serving.memory_policy import MemoryForecast
 from entrypoints.cli.console import Console
 from entrypoints.cli.main import run
 from entrypoints.cli.services import Context, Server
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 5, 17, 12, 0, 0, tzinfo=UTC)
 HASH = "a5339a41b2e3" + "0" * 28
+FORECAST: MemoryForecast | None = MemoryForecast(4_600_000_000, 131_072_000, 40_960)
 
 
 def report(
@@ -88,6 +91,7 @@ def detail(of: ModelReport) -> ModelDetail:
             layers=4,
             heads=6,
         ),
+        memory=FORECAST if "text-generation" in of.capabilities else None,
     )
 
 
@@ -135,6 +139,19 @@ class FakeInspectModel(InspectModel):
 
     def execute(self, location: LocatedModel) -> ModelReport:
         return next(each for each in self._reports if each.location == location)
+
+
+class NamesOnlyStore:
+    """A store whose models can be counted by name and must not be looked at."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+
+    def names(self) -> Sequence[str]:
+        return self._names
+
+    def __getattr__(self, name: str) -> object:
+        raise AssertionError(f"a completion asked a store for its {name}")
 
 
 class FakeRemoveModel(RemoveModel):
@@ -281,6 +298,13 @@ class FakeServices(FakeWorkspaceServices):
 
     def prune_cache(self) -> PruneCache:
         return self.hub.pruning
+
+    def model_stores(self) -> ModelStores:
+        def named(source: ModelSource) -> NamesOnlyStore:
+            return NamesOnlyStore([each.name for each in self._reports if each.location.source is source])
+
+        workspaces, cache, builtin = map(named, (ModelSource.WORKSPACE, ModelSource.CACHE, ModelSource.BUILTIN))
+        return ModelStores(workspaces, cache, builtin)  # type: ignore[arg-type]
 
     def resolve_model(self) -> ResolveModel:
         return FakeResolveModel(self._reports)

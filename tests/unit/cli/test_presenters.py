@@ -99,7 +99,11 @@ def test_the_usual_organisation_is_left_out_of_short_names_only() -> None:
     assert shown_name(report("mlx-community/Qwen"), full=False) == "Qwen"
     assert shown_name(report("mlx-community/Qwen"), full=True) == "mlx-community/Qwen"
     assert shown_name(report("other/Qwen"), full=False) == "other/Qwen"
-    assert shown_name(report("/a/b", source=ModelSource.WORKSPACE, display_name="./b"), full=True) == "./b"
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_workspace_is_called_as_it_was_asked_for(full: bool) -> None:
+    assert shown_name(report("../x/b", source=ModelSource.WORKSPACE, display_name="b"), full=full) == "../x/b"
 
 
 def test_a_hash_is_the_revision_or_the_content() -> None:
@@ -230,4 +234,6 @@ def test_only_a_workspace_has_a_display_name() -> None:
     workspace = report("/home/me/ws", source=ModelSource.WORKSPACE, display_name="./ws")
     assert model_object(workspace)["display_name"] == "./ws"
     assert model_object(workspace)["cached"] is False
-    assert "display_name" not in model_object(report("mlxk/demo", source=ModelSource.BUILTIN))
+    builtin = model_object(report("mlxk/demo", source=ModelSource.BUILTIN))
+    assert "display_name" not in builtin
+    assert (builtin["cached"], builtin["source"]) == (False, "builtin")
