@@ -10,15 +10,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.abc import MetaPathFinder
+from inspect import iscoroutinefunction
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import ModuleType
 
 
-class _Hidden(MetaPathFinder):
+class _Hidden:
     """Makes some libraries look absent."""
 
     def __init__(self, names: frozenset[str]) -> None:
@@ -39,32 +39,55 @@ def _hidden(*names: str) -> Iterator[None]:
         sys.meta_path.remove(finder)
 
 
+def _postponed(name: str) -> Callable[..., Any]:
+    """A function of asyncio's, without asyncio until it is called."""
+
+    def call(*arguments: object) -> Any:
+        return getattr(import_module("asyncio"), name)(*arguments)
+
+    return call
+
+
+@contextmanager
+def _asyncio_postponed() -> Iterator[None]:
+    """A stand-in with the names that dependency_injector takes, for providers of awaitables: we have none."""
+    if "asyncio" in sys.modules:
+        yield
+        return
+    stand_in = ModuleType("asyncio")
+    for name in ("Future", "ensure_future", "gather"):
+        setattr(stand_in, name, _postponed(name))
+    stand_in.iscoroutinefunction = iscoroutinefunction  # type: ignore[attr-defined]
+    sys.modules["asyncio"] = stand_in
+    try:
+        yield
+    finally:
+        del sys.modules["asyncio"]
+
+
 # dependency_injector imports web frameworks when it finds them, for wiring we do not use: over half a second a start.
-with _hidden("fastapi", "starlette", "pydantic", "pydantic_settings", "werkzeug", "flask", "aiohttp", "yaml"):
+# asyncio is a fifth of what is left.
+with (
+    _hidden("fastapi", "starlette", "pydantic", "pydantic_settings", "werkzeug", "flask", "aiohttp", "yaml"),
+    _asyncio_postponed(),
+):
     from dependency_injector import containers, providers
 
 if TYPE_CHECKING:
-    from adapters.inference.text_runtime import MlxTextRuntime
-    from application.catalog.check_health import CheckHealth
     from application.catalog.inspect_model import InspectModel
     from application.catalog.list_models import ListModels
     from application.catalog.resolve_model import ResolveModel
-    from application.catalog.show_model import ShowModel
     from application.catalog.stores import ModelStores
-    from application.hub.hubs import OpenHub
-    from application.hub.judge_remote import JudgeRemote
     from application.inference.chat import Chat, Resolver
+    from application.serving.memory_gate import MemoryGate
     from application.serving.model_pool import ModelPool
-    from application.serving.readiness import CheckReadiness, ServerLifecycle
+    from application.serving.readiness import ServerLifecycle
     from application.serving.served_models import ListServedModels, ResolveServedModel
-    from domain.workspace.progress import OnWork
     from entrypoints.settings import Settings
-    from ports.converter import ConversionJob
     from ports.installed_libraries import LibraryInspector
     from ports.memory import MemoryProbe
     from ports.model_worker import WorkerLauncher
     from ports.report_index import ReportIndex
-    from ports.worker_channel import WorkerChannel
 
 
 def _model_stores(settings: Settings) -> ModelStores:
@@ -94,42 +117,6 @@ def _report_index(settings: Settings) -> ReportIndex:
     return FileReportIndex(settings.user_cache_dir.value, scope)
 
 
-def _resolve_model(stores: ModelStores) -> ResolveModel:
-    from application.catalog.resolve_model import ResolveModel
-
-    return ResolveModel(stores)
-
-
-def _inspect_model(stores: ModelStores, libraries: LibraryInspector) -> InspectModel:
-    from application.catalog.inspect_model import InspectModel
-
-    return InspectModel(stores, libraries)
-
-
-def _list_models(stores: ModelStores, libraries: LibraryInspector, index: ReportIndex) -> ListModels:
-    from application.catalog.list_models import ListModels
-
-    return ListModels(stores, libraries, index)
-
-
-def _show_model(stores: ModelStores, libraries: LibraryInspector) -> ShowModel:
-    from application.catalog.show_model import ShowModel
-
-    return ShowModel(stores, libraries)
-
-
-def _check_health(list_models: ListModels) -> CheckHealth:
-    from application.catalog.check_health import CheckHealth
-
-    return CheckHealth(list_models)
-
-
-def _text_runtime() -> MlxTextRuntime:
-    from adapters.inference.text_runtime import MlxTextRuntime
-
-    return MlxTextRuntime()
-
-
 def _model_pool(launcher: WorkerLauncher, budget_bytes: int) -> ModelPool:
     from application.serving.model_pool import ModelPool
 
@@ -142,24 +129,24 @@ def _resolve_served_model(resolve: ResolveModel, settings: Settings) -> ResolveS
     return ResolveServedModel(resolve, settings.preload_model.value)
 
 
-def _chat(resolve: Resolver, inspect: InspectModel, pool: ModelPool) -> Chat:
+def _memory_gate(stores: ModelStores, probe: MemoryProbe, settings: Settings) -> MemoryGate:
+    from application.serving.memory_gate import MemoryGate
+
+    return MemoryGate(stores, probe, force=settings.force.value)
+
+
+def _chat(resolve: Resolver, inspect: InspectModel, pool: ModelPool, gate: MemoryGate) -> Chat:
     from time import monotonic
 
     from application.inference.chat import Chat
 
-    return Chat(resolve, inspect, pool, monotonic)
+    return Chat(resolve, inspect, pool, gate, monotonic)
 
 
 def _server_lifecycle() -> ServerLifecycle:
     from application.serving.readiness import ServerLifecycle
 
     return ServerLifecycle()
-
-
-def _check_readiness(lifecycle: ServerLifecycle, pool: ModelPool) -> CheckReadiness:
-    from application.serving.readiness import CheckReadiness
-
-    return CheckReadiness(lifecycle, pool)
 
 
 def _list_served_models(
@@ -182,51 +169,12 @@ def _worker_launcher(settings: Settings, *, keep_spare: bool) -> WorkerLauncher:
     return ProcessWorkerLauncher(settings.environ, keep_spare=keep_spare)
 
 
-def _frame_channel(fd: int) -> WorkerChannel:
-    from adapters.worker_process.channel import FrameChannel
-
-    return FrameChannel(fd)
-
-
 def _resident_budget(probe: MemoryProbe) -> int:
     """What all loaded models together may take; without limit where the system does not tell its memory."""
     from domain.serving.memory_policy import USER_LIMIT_PERCENT
 
     memory = probe.read()
     return sys.maxsize if memory is None else memory.total_bytes * USER_LIMIT_PERCENT // 100
-
-
-def _open_hub(settings: Settings) -> OpenHub:
-    from functools import partial
-
-    from adapters.hub.open_hub import open_hub
-    from mlxk import __version__
-
-    token = settings.hf_token.value
-    return partial(open_hub, configured=settings.hub.value, token=token, user_agent=f"mlxk/{__version__}")
-
-
-def _judge_remote(libraries: LibraryInspector, memory: MemoryProbe) -> JudgeRemote:
-    from pathlib import Path, PurePath
-
-    from adapters.builtin_model import builtin_model_folder
-    from adapters.hub.sketches import TemporarySketches
-    from adapters.model_store.builtin import BuiltinStore
-    from adapters.model_store.hf_cache import HfCacheStore
-    from adapters.model_store.workspace import WorkspaceStore
-    from application.catalog.stores import ModelStores
-    from application.hub.judge_remote import JudgeRemote
-
-    def stores_at(folder: PurePath) -> ModelStores:
-        return ModelStores(WorkspaceStore(None), HfCacheStore(Path(folder)), BuiltinStore(builtin_model_folder()))
-
-    return JudgeRemote(TemporarySketches(), stores_at, libraries, memory)
-
-
-def _convert_here() -> Callable[[ConversionJob, OnWork], None]:
-    from adapters.inference.conversion import convert_model
-
-    return convert_model
 
 
 def _later(module: str, name: str) -> Callable[..., Any]:
@@ -251,52 +199,69 @@ class Container(containers.DeclarativeContainer):
     report_index = providers.ThreadSafeSingleton(_report_index, settings)
     memory_probe = providers.ThreadSafeSingleton(_memory_probe)
 
-    resolve_model = providers.Factory(_resolve_model, model_stores)
-    inspect_model = providers.Factory(_inspect_model, model_stores, installed_libraries)
-    list_models = providers.Factory(_list_models, model_stores, installed_libraries, report_index)
-    show_model = providers.Factory(_show_model, model_stores, installed_libraries)
-    check_health = providers.Factory(_check_health, list_models)
+    resolve_model = providers.Factory(_later("application.catalog.resolve_model", "ResolveModel"), model_stores)
+    inspect_model = providers.Factory(
+        _later("application.catalog.inspect_model", "InspectModel"), model_stores, installed_libraries
+    )
+    workspaces = providers.ThreadSafeSingleton(
+        _later("container_workspaces", "WorkspaceUseCases"), settings, model_stores, installed_libraries
+    )
+    list_models = providers.Factory(
+        _later("application.catalog.list_models", "ListModels"),
+        model_stores, installed_libraries, report_index, workspaces.provided.complete,
+    )  # fmt: skip
+    show_model = providers.Factory(
+        _later("application.catalog.show_model", "ShowModel"),
+        model_stores, installed_libraries, memory_probe, workspaces.provided.complete,
+    )  # fmt: skip
+    check_health = providers.Factory(_later("application.catalog.check_health", "CheckHealth"), list_models)
 
     worker_launcher = providers.ThreadSafeSingleton(_worker_launcher, settings, keep_spare=keep_spare)
     resident_budget = providers.Callable(_resident_budget, memory_probe)
     model_pool = providers.ThreadSafeSingleton(_model_pool, worker_launcher, resident_budget)
-    chat = providers.ThreadSafeSingleton(_chat, resolve_model, inspect_model, model_pool)
+    memory_gate = providers.Factory(_memory_gate, model_stores, memory_probe, settings)
+    chat = providers.ThreadSafeSingleton(_chat, resolve_model, inspect_model, model_pool, memory_gate)
     resolve_served_model = providers.Factory(_resolve_served_model, resolve_model, settings)
-    served_chat = providers.ThreadSafeSingleton(_chat, resolve_served_model, inspect_model, model_pool)
+    served_chat = providers.ThreadSafeSingleton(_chat, resolve_served_model, inspect_model, model_pool, memory_gate)
 
     lifecycle = providers.ThreadSafeSingleton(_server_lifecycle)
-    check_readiness = providers.Factory(_check_readiness, lifecycle, model_pool)
+    check_readiness = providers.Factory(
+        _later("application.serving.readiness", "CheckReadiness"), lifecycle, model_pool
+    )
     list_served_models = providers.Factory(_list_served_models, list_models, resolve_model, inspect_model, settings)
 
-    open_hub = providers.Factory(_open_hub, settings)
-    snapshot_cache = providers.Factory(
-        _later("adapters.hub.hub_cache", "HubCache"), settings.provided.hf_cache_dir.value
-    )
-    judge_remote = providers.Factory(_judge_remote, installed_libraries, memory_probe)
     filesystem = providers.Factory(_later("adapters.filesystem.local", "LocalFileSystem"))
     file_locks = providers.Factory(_later("adapters.filesystem.locks", "FlockFileLocks"))
-    shared_hub = providers.ThreadSafeSingleton(
-        _later("adapters.hub.directory_hub", "DirectoryHub"), settings.provided.hf_cache_dir.value
+    remove_model = providers.Factory(
+        _later("application.catalog.remove_model", "RemoveModel"),
+        model_stores,
+        providers.Factory(
+            _later("adapters.model_store.cache_inventory", "HfCacheInventory"), settings.provided.hf_cache_dir.value
+        ),
+        filesystem,
+        file_locks,
     )
-    cache_leftovers = providers.Factory(
-        _later("adapters.hub.leftovers", "HubCacheLeftovers"), settings.provided.hf_cache_dir.value
+    hub = providers.ThreadSafeSingleton(
+        _later("container_hub", "HubUseCases"), settings, model_stores, installed_libraries, memory_probe
     )
-    pull_model = providers.Factory(
-        _later("application.hub.pull_model", "PullModel"),
-        model_stores, inspect_model, open_hub, snapshot_cache, judge_remote,
-    )  # fmt: skip
-    verify_model = providers.Factory(
-        _later("application.hub.verify_model", "VerifyModel"), resolve_model, open_hub, snapshot_cache
-    )
-    search_hub = providers.Factory(_later("application.hub.search_hub", "SearchHub"), open_hub, judge_remote)
-    show_remote = providers.Factory(_later("application.hub.show_remote", "ShowRemote"), open_hub, judge_remote)
-    find_outdated = providers.Factory(_later("application.hub.find_outdated", "FindOutdated"), model_stores, open_hub)
-    prune_cache = providers.Factory(
-        _later("application.hub.prune_cache", "PruneCache"), model_stores, cache_leftovers, filesystem, file_locks
-    )
+    open_hub = hub.provided.open_hub.call()
+    pull_model = hub.provided.pull.call(inspect_model, open_hub)
+    verify_model = hub.provided.verify.call(resolve_model, open_hub)
+    search_hub = hub.provided.search.call(open_hub)
+    show_remote = hub.provided.show.call(open_hub)
+    find_outdated = hub.provided.outdated.call(open_hub)
+    prune_cache = hub.provided.prune.call(filesystem, file_locks)
+    shared_hub = providers.ThreadSafeSingleton(lambda hub: hub.shared(), hub)
+
+    check_workspace = workspaces.provided.check.call()
+    recalculate_hash = workspaces.provided.recalculate.call()
+    clone_model = workspaces.provided.clone.call(resolve_model, inspect_model, open_hub)
+    convert_model = workspaces.provided.convert.call(resolve_model, inspect_model, memory_probe)
+    doctor = workspaces.provided.doctor.call(resolve_model)
+    push_workspace = workspaces.provided.push.call(resolve_model)
 
     # Inside a worker process.
-    frame_channel = providers.Factory(_frame_channel)
-    text_runtime = providers.Factory(_text_runtime)
+    frame_channel = providers.Factory(_later("adapters.worker_process.channel", "FrameChannel"))
+    text_runtime = providers.Factory(_later("adapters.inference.text_runtime", "MlxTextRuntime"))
     conversion_line = providers.Factory(_later("adapters.worker_process.conversion_channel", "ConversionChannel"))
-    convert_here = providers.Callable(_convert_here)
+    convert_here = providers.Callable(lambda: import_module("adapters.inference.conversion").convert_model)
