@@ -1,0 +1,1 @@
+"""Hubs and the cache that models are pulled into."""

@@ -1,0 +1,1 @@
+"""Models far away: what a hub tells of them, what to fetch, what to keep."""
