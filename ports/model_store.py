@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
+from domain.catalog.listing import FolderListing
 from domain.catalog.location import LocatedModel, ModelSource
-from domain.catalog.manifest import FolderListing, ModelManifest
 from domain.catalog.model_ref import ModelRef
 from domain.catalog.resolution import Snapshot
+
+if TYPE_CHECKING:
+    from domain.catalog.manifest import ModelManifest
 
 
 class ModelStore(Protocol):
@@ -22,6 +25,9 @@ class ModelStore(Protocol):
 
     def names(self) -> Sequence[str]:
         """Every model here by full name, in no order. Costs one look at a folder, whatever the models hold."""
+
+    def locate_all(self) -> Iterable[LocatedModel]:
+        """Every model here, as `locate` would find it by name, in no order."""
 
     def locate(self, name: str, revision: str | None = None) -> LocatedModel | None:
         """The model of exactly this full name, without looking at any other; None when it is not here.

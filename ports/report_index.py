@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from domain.catalog.location import LocatedModel
 from domain.catalog.report import ModelReport
 
 
@@ -20,14 +21,18 @@ class RememberedReport:
 
 class ReportIndex(Protocol):
     """A memory that may be lost at any time and is never believed over the disk: a remembered report counts only
-    while the folder's fingerprint is the same. Keys are the caller's. No call raises for what lies on the disk.
+    while the folder's fingerprint is the same. No call raises for what lies on the disk.
     """
 
-    def load(self, context: str) -> Mapping[str, RememberedReport]:
-        """What was saved last in the same context; {} when nothing was, or when it cannot be understood."""
+    def load(self, context: str, locations: Iterable[LocatedModel]) -> Mapping[str, RememberedReport]:
+        """What is remembered of these models from the same context, by their key; {} when nothing is, or when it
+        cannot be understood.
+        """
 
-    def save(self, context: str, reports: Mapping[str, RememberedReport]) -> None:
-        """Replace everything, all or nothing; a place that cannot be written is no error.
+    def save(self, context: str, reports: Iterable[RememberedReport], *, everything: bool) -> None:
+        """Remember these reports, all or none; a place that cannot be written is no error.
+
+        everything: forget all others.
 
         Entries that changed a moment ago may be left out: the next change to them might not show in their times.
         """

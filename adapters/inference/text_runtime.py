@@ -12,7 +12,10 @@ CAUSE_CHARACTERS = 400
 
 
 class MlxTextRuntime:
-    """TextRuntime over mlx-lm: safetensors and tokenizer files of a local folder; no code, no pickles, no hub."""
+    """TextRuntime over mlx-lm: safetensors and tokenizer files of a local folder; no code, no pickles, no hub.
+
+    Importing mlx-lm lowers the process's limits on open files for good: one more reason to do it in workers only.
+    """
 
     def warm(self) -> None:
         try:

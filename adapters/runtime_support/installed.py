@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
-from collections.abc import Iterable
 from hashlib import blake2b
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -62,20 +62,22 @@ class InstalledLibraryInspector:
 
 def _look(folders: dict[str, Path]) -> InstalledLibraries:
     text, vision, audio = folders.get("mlx_lm"), folders.get("mlx_vlm"), folders.get("mlx_audio")
+    vision_families = _families(vision / "models") if vision else frozenset()
     return InstalledLibraries(
         text=_text_table(text) if text else None,
-        vision=_vision_table(vision) if vision else None,
-        embedders=_embedder_table(vision) if vision else None,
+        vision=_vision_table(vision, vision_families) if vision else None,
+        embedders=_embedder_table(vision, vision_families) if vision else None,
         speech_to_text=_audio_table(audio / "stt") if audio else None,
         text_to_speech=_audio_table(audio / "tts") if audio else None,
     )
 
 
 def _text_table(folder: Path) -> TypeTable:
-    modules = (path for path in _entries(folder / "models") if path.suffix == ".py" and not path.name.startswith("_"))
+    models = folder / "models"
+    modules = [name.removesuffix(".py") for name in _names_in(models) if name.endswith(".py")]
     by_architecture = read_constant(folder / "utils.py", "MODEL_ARCHITECTURE_REMAPPING")
     return TypeTable(
-        modules=frozenset(path.stem for path in modules if _loadable(read_source(path))),
+        modules=frozenset(name for name in modules if _loadable(read_source(models / f"{name}.py"))),
         renamed=_names(read_constant(folder / "utils.py", "MODEL_REMAPPING")),
         by_architecture={
             key: value
@@ -87,22 +89,23 @@ def _text_table(folder: Path) -> TypeTable:
 
 def _loadable(source: str) -> bool:
     """A module with a model class whose packages are all here; the library's own were found already."""
+    if not offers(source, "Model"):
+        return False
     foreign = demanded_packages(source) - sys.stdlib_module_names - {"mlx", *_LIBRARIES}
-    return offers(source, "Model") and all(PathFinder.find_spec(name) is not None for name in foreign)
+    return all(PathFinder.find_spec(name) is not None for name in foreign)
 
 
-def _vision_table(folder: Path) -> TypeTable:
+def _vision_table(folder: Path, families: frozenset[str]) -> TypeTable:
     return TypeTable(
-        modules=_families(folder / "models"),
+        modules=families,
         renamed=_names(read_constant(folder / "utils.py", "MODEL_REMAPPING")),
         folds_case=True,
     )
 
 
-def _embedder_table(folder: Path) -> TypeTable:
+def _embedder_table(folder: Path, families: frozenset[str]) -> TypeTable:
     """mlx-vlm's embedding loader renames decoders to their embedding module before the ordinary look-up."""
     renamed = _names(read_constant(folder / "embedding_loader.py", "EMBEDDING_MODEL_REMAPPING"))
-    families = _families(folder / "models")
     embedders = {name for name in families if name.endswith("_embedding") or name in _TEXT_EMBEDDERS}
     return TypeTable(
         modules=frozenset(embedders | (set(renamed.values()) & families)), renamed=renamed, folds_case=True
@@ -118,15 +121,16 @@ def _audio_table(folder: Path) -> TypeTable:
 def _families(folder: Path) -> frozenset[str]:
     """Packages whose __init__ offers a Model class."""
     return frozenset(
-        path.name
-        for path in _entries(folder)
-        if not path.name.startswith("_") and path.is_dir() and offers(read_source(path / "__init__.py"), "Model")
+        name
+        for name in _names_in(folder)
+        if "." not in name and offers(read_source(folder / name / "__init__.py"), "Model")
     )
 
 
-def _entries(folder: Path) -> Iterable[Path]:
+def _names_in(folder: Path) -> list[str]:
+    """Public names only."""
     try:
-        return sorted(folder.iterdir())
+        return [entry.name for entry in os.scandir(folder) if not entry.name.startswith("_")]
     except OSError:
         return []
 

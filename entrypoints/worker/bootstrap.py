@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ports.text_runtime import TextRuntime
 from ports.worker_channel import WorkerChannel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from domain.workspace.progress import OnWork
+    from ports.conversion_line import ConversionLine
+    from ports.converter import ConversionJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +30,11 @@ def build(fd: int) -> WorkerParts:
 
     container = Container()
     return WorkerParts(container.frame_channel(fd), container.text_runtime())
+
+
+def build_conversion(fd: int) -> tuple[ConversionLine, Callable[[ConversionJob, OnWork], None]]:
+    """A converting child's line to the front, and what does the work. Raises OSError when `fd` is no socket."""
+    from container import Container
+
+    container = Container()
+    return container.conversion_line(fd), container.convert_here()

@@ -15,6 +15,10 @@ FAULT = 70
 
 def main(argv: Sequence[str]) -> int:
     """Returns the exit code. SIGINT is ignored: a terminal's Ctrl-C belongs to the front, which ends its workers."""
+    if argv[:1] == ["convert"]:
+        from entrypoints.worker.convert import main as convert
+
+        return convert(argv[1:])
     parser = argparse.ArgumentParser(prog="mlxk worker", description="internal: the engine process of mlxk")
     parser.add_argument("--fd", type=int, required=True, help="the inherited socket to the front")
     options = parser.parse_args(argv)

@@ -24,10 +24,10 @@ class Answer:
 
 
 class RawClient:
-    """One connection. Use it as a context; `sock` is there for what methods do not cover."""
+    """One connection, used as a context. seconds: how long the server may say nothing."""
 
-    def __init__(self, port: int) -> None:
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
+    def __init__(self, port: int, seconds: float = SECONDS) -> None:
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=seconds)
         self._buffer = b""
 
     def __enter__(self) -> RawClient:

@@ -34,6 +34,11 @@ def test_a_stop_token_counts_and_is_no_text() -> None:
     assert events[-1] == Finished(FinishReason.STOP, Usage(7, 4))
 
 
+def test_a_stop_token_that_could_be_spelled_is_no_text_either() -> None:
+    answer = AnswerText(ByteDecoder(), (), prompt_tokens=1)
+    assert answer.add(ord("x"), FinishReason.STOP) == [Finished(FinishReason.STOP, Usage(1, 1))]
+
+
 def test_an_answer_cut_by_its_limit_says_so() -> None:
     assert events_of("hey", ends=FinishReason.LENGTH)[-1] == Finished(FinishReason.LENGTH, Usage(7, 3))
 

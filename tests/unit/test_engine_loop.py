@@ -147,6 +147,8 @@ def test_requests_join_while_others_run(start: Start) -> None:
     running.loop.submit(1, asking(max_tokens=40))
     eventually(lambda: running.engine.active_rows == 1, "the first row")
     running.loop.submit(2, asking(max_tokens=2))
+    running.loop.submit(3, asking("refuse me"))
+    running.answer(3)  # requests are prepared in order: so the second is ready too
     gate.set()
     running.answer(2)
     running.answer(1)
@@ -168,7 +170,7 @@ def test_an_idle_loop_does_not_step(start: Start) -> None:
     running.answer(1)
     running.loop.submit(2, asking(max_tokens=3))
     running.answer(2)
-    assert running.engine.steps == 6
+    assert (running.engine.steps, running.engine.idle_steps) == (6, 0)
 
 
 def test_a_request_that_names_no_seed_gets_a_fresh_one_and_another_keeps_its_own(start: Start) -> None:

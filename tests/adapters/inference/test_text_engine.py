@@ -124,10 +124,14 @@ def test_running_rows_decode_between_the_chunks_of_a_long_prompt(
     assert all(1 in ids for ids in seen)
 
 
-def test_no_more_rows_decode_together_than_allowed_and_the_others_wait_their_turn(make_engine: Any) -> None:
+def test_no_more_rows_decode_together_than_allowed_and_the_others_wait_their_turn(
+    make_engine: Any, model: Unreliable
+) -> None:
     engine = make_engine(max_rows=2)
     for row_id in range(5):
         engine.admit(row(row_id, PROMPTS[0], max_tokens=3 + row_id))
+    engine.step()
+    assert [width for width in model.calls if width > 1] == [2, 2], "a prompt that must wait takes no memory yet"
     widths: list[int] = []
     ended: list[int] = []
     while engine.active_rows:

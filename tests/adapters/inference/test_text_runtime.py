@@ -10,6 +10,7 @@ from pathlib import Path
 
 import mlx.core as mx
 import pytest
+from tokenizers import Tokenizer
 
 from adapters.inference.text_codec import as_paragraphs
 from adapters.inference.text_loading import eos_ids
@@ -70,15 +71,22 @@ def test_a_loaded_model_tells_its_facts_and_answers(
 def test_every_stop_token_that_the_files_name_stops(
     build: Callable[..., Path], load: Callable[[Path], LoadedText]
 ) -> None:
-    folder = build()
+    folder = build(generation_config={})
     prompt = (257, 72, 258)
     words = said(load(folder), prompt)
-    for file, stop in (("config.json", words[3]), ("generation_config.json", words[8])):
-        (folder / file).exists() or (folder / file).write_text("{}")
-        edit(folder / file, eos_token_id=[256, stop])
-        stopped = said(load(folder), prompt)
-        assert stopped == words[: words.index(stop) + 1]
-        edit(folder / file, eos_token_id=None)
+    early, middle, late = list(dict.fromkeys(words))[3:12:4]
+    edit(
+        folder / "tokenizer_config.json",
+        eos_token=Tokenizer.from_file(str(folder / "tokenizer.json")).id_to_token(late),
+    )
+    edit(folder / "config.json", eos_token_id=None)
+    assert said(load(folder), prompt) == words[: words.index(late) + 1]
+    edit(folder / "config.json", eos_token_id=[256, middle])
+    assert said(load(folder), prompt) == words[: words.index(middle) + 1]
+    edit(folder / "generation_config.json", eos_token_id=256)
+    assert said(load(folder), prompt) == words[: words.index(middle) + 1]
+    edit(folder / "generation_config.json", eos_token_id=early)
+    assert said(load(folder), prompt) == words[: words.index(early) + 1]
 
 
 def test_stop_tokens_may_be_a_number_a_list_or_nonsense() -> None:

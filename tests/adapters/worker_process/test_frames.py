@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import threading
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.worker_process import frames
+from adapters.worker_process.channel import FrameChannel
 from adapters.worker_process.frames import FrameSocket
 from domain.errors import InternalError
 
@@ -39,7 +41,8 @@ def line() -> Iterator[Line]:
     made.close()
 
 
-@given(messages=st.lists(MESSAGES, max_size=5))
+@settings(max_examples=40)
+@given(messages=st.lists(MESSAGES, max_size=4))
 def test_what_is_sent_arrives_in_order(messages: list[dict[str, object]]) -> None:
     line = Line()
     try:
@@ -65,17 +68,17 @@ def test_a_message_larger_than_the_sockets_buffer_arrives(line: Line) -> None:
 
 def test_frames_of_many_threads_do_not_mix(line: Line) -> None:
     def send(owner: int) -> None:
-        for number in range(50):
-            line.left.send({"owner": owner, "number": number, "text": "x" * 2000})
+        for number in range(10):  # each larger than the socket's buffer, so that it is sent in several parts
+            line.left.send({"owner": owner, "number": number, "text": "x" * 400_000})
 
     threads = [threading.Thread(target=send, args=(owner,)) for owner in range(4)]
     for thread in threads:
         thread.start()
-    found = [line.right.receive() for _ in range(200)]
+    found = [line.right.receive() for _ in range(40)]
     for thread in threads:
         thread.join()
     for owner in range(4):
-        assert [frame["number"] for frame in found if frame and frame["owner"] == owner] == list(range(50))
+        assert [frame["number"] for frame in found if frame and frame["owner"] == owner] == list(range(10))
 
 
 @pytest.mark.parametrize("sent", [b"", b"\0\0", struct.pack("!I", 20) + b'{"cut":'])
@@ -128,6 +131,16 @@ def test_sending_to_an_end_that_has_gone_is_a_broken_pipe(line: Line) -> None:
     line.left.close()
     with pytest.raises(BrokenPipeError):
         line.left.send({})
+
+
+def test_a_helper_that_the_worker_starts_does_not_inherit_the_line() -> None:
+    ours, theirs = socket.socketpair()
+    fd = theirs.detach()
+    os.set_inheritable(fd, True)  # noqa: FBT003 - as the launcher hands it down
+    channel = FrameChannel(fd)
+    assert not os.get_inheritable(fd)
+    channel.close()
+    ours.close()
 
 
 def test_closing_wakes_a_thread_that_waits_for_a_message(line: Line) -> None:

@@ -15,12 +15,12 @@ import pytest
 
 from adapters.worker_process.launcher import ProcessWorkerLauncher
 from adapters.worker_process.process import SECRETS, worker_environment
+from adapters.worker_process.worker import ProcessWorker
 from domain.catalog import LocatedModel, ModelSource
-from domain.errors import EngineDied, MlxkError
+from domain.errors import EngineDied, MlxkError, ModelLoadFailed
 from domain.inference import (
     DefaultLength,
     Finished,
-    FinishReason,
     GenerationRequest,
     Message,
     Role,
@@ -94,24 +94,21 @@ def test_the_spare_becomes_the_next_worker_and_leaves_no_zombie(launcher: Launch
     assert all(gone(process_id) for process_id in (spare, third) if process_id is not None)
 
 
-def test_sigterm_lets_a_worker_finish_what_it_was_asked(launcher: Launch, tiny: LocatedModel) -> None:
+def test_a_worker_ignores_ctrl_c_and_finishes_what_it_was_asked_on_sigterm(
+    launcher: Launch, tiny: LocatedModel
+) -> None:
     worker = launcher().launch(tiny)
     stream = worker.generate(asking(max_tokens=300))
     events = [next(stream)]
+    os.kill(worker.process_id, signal.SIGINT)
     os.kill(worker.process_id, signal.SIGTERM)
     events += list(stream)
-    assert isinstance(end := events[-1], Finished) and end.usage.completion_tokens == 300
+    end = events[-1]
+    assert isinstance(end, Finished)
+    assert end.usage.completion_tokens == 300
     eventually(lambda: not worker.alive, "the worker to end")
     with pytest.raises(EngineDied, match="exit code 0"):
         worker.generate(asking())
-    worker.close()
-
-
-def test_a_terminals_ctrl_c_is_the_fronts_affair(launcher: Launch, tiny: LocatedModel) -> None:
-    worker = launcher().launch(tiny)
-    stream = worker.generate(asking(max_tokens=50))
-    os.kill(worker.process_id, signal.SIGINT)
-    assert isinstance(end := list(stream)[-1], Finished) and end.reason is FinishReason.LENGTH
     worker.close()
 
 
@@ -274,6 +271,33 @@ def test_a_spare_that_died_is_replaced_without_a_word(launcher: Launch) -> None:
     worker.close()
 
 
+def test_a_system_that_starts_no_process_is_a_failed_load() -> None:
+    launching = ProcessWorkerLauncher({}, keep_spare=True, command=("/nowhere/python",))
+    with pytest.raises(ModelLoadFailed, match=r"no engine process can be started.*/nowhere/python"):
+        launching.launch(NOWHERE)
+    launching.close()
+
+
+def test_a_spare_that_cannot_be_started_is_no_fault_of_the_model(
+    launcher: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launching = launcher("load(); hear()", keep_spare=True)
+    start = launching._start
+    workers: list[ProcessWorker] = []
+
+    def start_one() -> ProcessWorker:
+        if workers:
+            raise BlockingIOError("no more processes")
+        workers.append(start())
+        return workers[0]
+
+    monkeypatch.setattr(launching, "_start", start_one)
+    worker = launching.launch(NOWHERE)
+    assert worker.alive
+    assert launching.spare_process_id is None
+    worker.close()
+
+
 def test_no_spare_is_started_while_a_model_loads(launcher: Launch) -> None:
     launching = launcher(
         "start()\nif hear()['model']['name'] == 'org/slow': hear()\nelse: os._exit(0)", keep_spare=True
@@ -305,6 +329,19 @@ hear()
     lazy, eager = worker.generate(asking()), worker.generate(asking())
     assert [type(event) for event in eager] == [TextDelta, Finished]
     lazy.cancel()
+    worker.close()
+
+
+def test_cancelling_wakes_a_consumer_whose_worker_is_silent(launcher: Launch) -> None:
+    worker = launcher("load(); hear(); hear(); hear()").launch(NOWHERE)
+    stream = worker.generate(asking())
+    events: list[object] = []
+    consumer = threading.Thread(target=lambda: events.extend(stream), daemon=True)
+    consumer.start()
+    stream.cancel()
+    consumer.join(timeout=20)
+    assert not consumer.is_alive()
+    assert events == []
     worker.close()
 
 

@@ -33,7 +33,8 @@ class ScriptedEngine:
 
     Knobs: refuse (row ids that `admit` refuses), fail_rows (row id: tokens it says before it fails), lose_batch_at and
     crash_at (numbers of steps, from 1), gate (when given, each step waits for it to be set).
-    What happened: steps, batches (rows decoded in each step), cancelled, threads (that called in).
+    What happened: steps, idle_steps (with no rows), batches (rows decoded in each step), cancelled, threads (that
+    called in).
     """
 
     script: Script = babbles
@@ -44,6 +45,7 @@ class ScriptedEngine:
     crash_at: int = 0
     gate: threading.Event | None = None
     steps: int = 0
+    idle_steps: int = 0
     batches: list[int] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
     threads: set[str] = field(default_factory=set)
@@ -67,6 +69,7 @@ class ScriptedEngine:
     def step(self) -> Sequence[RowStep]:
         self.threads.add(threading.current_thread().name)
         if not self._rows:
+            self.idle_steps += 1
             return []
         if self.gate is not None:
             self.gate.wait()

@@ -14,6 +14,7 @@ from application.serving.readiness import CheckReadiness, ServerLifecycle
 from domain.catalog import LocatedModel, ModelReport, ModelSource
 from domain.errors import CapabilityMismatch, ModelNotFound
 from domain.inference import GenerationRequest
+from ports.hub import ModelHub
 from tests.support.fakes.worker import FakeWorker, FakeWorkerLauncher, Script
 
 CHANGED = datetime(2026, 5, 17, 12, 0, 0, tzinfo=UTC)
@@ -69,6 +70,9 @@ class FakeServices:
 
     def model_pool(self) -> ModelPool:
         return self.pool
+
+    def shared_hub(self) -> ModelHub:
+        raise ModelNotFound("this fake shares nothing")
 
     def execute(self, spec: str, request: GenerationRequest, *, streamed: bool = True) -> ChatAnswer:
         """application.inference.chat.Chat, but for the resolution of names."""

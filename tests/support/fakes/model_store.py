@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
+from domain.catalog.listing import FolderListing
 from domain.catalog.location import LocatedModel, ModelSource
-from domain.catalog.manifest import FolderListing, ModelManifest
+from domain.catalog.manifest import ModelManifest
 from domain.catalog.resolution import Snapshot, default_snapshot
 
 
@@ -29,6 +30,9 @@ class FakeModelStore:
 
     def names(self) -> Sequence[str]:
         return list(self._models)
+
+    def locate_all(self) -> Iterable[LocatedModel]:
+        return [location for name in self._models if (location := self.locate(name)) is not None]
 
     def locate(self, name: str, revision: str | None = None) -> LocatedModel | None:
         if name not in self._models:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.model_zoo.content import Files, Sparse, llama_config, mlx_safetensors, readme, shard_index, tokenizer
+from tests.support.model_zoo.content import (
+    CHATML,
+    Files,
+    Sparse,
+    llama_config,
+    mlx_safetensors,
+    readme,
+    shard_index,
+    tokenizer,
+)
 from tests.support.model_zoo.places import CacheBuilder
 
 TENSORS_PER_LAYER = 21
@@ -20,21 +29,25 @@ def fill_cache(root: Path, models: int) -> None:
 
 
 def _model(number: int) -> Files:
+    """What mlx-lm's own conversion leaves: an index even for a single file; a template of its own in newer ones."""
+    newer = number % 2 == 0
     files: Files = {
         "config.json": llama_config(vocab_size=32000 + number),
         "README.md": readme() + "A paragraph about the model.\n" * 40,
         "generation_config.json": {"temperature": 0.6, "top_p": 0.9},
         "special_tokens_map.json": {"eos_token": "</s>"},
         ".gitattributes": "*.safetensors filter=lfs diff=lfs merge=lfs -text\n",
-        **tokenizer(spare_tokens=60),
+        **tokenizer(template=None if newer else CHATML, spare_tokens=60),
     }
+    if newer:
+        files["chat_template.jinja"] = CHATML
     files["tokenizer.json"] = Sparse(b'{"version": "1.0"}', 4_000_000 + number)
-    if number % 5:
-        return {**files, "model.safetensors": mlx_safetensors(_tensors(range(LAYERS)))}
-    shards = {f"model-0000{part + 1}-of-00002.safetensors": range(part * 8, part * 8 + 8) for part in range(2)}
+    shards = {"model.safetensors": range(LAYERS)}
+    if number % 5 == 0:
+        shards = {f"model-0000{part + 1}-of-00002.safetensors": range(part * 8, part * 8 + 8) for part in range(2)}
     weight_map = {tensor: shard for shard, layers in shards.items() for tensor in _tensors(layers)}
-    sharded = {shard: mlx_safetensors(_tensors(layers)) for shard, layers in shards.items()}
-    return {**files, **sharded, "model.safetensors.index.json": shard_index(weight_map)}
+    files["model.safetensors.index.json"] = shard_index(weight_map)
+    return {**files, **{shard: mlx_safetensors(_tensors(layers)) for shard, layers in shards.items()}}
 
 
 def _tensors(layers: range) -> dict[str, tuple[str, tuple[int, ...]]]:

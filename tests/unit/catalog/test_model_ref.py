@@ -5,9 +5,9 @@ from __future__ import annotations
 import string
 
 import pytest
+from huggingface_hub.utils import HFValidationError, validate_repo_id
 from hypothesis import given
 from hypothesis import strategies as st
-from huggingface_hub.utils import HFValidationError, validate_repo_id
 
 from domain.catalog.model_ref import ModelRef, cache_folder_name, hub_name_problem, name_from_cache_folder
 from domain.errors import InvalidRequest

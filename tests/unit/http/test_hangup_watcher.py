@@ -5,10 +5,11 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import ExitStack
+from queue import SimpleQueue
 
 import pytest
 
-from entrypoints.http.hangups import HangupWatcher
+from entrypoints.http.hangups import HangupWatcher, PeerRegister
 from tests.support.eventually import eventually
 
 SECONDS = 10.0
@@ -61,33 +62,56 @@ def test_nobody_is_called_after_the_request_has_ended(watcher: HangupWatcher) ->
         assert not called.is_set()
 
 
-def test_a_descriptor_used_again_belongs_to_its_new_request_only(watcher: HangupWatcher) -> None:
-    for _ in range(50):
-        ours, theirs = socket.socketpair()
-        number = ours.fileno()
+class ToldRegister(PeerRegister):
+    """Tells what a test puts into it, be it true or stale."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: SimpleQueue[tuple[int, int]] = SimpleQueue()
+
+    def wait(self) -> list[tuple[int, int]]:
+        return [self.events.get()]
+
+
+def test_an_event_of_a_closed_connection_never_reaches_the_next_one_with_its_number() -> None:
+    register = ToldRegister()
+    watcher = HangupWatcher(register)
+    with ExitStack() as held:
+        (one, _), (two, other) = (map(held.enter_context, socket.socketpair()) for _ in range(2))
+        living = held.enter_context(watcher.watch(one))
+        leaving = held.enter_context(watcher.watch(two))
+        other.close()
+        register.events.put((one.fileno(), 0))
+        register.events.put((two.fileno(), 2))
+        eventually(lambda: leaving.gone, "the true event")
+        assert not living.gone
+
+
+def test_a_connection_is_watched_again_for_its_next_request(watcher: HangupWatcher) -> None:
+    ours, theirs = socket.socketpair()
+    called = threading.Event()
+    with ours:
+        for _ in range(3):
+            with watcher.watch(ours) as watch:
+                watch.on_hangup(called.set)
         with watcher.watch(ours) as watch:
+            watch.on_hangup(called.set)
             theirs.close()
-        ours.close()
-        with ExitStack() as held:
-            pair = [held.enter_context(each) for each in socket.socketpair()]
-            again = next((each for each in pair if each.fileno() == number), pair[0])
-            with watcher.watch(again) as fresh:
-                after_it(watcher)
-                assert not fresh.gone
-        assert watch.gone in (True, False)
+            assert called.wait(SECONDS)
 
 
 def test_one_thread_watches_all(watcher: HangupWatcher) -> None:
+    after_it(watcher)
+    before = threading.active_count()
     with ExitStack() as held:
         watches = []
         others = []
         for _ in range(40):
             ours, theirs = socket.socketpair()
             held.enter_context(ours)
-            others.append(theirs)
+            others.append(held.enter_context(theirs))
             watches.append(held.enter_context(watcher.watch(ours)))
-        names = [thread.name for thread in threading.enumerate()]
-        assert names.count("hangups") == 1
+        assert threading.active_count() == before
         for each in others:
             each.close()
         eventually(lambda: all(watch.gone for watch in watches), "all hang-ups")

@@ -1,0 +1,1 @@
+"""A model in a folder of one's own: what it is known by, how it is made, mended and published."""
