@@ -19,7 +19,7 @@ endif
 UV := $(shell command -v uv 2>/dev/null)
 SOURCES := domain ports application adapters entrypoints container.py container_hub.py container_workspaces.py mlxk tests scripts benchmarks
 
-.PHONY: demo check setup install format lint types imports test models docs wheel clean help
+.PHONY: demo check setup format lint types imports test nightly models docs wheel clean help
 
 help:            ## this list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -68,7 +68,10 @@ types: $(VENV)/.installed-dev   ## mypy, strict
 imports: $(VENV)/.installed-dev   ## the import contracts
 	$(BIN)/lint-imports
 
-test: $(VENV)/.installed-dev   ## the tests
+test: $(VENV)/.installed-dev   ## the tests, without the nightly sweeps
+	$(BIN)/pytest -m "not nightly"
+
+nightly: $(VENV)/.installed-dev   ## everything, with the full crash sweeps
 	$(BIN)/pytest
 
 models: $(VENV)/.installed-dev   ## train the built-in model again and prove its answers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import socket
 import threading
@@ -28,12 +29,14 @@ class StreamResult:
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """One measurement. seconds: from the first request to the last byte."""
+    """One measurement. seconds: from the first request to the last byte. cpu_seconds: what the measured side used, in
+    all its processes; None when it cannot be told."""
 
     seconds: float
     tokens: int
     first_token_seconds: tuple[float, ...]
     errors: tuple[str, ...]
+    cpu_seconds: float | None = None
 
     @property
     def tokens_per_second(self) -> float:
@@ -96,7 +99,7 @@ def _stream(base_url: str, request: bytes) -> StreamResult:
             while piece := connection.recv(65536):
                 end = time.perf_counter()
                 received += piece
-                if first != first and FIRST_TEXT.search(received):
+                if math.isnan(first) and FIRST_TEXT.search(received):
                     first = end
     except OSError as fault:
         return StreamResult(float("nan"), time.perf_counter(), 0, f"{type(fault).__name__}: {fault}")

@@ -14,10 +14,15 @@ from entrypoints.http.routes.chat import chat_routes
 from entrypoints.http.routes.models import model_routes
 from entrypoints.http.routes.system import system_routes
 from entrypoints.http.services import Services
+from entrypoints.http.share import share_routes
 
 
-def create_app(services: Services, limits: HttpLimits, slots: AnswerSlots | None = None) -> Flask:
-    """slots: the places for answers, shared with whoever closes them; default `limits.open_answers` of its own."""
+def create_app(
+    services: Services, limits: HttpLimits, slots: AnswerSlots | None = None, *, share: bool = False
+) -> Flask:
+    """slots: the places for answers, shared with whoever closes them; default `limits.open_answers` of its own.
+    share: whether the cached models can be pulled from here.
+    """
     app = Flask("mlxk", static_folder=None)
     app.json = DefaultJSONProvider(app)
     app.json.sort_keys = False
@@ -29,6 +34,8 @@ def create_app(services: Services, limits: HttpLimits, slots: AnswerSlots | None
     app.register_blueprint(system_routes(services))
     app.register_blueprint(model_routes(services))
     app.register_blueprint(chat_routes(services, limits, slots, HangupWatcher()))
+    if share:
+        app.register_blueprint(share_routes(services.shared_hub))
     return app
 
 

@@ -101,6 +101,13 @@ class GracefulArbiter(Arbiter):  # type: ignore[misc]
             return 128 + self._stops[-1]
         return 0 if gunicorns in (0, None) else 1
 
+    def init_signals(self) -> None:
+        """`nohup` ignores SIGHUP for us: so it stays."""
+        nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        super().init_signals()
+        if nohup:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
     def signal(self, sig: int, frame: Any) -> None:
         """Only queues: gunicorn's loop does the rest. A second stop is what gunicorn calls a quick one."""
         if sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -57,7 +57,8 @@ class Front:
         self._plan = plan
         self._services = plan.services_factory(plan.settings)
         self._slots = AnswerSlots(plan.limits.open_answers)
-        self.wsgi: Flask = create_app(self._services, plan.limits, self._slots)
+        self._stopping = False
+        self.wsgi: Flask = create_app(self._services, plan.limits, self._slots, share=plan.settings.share.value)
 
     def bring_up(self, *, announce: bool, on_failure: Callable[[], None]) -> None:
         """Load the first model in a thread of its own; /health answers meanwhile, /ready says "starting"."""
@@ -66,6 +67,7 @@ class Front:
 
     def begin_stop(self) -> None:
         """No new answers; the running ones may go on for the grace, then they end with an error."""
+        self._stopping = True
         self._services.lifecycle().move_to(ServerState.STOPPING)
         self._slots.close()
         if running := self._slots.open:
@@ -77,6 +79,7 @@ class Front:
 
     def close(self) -> None:
         """End the model workers. Idempotent."""
+        self._stopping = True
         self._slots.close()
         self._services.model_pool().close()
 
@@ -85,18 +88,27 @@ class Front:
         try:
             model = self._load_first()
             self._services.lifecycle().move_to(ServerState.READY)
-            if announce and self._plan.announce is not None:
-                address = self._plan.address
-                self._plan.announce(Serving(address.url, address.host, address.port, model))
-                sys.stdout.flush()
             ready = True
         except MlxkError as fault:
-            hint = f" ({fault.hint})" if fault.hint else ""
-            log.error("cannot serve: %s%s", fault.message, hint)
+            if not self._stopping:
+                log.error("cannot serve: %s%s", fault.message, f" ({fault.hint})" if fault.hint else "")
         finally:
-            if not ready:
+            if not ready and not self._stopping:
                 self._services.lifecycle().move_to(ServerState.FAILED)
                 on_failure()
+        if ready and announce:
+            self._announce(model)
+
+    def _announce(self, model: str | None) -> None:
+        """The server goes on when nobody can be told."""
+        if self._plan.announce is None:
+            return
+        address = self._plan.address
+        try:
+            self._plan.announce(Serving(address.url, address.host, address.port, model))
+            sys.stdout.flush()
+        except (MlxkError, OSError) as fault:
+            log.warning("ready at %s, but that could not be printed: %s", address.url, fault)
 
     def _load_first(self) -> str | None:
         spec = self._plan.settings.preload_model.value

@@ -45,7 +45,7 @@ class Watch:
 
 if sys.platform == "linux":
 
-    class _Register:
+    class PeerRegister:
         """Sockets by descriptor. epoll keeps no numbers: the socket itself is asked again."""
 
         def __init__(self) -> None:
@@ -68,7 +68,7 @@ if sys.platform == "linux":
 
 else:
 
-    class _Register:
+    class PeerRegister:
         """Sockets by descriptor, each with the number of its watch."""
 
         def __init__(self) -> None:
@@ -96,8 +96,8 @@ class HangupWatcher:
     before its descriptor is given to the next client: it counts only when it is that watch's own.
     """
 
-    def __init__(self) -> None:
-        self._register = _Register()
+    def __init__(self, register: PeerRegister | None = None) -> None:
+        self._register = register or PeerRegister()
         self._guard = threading.Lock()
         self._watches: dict[int, tuple[int, Watch]] = {}
         self._numbers = 0
@@ -125,7 +125,7 @@ class HangupWatcher:
                     self._register.remove(descriptor)
 
     def _start(self) -> None:
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._run, name="hangups", daemon=True)
             self._thread.start()
 

@@ -17,7 +17,7 @@ class HttpLimits:
     model's context.
     """
 
-    threads: int = 512
+    threads: int = 576
     open_answers: int = 384
     slow_clients: int = 64
     connections: int = 2048

@@ -8,6 +8,7 @@ from application.inference.chat import ChatAnswer
 from application.serving.readiness import Readiness, ServerState
 from domain.catalog import LocatedModel, ModelReport
 from domain.inference import GenerationRequest
+from ports.hub import ModelHub
 
 
 class ChatUseCase(Protocol):
@@ -54,3 +55,5 @@ class Services(Protocol):
     def lifecycle(self) -> Lifecycle: ...
 
     def model_pool(self) -> Pool: ...
+
+    def shared_hub(self) -> ModelHub: ...

@@ -8,6 +8,7 @@ import json
 import logging
 import signal
 import sys
+import threading
 import time
 from functools import partial
 from selectors import EVENT_READ
@@ -17,6 +18,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.http import errors as parsing
 from gunicorn.workers.gthread import ThreadWorker
 
+from domain.errors import MlxkError
 from entrypoints.http.connection import Connection
 from entrypoints.http.errors import envelope, error_object, protocol_error, unexpected
 from entrypoints.http.patience import Patience, TooSlow
@@ -46,8 +48,8 @@ FAULTS: tuple[tuple[type[Exception], int, str], ...] = (
 class FrontWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
     """The serving process. The event loop runs on its main thread, requests on the pool's.
 
-    SIGTERM ends it gracefully and SIGQUIT at once; both come from the parent. SIGINT is ignored, and ignored in its
-    children too: a Ctrl-C reaches the whole group of the terminal, and only the parent answers it.
+    SIGTERM ends it gracefully and SIGQUIT at once; both come from the parent. What a terminal sends to its whole group
+    (Ctrl-C, and SIGHUP when it closes) is ignored here and in the children: only the parent answers it.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -59,7 +61,8 @@ class FrontWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
 
     def init_signals(self) -> None:
         super().init_signals()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
 
     def init_process(self) -> None:
         """Everything this process does. Its model workers are gone when it ends."""
@@ -72,7 +75,11 @@ class FrontWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
     def load_wsgi(self) -> None:
         from entrypoints.http.front import Front
 
-        self._front = Front(self.app.plan)
+        try:
+            self._front = Front(self.app.plan)
+        except MlxkError as fault:
+            log.error("cannot serve: %s", fault.message)
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
         self.wsgi = self._front.wsgi
 
     def run(self) -> None:
@@ -83,7 +90,7 @@ class FrontWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
     def _give_up(self) -> None:
         """From any thread: end this process, and the parent with it."""
         self._exit_code = Arbiter.WORKER_BOOT_ERROR
-        signal.raise_signal(signal.SIGQUIT)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGQUIT)
 
     def handle_quit(self, *_: Any) -> None:
         self.alive = False

@@ -24,7 +24,7 @@ def sources(*folders: str) -> list[Path]:
 
 
 def production() -> list[Path]:
-    return [*sources(*LAYERS, "mlxk"), ROOT / "container.py"]
+    return [*sources(*LAYERS, "mlxk"), ROOT / "container.py", *ROOT.glob("container_*.py")]
 
 
 def tree_of(path: Path) -> ast.Module:

@@ -70,6 +70,7 @@ def test_it_locates_what_it_names(subject: Subject) -> None:
     assert location is not None
     assert (location.name, location.source, location.revision) == (subject.name, subject.store.source, subject.default)
     assert location == subject.store.locate(subject.name)
+    assert list(subject.store.locate_all()) == [location]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_a_model_that_is_gone_is_a_fact_and_no_error(subject: Subject) -> None:
     ids=["cache", "workspace", "no home", "builtin", "fake"],
 )
 def test_a_store_without_a_folder_is_empty(store: ModelStore) -> None:
-    assert list(store.names()) == []
+    assert list(store.names()) == list(store.locate_all()) == []
     assert store.locate("org/model") is None
 
 

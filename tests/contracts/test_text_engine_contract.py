@@ -8,6 +8,7 @@ from typing import Any
 import mlx_lm
 import pytest
 
+from adapters.builtin_model import builtin_model_folder
 from adapters.inference.text_engine import MlxTextEngine
 from domain.errors import GenerationFailed
 from domain.inference import FinishReason, Sampling
@@ -25,13 +26,20 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return mlx_lm.load(str(TinyLlama().build(tmp_path_factory.mktemp("engine") / "tiny")))[0]
 
 
-@pytest.fixture(params=["scripted", "mlx"])
-def make_engine(request: pytest.FixtureRequest, network: Any) -> Iterator[MakeEngine]:
+@pytest.fixture(scope="module")
+def demo_network() -> Any:
+    return mlx_lm.load(str(builtin_model_folder()))[0]
+
+
+@pytest.fixture(params=["scripted", "tiny", "demo"])
+def make_engine(request: pytest.FixtureRequest, network: Any, demo_network: Any) -> Iterator[MakeEngine]:
     made: list[TextEngine] = []
 
     def make(stop_tokens: frozenset[int] = frozenset()) -> TextEngine:
-        scripted = request.param == "scripted"
-        made.append(ScriptedEngine(stop_tokens=stop_tokens) if scripted else MlxTextEngine(network, stop_tokens))
+        if request.param == "scripted":
+            made.append(ScriptedEngine(stop_tokens=stop_tokens))
+        else:
+            made.append(MlxTextEngine(network if request.param == "tiny" else demo_network, stop_tokens))
         return made[-1]
 
     yield make

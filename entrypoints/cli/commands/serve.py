@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from domain.catalog.fitness import require_chat
 from domain.errors import UsageError
+from entrypoints.cli.console import ReaderGone
 from entrypoints.cli.envelope import encode, success
 from entrypoints.cli.presenters.serve_view import banner
 from entrypoints.cli.services import Context, Outcome, Services
@@ -57,11 +59,13 @@ def execute(context: Context, arguments: Arguments) -> Outcome:
     console = context.console
 
     def announce(serving: Serving) -> None:
-        if console.json:
-            facts = {"url": serving.url, "host": serving.host, "port": serving.port, "model": serving.model}
-            console.emit(encode(success("serve", {"status": STARTING, **facts}), console.encoding))
-        else:
-            console.write(banner(serving.url, serving.model))
+        """A reader that has gone misses it; the server goes on."""
+        with suppress(ReaderGone):
+            if console.json:
+                facts = {"url": serving.url, "host": serving.host, "port": serving.port, "model": serving.model}
+                console.emit(encode(success("serve", {"status": STARTING, **facts}), console.encoding))
+            else:
+                console.write(banner(serving.url, serving.model))
 
     return Outcome(data=None, show=lambda: None, exit_code=context.server()(settings, announce))
 

@@ -61,10 +61,11 @@ def test_a_signal_lets_running_answers_finish_and_leaves_nothing(number: signal.
     assert is_gone(server.told["process"])
 
 
-def test_ctrl_c_reaches_the_whole_group_and_still_ends_gracefully() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=["ctrl_c", "closed_terminal"])
+def test_what_a_terminal_sends_to_the_whole_group_still_ends_gracefully(number: signal.Signals) -> None:
     with started(preload_model="demo") as server:
         with streaming(server) as client:
-            os.killpg(server.process.pid, signal.SIGINT)
+            os.killpg(server.process.pid, number)
             eventually(lambda: refuses(server.port), "the port to be closed")
             server.tell(hold_after=None)
             client.read_until(b"data: [DONE]\n\n")
@@ -89,6 +90,7 @@ def test_a_second_signal_ends_everything_at_once() -> None:
 def test_answers_that_outlast_the_grace_end_with_an_error() -> None:
     with started(preload_model="demo", grace_seconds=0.3) as server:
         with streaming(server) as client:
+            client.sock.settimeout(5)  # the parent's own patience ends after eight
             server.signal(signal.SIGTERM)
             client.read_until(b'"type":"engine_died"')
             assert b"[DONE]" not in client.read_until(b"\r\n0\r\n\r\n")
@@ -114,8 +116,8 @@ def test_the_serving_process_does_not_outlive_its_parent() -> None:
         (child,) = server.tell(ask="state")["children"]
         server.signal(signal.SIGKILL)
         server.process.wait()
-        for process_id in (server.told["process"], child):
-            eventually(lambda process_id=process_id: is_gone(process_id) or is_zombie(process_id), "it to leave")
+        left = (int(server.told["process"]), int(child))
+        eventually(lambda: all(is_gone(each) or is_zombie(each) for each in left), "both to leave")
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_server_with_its_reason() -> None:
@@ -146,6 +148,16 @@ def test_health_answers_while_the_first_model_is_loading() -> None:
         open_gate(server)
         assert {"model", "running"} & {*server.read(), *server.read()} == {"model", "running"}
         assert get(address.port, "/ready").json() == {"ready": True, "state": "ready", "models": ["org/slow"]}
+
+
+def test_a_stop_while_the_first_model_is_loading_is_no_failure() -> None:
+    listener, address = listen("127.0.0.1", 0, 1)
+    listener.close()
+    with started(preload_model="org/slow", port=address.port, wait=False) as server:
+        eventually(lambda: answers(address.port, "/health"), "the server")
+        server.signal(signal.SIGTERM)
+        code, log = server.end()
+    assert (code, "[ERROR]" in log) == (0, False)
 
 
 def test_a_port_in_use_is_told_before_anything_starts(tmp_path: Path) -> None:

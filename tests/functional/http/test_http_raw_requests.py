@@ -9,12 +9,13 @@ from contextlib import ExitStack
 import pytest
 
 from tests.support.http_server import Server, started
-from tests.support.raw_http import Answer, RawClient, head
+from tests.support.raw_http import SECONDS, Answer, RawClient, head
 
 CHAT = "/v1/chat/completions"
 HI = {"model": "demo", "messages": [{"role": "user", "content": "hi"}]}
 JSON = {"Content-Type": "application/json"}
-PATIENCE = {"slow_clients": 4, "silence_seconds": 0.5, "request_seconds": 1.5}
+PATIENCE = {"slow_clients": 4, "silence_seconds": 1.5, "request_seconds": 1.5}
+SOON = 7.0  # far above what it takes, far below what it takes when slow clients hold the threads
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +24,8 @@ def server() -> Iterator[Server]:
         yield running
 
 
-def ask(server: Server, raw: bytes) -> Answer:
-    with RawClient(server.port) as client:
+def ask(server: Server, raw: bytes, seconds: float = SECONDS) -> Answer:
+    with RawClient(server.port, seconds) as client:
         client.send(raw)
         return client.answer()
 
@@ -97,17 +98,25 @@ def test_a_head_that_trickles_has_a_deadline(server: Server) -> None:
 
 def test_more_half_sent_requests_than_threads_leave_health_answering(server: Server) -> None:
     with ExitStack() as held:
-        for _ in range(40):
+        for _ in range(120):
             slow = held.enter_context(RawClient(server.port))
             slow.send(head("POST", CHAT, {**JSON, "Content-Length": 100}) + b"{")
-        assert ask(server, head("GET", "/health")).status == 200
+        assert ask(server, head("GET", "/health"), SOON).status == 200
 
 
 def test_more_silent_connections_than_threads_leave_health_answering(server: Server) -> None:
     with ExitStack() as held:
         for _ in range(60):
             held.enter_context(RawClient(server.port))
-        assert ask(server, head("GET", "/health")).status == 200
+        assert ask(server, head("GET", "/health"), SOON).status == 200
+
+
+def test_clients_that_stay_after_an_error_hold_nobody_up(server: Server) -> None:
+    with ExitStack() as held:
+        for _ in range(12):
+            rude = held.enter_context(RawClient(server.port))
+            rude.send(b"nonsense\r\n\r\n")
+        assert ask(server, head("GET", "/health"), SOON).status == 200
 
 
 @pytest.mark.parametrize(

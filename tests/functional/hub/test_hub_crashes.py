@@ -135,7 +135,7 @@ def test_an_update_killed_at_any_change_leaves_the_old_revision_or_the_new(
     sweep_pull(hub, bystander, tmp_path, wanted, every=False)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("update", [False, True], ids=["first pull", "update"])
 def test_pull_survives_every_single_change(
     hub: HubServer, bystander: Path, tmp_path: Path, demo_files: dict[str, bytes], *, update: bool

@@ -375,7 +375,6 @@ def test_a_killed_child_is_an_error_and_leaves_nothing(kit: WorkspaceKit) -> Non
     assert leftovers(kit.home) == []
 
 
-@pytest.mark.slow
 def test_a_vision_model_keeps_its_eyes_and_gets_fewer_bits(kit: WorkspaceKit) -> None:
     source = kit.home / "seeing"
     subprocess.run([sys.executable, "-c", TINY_VISION, str(source)], check=True, capture_output=True, timeout=120)

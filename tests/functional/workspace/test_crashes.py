@@ -24,7 +24,6 @@ from tests.support.workspace_kit import WorkspaceKit, leftovers, tree_of
 ROOT = Path(__file__).resolve().parents[3]
 SAMPLE = (0, 1, 3, 6, 10, 15, 21, 28, 36, 45, 55)
 MAX_POINTS = 400
-NIGHTLY = pytest.mark.skipif("'slow' not in config.option.markexpr", reason="minutes: pytest -m slow runs it")
 
 
 def run(root: Path, at: int, *command: str) -> bool:
@@ -167,16 +166,14 @@ def test_a_mending_killed_at_sampled_points_can_be_taken_back(tmp_path: Path) ->
     assert doctor_survives(SAMPLE[2:7:2], tmp_path, "undo") >= 2
 
 
-@pytest.mark.slow
-@NIGHTLY
+@pytest.mark.nightly
 @pytest.mark.parametrize("survives", [clone_survives, repair_survives, quantize_survives])
 def test_killed_at_every_point(survives: Callable[[Iterable[int], Path], int], tmp_path: Path) -> None:
     crashes = survives(range(MAX_POINTS), tmp_path)
     assert 20 < crashes < MAX_POINTS
 
 
-@pytest.mark.slow
-@NIGHTLY
+@pytest.mark.nightly
 @pytest.mark.parametrize("then", ["fix", "undo"])
 def test_a_mending_killed_at_every_point(then: str, tmp_path: Path) -> None:
     crashes = doctor_survives(range(MAX_POINTS), tmp_path, then)
