@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from adapters.worker_process.frames import FrameSocket
@@ -52,14 +53,15 @@ class ChildProcess:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                self._process = subprocess.Popen(
-                    [*command, "--fd", str(theirs.fileno())],
-                    env=dict(environment),
-                    stdin=subprocess.DEVNULL,
-                    stdout=STDERR,
-                    close_fds=True,
-                    pass_fds=(theirs.fileno(),),
-                )
+                with _deaf_to_ctrl_c():
+                    self._process = subprocess.Popen(
+                        [*command, "--fd", str(theirs.fileno())],
+                        env=dict(environment),
+                        stdin=subprocess.DEVNULL,
+                        stdout=STDERR,
+                        close_fds=True,
+                        pass_fds=(theirs.fileno(),),
+                    )
             except BaseException:
                 ours.close()
                 raise
@@ -85,6 +87,18 @@ class ChildProcess:
             self._process.kill()
             code = self._process.wait()
         return f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """What is started here never sees SIGINT, not even in the moment before it could say so itself: a terminal's Ctrl-C
+    reaches the whole group, and would find Python half started. A blocked signal stays blocked across exec.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _signal_name(number: int) -> str:
