@@ -37,7 +37,7 @@ $(BIN)/python:
 ifdef UV
 	uv venv --quiet --python $(PYTHON) $(VENV)
 else
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make an environment with pip: install python3-venv, or uv"; exit 1; }
 endif
 
 ifdef UV

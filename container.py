@@ -75,14 +75,11 @@ with (
 
 if TYPE_CHECKING:
     from application.catalog.inspect_model import InspectModel
-    from application.catalog.list_models import ListModels
-    from application.catalog.resolve_model import ResolveModel
     from application.catalog.stores import ModelStores
     from application.inference.chat import Chat, Resolver
     from application.serving.memory_gate import MemoryGate
     from application.serving.model_pool import ModelPool
     from application.serving.readiness import ServerLifecycle
-    from application.serving.served_models import ListServedModels, ResolveServedModel
     from entrypoints.settings import Settings
     from ports.installed_libraries import LibraryInspector
     from ports.memory import MemoryProbe
@@ -123,12 +120,6 @@ def _model_pool(launcher: WorkerLauncher, budget_bytes: int) -> ModelPool:
     return ModelPool(launcher, budget_bytes)
 
 
-def _resolve_served_model(resolve: ResolveModel, settings: Settings) -> ResolveServedModel:
-    from application.serving.served_models import ResolveServedModel
-
-    return ResolveServedModel(resolve, settings.preload_model.value)
-
-
 def _memory_gate(stores: ModelStores, probe: MemoryProbe, settings: Settings) -> MemoryGate:
     from application.serving.memory_gate import MemoryGate
 
@@ -147,14 +138,6 @@ def _server_lifecycle() -> ServerLifecycle:
     from application.serving.readiness import ServerLifecycle
 
     return ServerLifecycle()
-
-
-def _list_served_models(
-    list_models: ListModels, resolve: ResolveModel, inspect: InspectModel, settings: Settings
-) -> ListServedModels:
-    from application.serving.served_models import ListServedModels
-
-    return ListServedModels(list_models, resolve, inspect, settings.preload_model.value)
 
 
 def _memory_probe() -> MemoryProbe:
@@ -221,14 +204,21 @@ class Container(containers.DeclarativeContainer):
     model_pool = providers.ThreadSafeSingleton(_model_pool, worker_launcher, resident_budget)
     memory_gate = providers.Factory(_memory_gate, model_stores, memory_probe, settings)
     chat = providers.ThreadSafeSingleton(_chat, resolve_model, inspect_model, model_pool, memory_gate)
-    resolve_served_model = providers.Factory(_resolve_served_model, resolve_model, settings)
+    first_model = providers.ThreadSafeSingleton(
+        _later("application.serving.served_models", "FirstModel"), resolve_model, settings.provided.preload_model.value
+    )
+    resolve_served_model = providers.Factory(
+        _later("application.serving.served_models", "ResolveServedModel"), resolve_model, first_model
+    )
     served_chat = providers.ThreadSafeSingleton(_chat, resolve_served_model, inspect_model, model_pool, memory_gate)
 
     lifecycle = providers.ThreadSafeSingleton(_server_lifecycle)
     check_readiness = providers.Factory(
         _later("application.serving.readiness", "CheckReadiness"), lifecycle, model_pool
     )
-    list_served_models = providers.Factory(_list_served_models, list_models, resolve_model, inspect_model, settings)
+    list_served_models = providers.Factory(
+        _later("application.serving.served_models", "ListServedModels"), list_models, inspect_model, first_model
+    )
 
     filesystem = providers.Factory(_later("adapters.filesystem.local", "LocalFileSystem"))
     file_locks = providers.Factory(_later("adapters.filesystem.locks", "FlockFileLocks"))

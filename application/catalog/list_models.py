@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from application.catalog.resolve_model import ResolveModel
+from application.catalog.completion import Complete, unchanged
 from application.catalog.stores import ModelStores
-from domain.catalog.capability import Capability
-from domain.catalog.judge import judge
+from domain.catalog.listing import FolderListing
 from domain.catalog.location import LocatedModel
 from domain.catalog.model_ref import ModelRef, is_path
 from domain.catalog.report import ModelReport
 from domain.catalog.resolution import matches_pattern
 from ports.installed_libraries import LibraryInspector
-from ports.model_store import ModelStore
+from ports.report_crew import ReportCrew
 from ports.report_index import RememberedReport, ReportIndex
 
 
 class ModelKind(StrEnum):
-    """The filters of a listing; each is a capability."""
+    """The filters of a listing; each is one of domain.catalog.capability.Capability."""
 
-    TEXT = Capability.TEXT_GENERATION.value
-    VISION = Capability.VISION.value
-    AUDIO = Capability.AUDIO.value
-    EMBEDDINGS = Capability.EMBEDDINGS.value
+    TEXT = "text-generation"
+    VISION = "vision"
+    AUDIO = "audio"
+    EMBEDDINGS = "embeddings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +39,23 @@ class ListQuery:
 
 
 class ListModels:
-    """index: what an earlier run found out; None does without."""
+    """index: what an earlier run found out; None does without. complete: adds what a workspace's sentinel tells. crew:
+    judges what is new; None judges one model after another.
+    """
 
-    def __init__(self, stores: ModelStores, libraries: LibraryInspector, index: ReportIndex | None = None) -> None:
+    def __init__(
+        self,
+        stores: ModelStores,
+        libraries: LibraryInspector,
+        index: ReportIndex | None = None,
+        complete: Complete = unchanged,
+        crew: ReportCrew | None = None,
+    ) -> None:
         self._stores = stores
         self._libraries = libraries
         self._index = index
-        self._resolve = ResolveModel(stores)
+        self._complete = complete
+        self._crew = crew
 
     def execute(self, query: ListQuery) -> tuple[ModelReport, ...]:
         """Sorted by name; a pattern that fits nothing gives (). One broken model hides no other.
@@ -60,44 +69,48 @@ class ListModels:
         if pattern and is_path(pattern):
             return [self._judged(each) for each in self._stores.workspaces.locate_pattern(pattern)]
         if pattern and "@" in pattern and ModelRef.parse(pattern).revision:
-            return [self._judged(self._resolve.execute(pattern))]
-        found = self._found(pattern)
-        if self._index is None:
-            return [self._judged(location) for _, location in found]
-        return self._through_index(self._index, found, whole=not pattern)
+            from application.catalog.resolve_model import ResolveModel
 
-    def _found(self, pattern: str | None) -> Iterator[tuple[ModelStore, LocatedModel]]:
+            return [self._judged(ResolveModel(self._stores).execute(pattern))]
+        found = [each for each in self._found() if not pattern or matches_pattern(pattern, each.name)]
+        return [each.report for each in self._remembered_or_judged(found, everything=not pattern)]
+
+    def _found(self) -> Iterator[LocatedModel]:
         for store in self._stores.every:
-            for name in store.names():
-                if pattern and not matches_pattern(pattern, name):
-                    continue
-                location = store.locate(name)
-                if location is not None:
-                    yield store, location
+            yield from store.locate_all()
 
-    def _judged(self, location: LocatedModel) -> ModelReport:
-        return judge(location, self._stores.of(location).read(location), self._libraries.installed())
+    def _judged(self, location: LocatedModel, listing: FolderListing | None = None) -> ModelReport:
+        from domain.catalog.judge import judge  # with all the rules: not needed where everything is remembered
 
-    def _through_index(
-        self, index: ReportIndex, found: Iterable[tuple[ModelStore, LocatedModel]], *, whole: bool
-    ) -> list[ModelReport]:
-        """Judge only what has changed. whole: the listing is everything, so what it lacks can be forgotten."""
+        manifest = self._stores.of(location).read(location, listing)
+        return self._complete(judge(location, manifest, self._libraries.installed()))
+
+    def _remembered_or_judged(self, found: Sequence[LocatedModel], *, everything: bool) -> Iterable[RememberedReport]:
+        """Judge only what has changed since it was remembered."""
+        if self._index is None:
+            return self._judge_all(found)
         context = self._libraries.fingerprint()
-        known = index.load(context)
-        current: dict[str, RememberedReport] = {}
-        changed = False
-        for store, location in found:
-            listing = store.listing(location)
-            key = f"{location.source}\0{location.path}"
-            remembered = known.get(key)
-            if remembered is None or remembered.fingerprint != listing.fingerprint:
-                report = judge(location, store.read(location, listing), self._libraries.installed())
-                remembered = RememberedReport(listing.fingerprint, listing.changed_ns, report)
-                changed = True
-            current[key] = remembered
-        if changed or (whole and len(current) != len(known)):
-            index.save(context, current if whole else {**known, **current})
-        return [each.report for each in current.values()]
+        known = self._index.load(context, found)
+        current = {key: each for key, each in known.items() if self._holds(each)}
+        strangers = [location for location in found if location.key not in current]
+        if strangers:
+            current.update((each.report.location.key, each) for each in self._judge_all(strangers))
+            self._index.save(context, current.values(), everything=everything)
+        return current.values()
+
+    def _holds(self, remembered: RememberedReport) -> bool:
+        location = remembered.report.location
+        return self._stores.of(location).listing(location).fingerprint == remembered.fingerprint
+
+    def _judge_all(self, locations: Sequence[LocatedModel]) -> Sequence[RememberedReport]:
+        if self._crew is None or not locations:
+            return [self._judged_now(location) for location in locations]
+        self._libraries.installed()  # once, before the work is shared out
+        return self._crew.judge_all(locations, self._judged_now)
+
+    def _judged_now(self, location: LocatedModel) -> RememberedReport:
+        listing = self._stores.of(location).listing(location)
+        return RememberedReport(listing.fingerprint, listing.changed_ns, self._judged(location, listing))
 
 
 def _passes(query: ListQuery, report: ModelReport) -> bool:

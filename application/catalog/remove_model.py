@@ -42,14 +42,14 @@ class RemoveModel:
         )
 
     def execute(self, plan: RemovalPlan, *, force: bool = False) -> Removal:
-        """Delete what was planned. Refs go first and blobs after the links to them, so that a run that was cut short
-        leaves a model that says it is incomplete, and can be repeated.
+        """Delete what was planned. What makes the model incomplete goes first, so that a run that was cut short leaves
+        none that claims to be whole; snapshots go after their blobs and refs, which a second run finds through them.
 
         force: delete although a download holds its locks. Raises Conflict when one does, AccessDenied.
         """
         contents = plan.contents
         with nullcontext() if force else self._locks.hold(contents.lock_files):
-            for path in (*contents.refs, *contents.snapshots, *contents.blobs, *contents.rest):
+            for path in (*contents.first, *contents.blobs, *contents.refs, *contents.snapshots, *contents.rest):
                 self._filesystem.remove_tree(path)
         return Removal(
             plan=plan,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from application.catalog.completion import Complete, unchanged
 from application.catalog.resolve_model import ResolveModel
 from application.catalog.stores import ModelStores
 from domain.catalog.capability import Capability
@@ -76,12 +77,19 @@ class ModelDetail:
 
 
 class ShowModel:
-    """memory: None leaves out what the model will take."""
+    """memory: None leaves out what the model will take. complete: adds what the sentinel of a workspace tells."""
 
-    def __init__(self, stores: ModelStores, libraries: LibraryInspector, memory: MemoryProbe | None = None) -> None:
+    def __init__(
+        self,
+        stores: ModelStores,
+        libraries: LibraryInspector,
+        memory: MemoryProbe | None = None,
+        complete: Complete = unchanged,
+    ) -> None:
         self._stores = stores
         self._libraries = libraries
         self._memory = memory
+        self._complete = complete
         self._resolve = ResolveModel(stores)
 
     def execute(self, spec: str) -> ModelDetail:
@@ -89,7 +97,7 @@ class ShowModel:
         location = self._resolve.execute(spec)
         manifest = self._stores.of(location).read(location)
         config = manifest.config
-        report = judge(location, manifest, self._libraries.installed())
+        report = self._complete(judge(location, manifest, self._libraries.installed()))
         return ModelDetail(
             report=report,
             files=tuple(

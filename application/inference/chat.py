@@ -9,7 +9,7 @@ from typing import Protocol
 
 from application.catalog.inspect_model import InspectModel
 from application.serving.memory_gate import MemoryGate
-from application.serving.model_pool import ModelPool
+from application.serving.model_pool import ModelPool, never
 from domain.catalog import LocatedModel, ModelReport
 from domain.catalog.fitness import require_chat
 from domain.inference import GenerationRequest
@@ -27,6 +27,14 @@ class ChatAnswer:
 
     model: LocatedModel
     events: GenerationStream
+    warning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """model: loaded, and ready to answer. warning: as in ChatAnswer."""
+
+    model: LocatedModel
     warning: str | None = None
 
 
@@ -58,10 +66,17 @@ class Chat:
         self._known: dict[str, tuple[float, ModelReport]] = {}
 
     def execute(
-        self, spec: str, request: GenerationRequest, *, streamed: bool = True, force: bool = False
+        self,
+        spec: str,
+        request: GenerationRequest,
+        *,
+        streamed: bool = True,
+        force: bool = False,
+        given_up: Callable[[], bool] = never,
     ) -> ChatAnswer:
         """Start an answer; blocks while the model is loaded. streamed: events are shown as they come; False lets a
-        request survive its worker at any time before the end. force: load it although it may not fit.
+        request survive its worker at any time before the end. force: load it although it may not fit. given_up: asked
+        while the request waits for the model, and after `ModelPool.wake`; true ends the wait with Interrupted.
 
         Raises ModelNotFound, AmbiguousModel, InvalidRequest, ModelUnhealthy, ModelNotRunnable, CapabilityMismatch,
         InsufficientMemory, ModelLoadFailed, ServerShutdown; the events raise what GenerationStream says.
@@ -69,16 +84,16 @@ class Chat:
         report = self._look_up(spec)
         require_chat(report)
         warning = self._admit(report, request.limits.requested or request.limits.server_default, force=force)
-        events = self._pool.stream(report.location, report.size_bytes, request, streamed=streamed)
+        events = self._pool.stream(report.location, report.size_bytes, request, streamed=streamed, given_up=given_up)
         return ChatAnswer(model=report.location, events=events, warning=warning)
 
-    def prepare(self, spec: str, *, force: bool = False) -> LocatedModel:
+    def prepare(self, spec: str, *, force: bool = False) -> Prepared:
         """Load the model ahead of its first request. Raises as `execute` does."""
         report = self._look_up(spec)
         require_chat(report)
-        self._admit(report, None, force=force)
+        warning = self._admit(report, None, force=force)
         self._pool.preload(report.location, report.size_bytes)
-        return report.location
+        return Prepared(report.location, warning)
 
     def _admit(self, report: ModelReport, tokens: int | None, *, force: bool) -> str | None:
         if self._pool.holds(report.location):

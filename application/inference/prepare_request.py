@@ -6,10 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from application.inference.answer_text import AnswerText
-from domain.errors import GenerationFailed, MlxkError
+from domain.errors import ContextLengthExceeded, GenerationFailed, MlxkError
 from domain.inference import GenerationRequest, resolve_sampling
 from ports.text_codec import TextCodec
 from ports.text_engine import EngineRow
+
+# No text has so many characters a token on average: what is longer is refused unread, because tokenising megabytes
+# takes seconds, and the requests behind it wait.
+MOST_CHARACTERS_PER_TOKEN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class PrepareRequest:
     def execute(self, request_id: int, request: GenerationRequest) -> PreparedRequest:
         """Raises InvalidRequest, ContextLengthExceeded, or GenerationFailed when template or tokenizer break."""
         codec = self._codec
+        _refuse_hopeless(request, codec.context_length)
         try:
             prompt = codec.encode_chat(request.messages)
             decoder = codec.decoder()
@@ -44,4 +49,14 @@ class PrepareRequest:
         return PreparedRequest(
             EngineRow(request_id, prompt, max_tokens, sampling),
             AnswerText(decoder, request.stop, len(prompt)),
+        )
+
+
+def _refuse_hopeless(request: GenerationRequest, context_length: int) -> None:
+    characters = sum(len(message.content) for message in request.messages)
+    if characters > context_length * MOST_CHARACTERS_PER_TOKEN:
+        raise ContextLengthExceeded(
+            f"the conversation has {characters:,} characters; a context of {context_length:,} tokens cannot hold it",
+            hint="shorten the conversation",
+            param="messages",
         )

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 
 from application.serving.replay import ReplayingStream
 from application.serving.seat import Seat, SeatState
 from domain.catalog import LocatedModel
-from domain.errors import InternalError, MlxkError, ServerShutdown
+from domain.errors import InternalError, Interrupted, MlxkError, ServerShutdown
 from domain.inference import GenerationRequest
 from domain.serving.residency import Resident, room_for
 from ports.model_worker import GenerationStream, LoadedModel, ModelWorker, WorkerLauncher
+
+
+def never() -> bool:
+    """The default `given_up`: the request waits as long as it takes."""
+    return False
 
 
 class ModelPool:
@@ -32,22 +38,34 @@ class ModelPool:
         self._uses = 0
 
     def stream(
-        self, model: LocatedModel, need_bytes: int, request: GenerationRequest, *, streamed: bool
+        self,
+        model: LocatedModel,
+        need_bytes: int,
+        request: GenerationRequest,
+        *,
+        streamed: bool,
+        given_up: Callable[[], bool] = never,
     ) -> GenerationStream:
-        """Answer a request; blocks while the model is loaded. The consumer reads to the end or cancels.
+        """Answer a request; blocks while the model is loaded. The consumer reads to the end or cancels. given_up: asked
+        whenever `wake` is called while the request waits; the one that loads the model is not waiting.
 
-        Raises ModelLoadFailed, EngineDied (the worker died while loading), ServerShutdown.
+        Raises ModelLoadFailed, EngineDied (the worker died while loading), ServerShutdown, Interrupted (given up).
         """
-        seat = self._take(model, need_bytes)
+        seat = self._take(model, need_bytes, given_up)
         return ReplayingStream(seat, request, streamed=streamed, live_worker=self._live_worker, release=self._release)
 
     def preload(self, model: LocatedModel, need_bytes: int) -> LoadedModel:
         """Load a model ahead of its first request. Raises as `stream` does."""
-        seat = self._take(model, need_bytes)
+        seat = self._take(model, need_bytes, never)
         try:
             return self._live_worker(seat).loaded
         finally:
             self._release(seat)
+
+    def wake(self) -> None:
+        """Let waiting requests look again whether they were given up."""
+        with self._changed:
+            self._changed.notify_all()
 
     def loaded(self) -> tuple[LoadedModel, ...]:
         """The models that are ready now, with a living worker."""
@@ -93,22 +111,25 @@ class ModelPool:
     def _live_worker(self, seat: Seat) -> ModelWorker:
         return seat.live_worker(self._launcher.launch)
 
-    def _take(self, model: LocatedModel, need_bytes: int) -> Seat:
+    def _take(self, model: LocatedModel, need_bytes: int, given_up: Callable[[], bool]) -> Seat:
         """The model's seat, ready, with one more user."""
         ticket = object()
         try:
             while True:
+                if given_up():
+                    raise _given_up(model)
                 with self._changed:
                     seat, leaving = self._sit_down(ticket, model, need_bytes)
                 if seat is not None:
-                    return self._loaded(seat)
+                    return self._loaded(seat, given_up)
                 for each in leaving:
                     self._dismiss(each)
         finally:
             with self._changed:
                 if ticket in self._line:
+                    if self._line[0] is ticket:
+                        self._nobody_must_leave()
                     self._line.remove(ticket)
-                    self._nobody_must_leave()
                 self._changed.notify_all()
 
     def _sit_down(self, ticket: object, model: LocatedModel, need_bytes: int) -> tuple[Seat | None, list[Seat]]:
@@ -159,7 +180,7 @@ class ModelPool:
             seat.users -= 1
             self._changed.notify_all()
 
-    def _loaded(self, seat: Seat) -> Seat:
+    def _loaded(self, seat: Seat, given_up: Callable[[], bool]) -> Seat:
         """Wait until the seat is ready; its first user loads it."""
         with self._changed:
             first = seat.state is SeatState.LOADING and not seat.claimed
@@ -167,11 +188,13 @@ class ModelPool:
         if first:
             self._load(seat)
         with self._changed:
-            self._changed.wait_for(lambda: seat.state is not SeatState.LOADING)
+            self._changed.wait_for(lambda: seat.state is not SeatState.LOADING or given_up())
             if seat.state is SeatState.READY:
                 return seat
             seat.users -= 1
             self._changed.notify_all()
+            if seat.state is SeatState.LOADING:
+                raise _given_up(seat.model)
         raise seat.failure or ServerShutdown("the server is stopping")
 
     def _load(self, seat: Seat) -> None:
@@ -206,3 +229,7 @@ class ModelPool:
                 if self._seats.get(seat.model.identity) is seat:
                     del self._seats[seat.model.identity]
                 self._changed.notify_all()
+
+
+def _given_up(model: LocatedModel) -> Interrupted:
+    return Interrupted(f"nobody waits for the answer of {model.name} any more")

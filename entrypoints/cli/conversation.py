@@ -42,8 +42,10 @@ class Conversation:
         """Talk until the person leaves. Raises what loading the model raises; a failed answer is shown and the
         conversation goes on.
         """
-        model = chat.prepare(spec, force=force)
-        self._console.line(f"Chatting with {printable(model.name)}. {WAYS_OUT}")
+        prepared = chat.prepare(spec, force=force)
+        if prepared.warning is not None:
+            self._console.complain(f"run: Warning: {prepared.warning}")
+        self._console.line(f"Chatting with {printable(prepared.model.name)}. {WAYS_OUT}")
         while True:
             try:
                 said = self._listen()

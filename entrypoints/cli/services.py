@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from application.workspace.doctor import Doctor
     from application.workspace.push_workspace import PushWorkspace
     from application.workspace.recalculate_hash import RecalculateHash
+    from domain.errors import MlxkError
     from entrypoints.http.front import Serving
     from entrypoints.settings import Settings
 
@@ -79,11 +80,15 @@ class Services(Protocol):
 
 
 class Server(Protocol):
-    """The HTTP entrypoint: blocks until the server has stopped and returns its exit code. announce: called once, when
-    the server is ready, perhaps in a child of this process. Raises what keeps it from listening (PortInUse, say).
+    """The HTTP entrypoint: blocks until the server has stopped and returns its exit code.
+
+    announce: called once, when the server is ready, perhaps in a child of this process; failed: in its place, with the
+    reason. Raises what keeps it from listening (PortInUse, say).
     """
 
-    def __call__(self, settings: Settings, announce: Callable[[Serving], None]) -> int: ...
+    def __call__(
+        self, settings: Settings, announce: Callable[[Serving], None], failed: Callable[[MlxkError], None]
+    ) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)

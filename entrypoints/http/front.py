@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from flask import Flask
 
 from application.serving.readiness import ServerState
-from domain.errors import MlxkError
+from domain.errors import InternalError, MlxkError
 from entrypoints.http.admission import AnswerSlots
 from entrypoints.http.app import create_app
 from entrypoints.http.limits import HttpLimits
@@ -35,11 +35,13 @@ class Serving:
 
 
 Announce = Callable[[Serving], None]
+Failed = Callable[[MlxkError], None]
 
 
 @dataclass(frozen=True, slots=True)
 class FrontPlan:
-    """What a serving process is made from. announce: called once, in the serving process, when it is ready.
+    """What a serving process is made from. announce: called once, in the serving process, when it is ready; failed: in
+    its place, with the reason.
     grace_seconds: how long running answers may go on after a request to stop."""
 
     settings: Settings
@@ -48,6 +50,7 @@ class FrontPlan:
     address: Address
     limits: HttpLimits
     grace_seconds: float
+    failed: Failed | None = None
 
 
 class Front:
@@ -91,13 +94,23 @@ class Front:
             ready = True
         except MlxkError as fault:
             if not self._stopping:
-                log.error("cannot serve: %s%s", fault.message, f" ({fault.hint})" if fault.hint else "")
+                self._tell_failure(fault)
+        except Exception as fault:
+            if not self._stopping:
+                log.debug("cannot serve", exc_info=fault)
+                self._tell_failure(InternalError(f"{type(fault).__name__}: {fault}"))
         finally:
             if not ready and not self._stopping:
                 self._services.lifecycle().move_to(ServerState.FAILED)
                 on_failure()
         if ready and announce:
             self._announce(model)
+
+    def _tell_failure(self, fault: MlxkError) -> None:
+        log.error("cannot serve: %s%s", fault.message, f" ({fault.hint})" if fault.hint else "")
+        if self._plan.failed is not None:
+            self._plan.failed(fault)
+            sys.stdout.flush()
 
     def _announce(self, model: str | None) -> None:
         """The server goes on when nobody can be told."""
@@ -112,4 +125,9 @@ class Front:
 
     def _load_first(self) -> str | None:
         spec = self._plan.settings.preload_model.value
-        return None if spec is None else self._services.chat().prepare(spec).name
+        if spec is None:
+            return None
+        prepared = self._services.chat().prepare(spec)
+        if prepared.warning is not None:
+            log.warning("%s", prepared.warning)
+        return prepared.model.name

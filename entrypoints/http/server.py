@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from entrypoints.http.arbiter import EmbeddedServer
 from entrypoints.http.bootstrap import build_services
-from entrypoints.http.front import Announce, FrontPlan, ServicesFactory
+from entrypoints.http.front import Announce, Failed, FrontPlan, ServicesFactory
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.listener import listen
 from entrypoints.http.logs import configure_logging
@@ -23,6 +23,7 @@ SPARE_DESCRIPTORS = 64
 def serve(
     settings: Settings,
     announce: Announce | None = None,
+    failed: Failed | None = None,
     *,
     services_factory: ServicesFactory = build_services,
     limits: HttpLimits | None = None,
@@ -30,7 +31,8 @@ def serve(
 ) -> int:
     """Serve until SIGINT or SIGTERM; returns the exit code.
 
-    announce: called once, in the serving process, when requests can be answered. services_factory: called there too,
+    announce: called once, in the serving process, when requests can be answered; failed: in its place, with the reason
+    why they cannot. services_factory: called there too,
     once for each serving process. Raises PortInUse or InvalidRequest before anything has started.
     """
     limits = limits or HttpLimits()
@@ -42,6 +44,7 @@ def serve(
         settings=settings,
         services_factory=services_factory,
         announce=announce,
+        failed=failed,
         address=address,
         limits=replace(limits, default_max_tokens=limits.default_max_tokens or settings.max_tokens.value),
         grace_seconds=grace_seconds,

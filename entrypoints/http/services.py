@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
-from application.inference.chat import ChatAnswer
+from application.inference.chat import ChatAnswer, Prepared
 from application.serving.readiness import Readiness, ServerState
-from domain.catalog import LocatedModel, ModelReport
+from domain.catalog import ModelReport
 from domain.inference import GenerationRequest
 from ports.hub import ModelHub
 
@@ -14,9 +15,11 @@ from ports.hub import ModelHub
 class ChatUseCase(Protocol):
     """application.inference.chat.Chat."""
 
-    def execute(self, spec: str, request: GenerationRequest, *, streamed: bool = True) -> ChatAnswer: ...
+    def execute(
+        self, spec: str, request: GenerationRequest, *, streamed: bool = True, given_up: Callable[[], bool] = ...
+    ) -> ChatAnswer: ...
 
-    def prepare(self, spec: str) -> LocatedModel: ...
+    def prepare(self, spec: str) -> Prepared: ...
 
 
 class CheckReadinessUseCase(Protocol):
@@ -39,6 +42,8 @@ class Lifecycle(Protocol):
 
 class Pool(Protocol):
     """application.serving.model_pool.ModelPool."""
+
+    def wake(self) -> None: ...
 
     def close(self) -> None: ...
 

@@ -11,7 +11,7 @@ import pytest
 
 from application.serving.model_pool import ModelPool
 from domain.catalog import LocatedModel, ModelSource
-from domain.errors import EngineDied, ModelLoadFailed, ServerShutdown
+from domain.errors import EngineDied, Interrupted, ModelLoadFailed, ServerShutdown
 from domain.inference import Finished, GenerationEvent, GenerationRequest, Message, Role, TextDelta
 from ports.model_worker import GenerationStream
 from tests.support.fakes.worker import FakeWorker, FakeWorkerLauncher, Script
@@ -318,3 +318,42 @@ def test_preload_loads_once_and_leaves_the_model_idle(pool: ModelPool, launcher:
     assert pool.preload(model("a"), 40).name == "a"
     assert names(launcher) == ["a"]
     assert not pool.in_use(model("a"))
+
+
+def test_a_waiting_request_that_was_given_up_leaves_the_line_when_woken(
+    ask: Asker, pool: ModelPool, launcher: FakeWorkerLauncher, background: ThreadPoolExecutor
+) -> None:
+    busy = ask("a", need=80)
+    next(busy)
+    gone = threading.Event()
+    waiting = background.submit(lambda: pool.stream(model("b"), 80, request(), streamed=True, given_up=gone.is_set))
+    until(lambda: pool.waiting == 1)
+    gone.set()
+    pool.wake()
+    with pytest.raises(Interrupted, match="nobody waits"):
+        waiting.result(LIMIT_SECONDS)
+    assert pool.waiting == 0
+    assert "one" + text_of(busy) == ANSWER
+    assert text_of(ask("a", need=80)) == ANSWER
+    assert names(launcher) == ["a"]
+
+
+def test_one_that_leaves_the_line_behind_the_first_does_not_let_others_in_front(
+    ask: Asker, pool: ModelPool, launcher: FakeWorkerLauncher, background: ThreadPoolExecutor
+) -> None:
+    busy = ask("a", need=80)
+    next(busy)
+    first = background.submit(lambda: text_of(ask("b", need=80)))
+    until(lambda: pool.waiting == 1)
+    gone = threading.Event()
+    second = background.submit(lambda: pool.stream(model("c"), 80, request(), streamed=True, given_up=gone.is_set))
+    until(lambda: pool.waiting == 2)
+    gone.set()
+    pool.wake()
+    with pytest.raises(Interrupted):
+        second.result(LIMIT_SECONDS)
+    late = background.submit(lambda: text_of(ask("a", need=80)))
+    until(lambda: pool.waiting == 2)
+    text_of(busy)
+    assert (first.result(LIMIT_SECONDS), late.result(LIMIT_SECONDS)) == (ANSWER, ANSWER)
+    assert names(launcher) == ["a", "b", "a"]

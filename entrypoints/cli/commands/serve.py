@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from domain.catalog.fitness import require_chat
-from domain.errors import UsageError
+from domain.errors import MlxkError, UsageError
 from entrypoints.cli.console import ReaderGone
-from entrypoints.cli.envelope import encode, success
+from entrypoints.cli.envelope import encode, failure, success
 from entrypoints.cli.presenters.serve_view import banner
 from entrypoints.cli.services import Context, Outcome, Services
 
@@ -67,7 +67,13 @@ def execute(context: Context, arguments: Arguments) -> Outcome:
             else:
                 console.write(banner(serving.url, serving.model))
 
-    return Outcome(data=None, show=lambda: None, exit_code=context.server()(settings, announce))
+    def failed(error: MlxkError) -> None:
+        """The log has told people already."""
+        if console.json:
+            with suppress(ReaderGone):
+                console.emit(encode(failure("serve", error), console.encoding))
+
+    return Outcome(data=None, show=lambda: None, exit_code=context.server()(settings, announce, failed))
 
 
 def _require_model(services: Services, spec: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -20,6 +21,8 @@ from entrypoints.http.presenters.sse import ChatChunks, event_stream
 from entrypoints.http.schemas.chat import ChatBody, parse_chat
 from entrypoints.http.services import Services
 
+log = logging.getLogger(__name__)
+
 
 def chat_routes(services: Services, limits: HttpLimits, slots: AnswerSlots, hangups: HangupWatcher) -> Blueprint:
     routes = Blueprint("chat", __name__)
@@ -30,7 +33,12 @@ def chat_routes(services: Services, limits: HttpLimits, slots: AnswerSlots, hang
         with ExitStack() as held:
             held.enter_context(slots.take())
             watch = held.enter_context(hangups.watch(request.environ.get("gunicorn.socket")))
-            answer = services.chat().execute(body.model, body.request, streamed=body.stream)
+            watch.on_hangup(services.model_pool().wake)
+            answer = services.chat().execute(
+                body.model, body.request, streamed=body.stream, given_up=lambda: watch.gone
+            )
+            if answer.warning is not None:
+                log.warning("%s", answer.warning)
             held.callback(answer.events.cancel)
             watch.on_hangup(answer.events.cancel)
             identity = AnswerIdentity.fresh(answer.model.name)

@@ -10,7 +10,7 @@ import pytest
 
 from application.catalog.list_models import ListQuery, ModelKind
 from domain.catalog import ModelSource
-from domain.errors import AmbiguousModel, PortInUse
+from domain.errors import AmbiguousModel, MlxkError, ModelLoadFailed, PortInUse
 from domain.serving.memory_policy import MemoryForecast
 from entrypoints.cli.envelope import SPEC_VERSION
 from entrypoints.settings import Settings, Source
@@ -350,7 +350,9 @@ class Recorder:
         self.code = code
         self.settings: Settings | None = None
 
-    def __call__(self, settings: Settings, announce: Callable[[Serving], None]) -> int:
+    def __call__(
+        self, settings: Settings, announce: Callable[[Serving], None], failed: Callable[[MlxkError], None]
+    ) -> int:
         self.settings = settings
         announce(serving(settings))
         return self.code
@@ -426,7 +428,7 @@ def test_serve_refuses_a_model_it_could_not_serve_before_it_listens(spec: str, k
 
 
 def test_a_port_in_use_is_one_clear_error() -> None:
-    def refuse(settings: Settings, announce: Callable[[Serving], None]) -> int:
+    def refuse(settings: Settings, announce: Callable[[Serving], None], failed: Callable[[MlxkError], None]) -> int:
         raise PortInUse("port 8000 is in use", hint="choose another with --port")
 
     seen = Line(server=refuse).run("serve", "--json")
@@ -434,7 +436,7 @@ def test_a_port_in_use_is_one_clear_error() -> None:
 
 
 def test_a_fault_after_the_start_up_envelope_does_not_print_a_second_one() -> None:
-    def fail(settings: Settings, announce: Callable[[Serving], None]) -> int:
+    def fail(settings: Settings, announce: Callable[[Serving], None], failed: Callable[[MlxkError], None]) -> int:
         announce(serving(settings))
         raise RuntimeError("late")
 
@@ -442,3 +444,15 @@ def test_a_fault_after_the_start_up_envelope_does_not_print_a_second_one() -> No
     assert json.loads(seen.out)["status"] == "success"
     assert seen.code == 1
     assert "unexpected RuntimeError: late" in seen.err
+
+
+def test_a_first_model_that_cannot_be_loaded_is_one_envelope_in_json_mode() -> None:
+    def server(settings: Settings, announce: Callable[[Serving], None], failed: Callable[[MlxkError], None]) -> int:
+        failed(ModelLoadFailed("cannot load demo: its weights are odd"))
+        return 1
+
+    seen = Line(FakeServices(MODELS), server=server).run("serve", "--json")
+    body = json.loads(seen.out)
+    assert (seen.code, body["status"], body["command"]) == (1, "error", "serve")
+    assert body["error"]["type"] == "model_load_failed"
+    assert Line(FakeServices(MODELS), server=server).run("serve").out == ""

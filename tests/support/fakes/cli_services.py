@@ -22,11 +22,11 @@ from application.hub.pull_model import PullModel
 from application.hub.search_hub import SearchHub
 from application.hub.show_remote import ShowRemote
 from application.hub.verify_model import VerifyModel
-from application.inference.chat import Chat, ChatAnswer
-from application.serving.model_pool import ModelPool
+from application.inference.chat import Chat, ChatAnswer, Prepared
+from application.serving.model_pool import ModelPool, never
 from domain.catalog import LocatedModel, ModelReport, ModelSource
 from domain.catalog.removal import CacheContents, Removal, RemovalPlan
-from domain.errors import Conflict, ModelNotFound
+from domain.errors import Conflict, MlxkError, ModelNotFound
 from domain.inference import Finished, FinishReason, GenerationEvent, GenerationRequest, TextDelta, Usage
 from domain.serving.memory_policy import MemoryForecast
 from entrypoints.cli.console import Console
@@ -243,7 +243,13 @@ class FakeChat(Chat):
         self.warning: str | None = None
 
     def execute(
-        self, spec: str, request: GenerationRequest, *, streamed: bool = True, force: bool = False
+        self,
+        spec: str,
+        request: GenerationRequest,
+        *,
+        streamed: bool = True,
+        force: bool = False,
+        given_up: Callable[[], bool] = never,
     ) -> ChatAnswer:
         self.forced.append(force)
         self.asked.append((spec, request, streamed))
@@ -253,10 +259,10 @@ class FakeChat(Chat):
         self.streams.append(FakeStream(answer))
         return ChatAnswer(self.model, self.streams[-1], self.warning)
 
-    def prepare(self, spec: str, *, force: bool = False) -> LocatedModel:
+    def prepare(self, spec: str, *, force: bool = False) -> Prepared:
         self.forced.append(force)
         self.prepared.append(spec)
-        return self.model
+        return Prepared(self.model, self.warning)
 
 
 class FakeModelPool(ModelPool):
@@ -388,7 +394,7 @@ def serving(settings: Settings) -> Serving:
     return Serving(f"http://{host}:{port}", host, port, settings.preload_model.value)
 
 
-def no_server(settings: Settings, announce: Callable[[Serving], None]) -> int:
+def no_server(settings: Settings, announce: Callable[[Serving], None], failed: Callable[[MlxkError], None]) -> int:
     """A server that listens, says so, and ends at once."""
     announce(serving(settings))
     return 0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from application.inference.chat import ChatAnswer
-from application.serving.model_pool import ModelPool
+from application.inference.chat import ChatAnswer, Prepared
+from application.serving.model_pool import ModelPool, never
 from application.serving.readiness import CheckReadiness, ServerLifecycle
 from domain.catalog import LocatedModel, ModelReport, ModelSource
 from domain.errors import CapabilityMismatch, ModelNotFound
@@ -74,19 +74,21 @@ class FakeServices:
     def shared_hub(self) -> ModelHub:
         raise ModelNotFound("this fake shares nothing")
 
-    def execute(self, spec: str, request: GenerationRequest, *, streamed: bool = True) -> ChatAnswer:
+    def execute(
+        self, spec: str, request: GenerationRequest, *, streamed: bool = True, given_up: Callable[[], bool] = never
+    ) -> ChatAnswer:
         """application.inference.chat.Chat, but for the resolution of names."""
         self.specs.append(spec)
         if self.broken is not None:
             raise self.broken
         report = self._look_up(spec)
-        events = self.pool.stream(report.location, report.size_bytes, request, streamed=streamed)
+        events = self.pool.stream(report.location, report.size_bytes, request, streamed=streamed, given_up=given_up)
         return ChatAnswer(report.location, events)
 
-    def prepare(self, spec: str) -> LocatedModel:
+    def prepare(self, spec: str) -> Prepared:
         report = self._look_up(spec)
         self.pool.preload(report.location, report.size_bytes)
-        return report.location
+        return Prepared(report.location)
 
     def _look_up(self, spec: str) -> ModelReport:
         if spec == SPEECH:
