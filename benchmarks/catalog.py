@@ -1,9 +1,10 @@
 """`mlxk list --json`, with every verdict, beside `hf cache ls` on the same generated caches in one run.
 
-    python -m benchmarks.catalog [--sizes 10,100,1000,5000] [--runs 5] [--json]
+    python -m benchmarks.catalog [--sizes 10,100,1000,5000] [--runs 5] [--peer "COMMAND"] [--json]
 
 Per size: `hf cache ls`; ours the first time (its index wiped before each run), from the second run on, and `health`;
-`show` of one model; `mlx-knife` where `mlxk-reference` names its command. Each figure is the median of `--runs` rounds;
+`show` of one model; and whatever `--peer` names, such as another tool's `list --json` (it finds the cache by HF_HOME).
+Each figure is the median of `--runs` rounds;
 a round starts every command once, so that a drifting machine hits all alike. Bytecode of both sides is compiled first.
 The models have the files of real conversions: about eight, one in five with two shards, weights without their bytes.
 """
@@ -15,6 +16,7 @@ import compileall
 import json
 import os
 import resource
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -63,13 +65,13 @@ def _megabytes(usage: resource.struct_rusage) -> int:
     return int(usage.ru_maxrss) // (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
-def measure(models: int, runs: int) -> dict[str, Figure]:
+def measure(models: int, runs: int, peer: Sequence[str] = ()) -> dict[str, Figure]:
     """All commands over one cache of `models` models."""
     with tempfile.TemporaryDirectory() as home:
-        hub = Path(home) / "hub"
+        hub = Path(home) / "hf" / "hub"
         fill_cache(hub, models)
         time.sleep(SETTLING_SECONDS)
-        environment = {"HOME": home, "HF_HUB_CACHE": str(hub), "PATH": "/usr/bin:/bin", "HF_HUB_OFFLINE": "1"}
+        environment = {"HOME": home, "HF_HOME": str(hub.parent), "PATH": "/usr/bin:/bin", "HF_HUB_OFFLINE": "1"}
         index = Path(home) / ".index"
         environment["XDG_CACHE_HOME"] = str(index)
         name = sorted(path.name for path in hub.glob("models--*"))[0].removeprefix("models--").replace("--", "/", 1)
@@ -87,6 +89,8 @@ def measure(models: int, runs: int) -> dict[str, Figure]:
             ("show --json", [*LAUNCHER, "show", name, "--json"], None),
             ("--version", [*LAUNCHER, "--version"], None),
         ]
+        if peer:
+            steps.append((" ".join(peer)[:30], peer, None))
         taken: dict[str, list[tuple[float, int]]] = {label: [] for label, _, _ in steps}
         for round_number in range(runs + 1):
             for label, command, before in steps:
@@ -116,6 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="10,100,1000,5000")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--peer", default="", help="a command to measure beside ours")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     for folder in (*(ROOT / name for name in OURS), Path(huggingface_hub.__file__).parent):
@@ -123,7 +128,7 @@ def main() -> None:
     compileall.compile_file(ROOT / "container.py", quiet=1)
     everything = {}
     for size in map(int, options.sizes.split(",")):
-        figures = measure(size, options.runs)
+        figures = measure(size, options.runs, shlex.split(options.peer))
         everything[size] = {label: vars(figure) for label, figure in figures.items()}
         if not options.json:
             report(size, figures)

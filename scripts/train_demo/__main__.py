@@ -26,7 +26,11 @@ def main(argv: list[str]) -> int:
     """Train, save, ask the saved files, print what came out. Returns the exit code."""
     arguments = _arguments(argv)
     if not (arguments.slow_blas or arguments.tiny):
-        restart_with_fast_blas("scripts.train_demo", argv, arguments.blas_folder)
+        try:
+            restart_with_fast_blas("scripts.train_demo", argv, arguments.blas_folder)
+        except OSError as error:
+            print(f"no fast BLAS: {error}", file=sys.stderr)
+            return 1
     # MLX is imported only now: the process may have just been replaced.
     from scripts.train_demo.build import build
 

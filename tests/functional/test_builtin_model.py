@@ -111,7 +111,7 @@ def test_the_long_story_is_long_enough_to_hang_up_on(demo: tuple[Any, Any]) -> N
     ("kind", "every", "least"),
     [
         ("questions after a system prompt", 4, 1.0),
-        ("trained paraphrases", 5, 0.95),
+        ("trained paraphrases", 5, 0.98),
         ("unseen paraphrases", 1, 0.9),
         ("follow-ups", 4, 0.9),
         ("requests to repeat", 4, 0.9),

@@ -170,6 +170,25 @@ def test_a_worker_killed_under_a_stream_is_a_typed_error_and_the_next_answer_wor
     assert ask(client) == ANSWERS[QUESTION]
 
 
+def test_a_whole_answer_that_was_being_made_survives_the_kill_beside_a_stream_that_does_not(
+    client: openai.OpenAI, server: Running
+) -> None:
+    """The whole one is admitted first, so it runs when the stream shows its first text."""
+    body = {"model": "demo", "stream": True, "temperature": 2, "seed": 1, "max_tokens": 1900, "top_p": 1}
+    story: list[str] = []
+    asking = threading.Thread(target=lambda: story.append(ask(client, "Tell me a long story.")))
+    victim = workers(server.process.pid)[0]
+    with RawClient(server.port) as raw:
+        asking.start()
+        raw.post("/v1/chat/completions", {**body, "messages": [{"role": "user", "content": "Tell me"}]})
+        raw.read_until(b'"delta":{"content":"')
+        os.kill(victim, signal.SIGKILL)
+        assert b'"type":"engine_died"' in raw.read_until(b"\r\n0\r\n\r\n")
+    asking.join(60)
+    assert story == [ANSWERS["Tell me a long story."]]
+    assert workers(server.process.pid)[0] != victim
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_neither_server_process_has_ever_loaded_a_model_library(client: openai.OpenAI, server: Running) -> None:
     ask(client)
