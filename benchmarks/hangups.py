@@ -43,9 +43,8 @@ def main() -> None:
         taken = [hang_up(server, stream=number % 2 == 0) for number in range(options.rounds)]
         server.tell(hold_after=None)
     within = sum(each <= GOAL_MS for each in taken)
-    print(
-        f"median {statistics.median(taken):.1f} ms, worst {max(taken):.1f} ms, {within} of {len(taken)} within {GOAL_MS:g}"
-    )
+    median, worst = statistics.median(taken), max(taken)
+    print(f"median {median:.1f} ms, worst {worst:.1f} ms, {within} of {len(taken)} within {GOAL_MS:g} ms")
 
 
 if __name__ == "__main__":

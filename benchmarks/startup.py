@@ -57,7 +57,8 @@ def measure(runs: int, models: int) -> dict[str, float]:
     """Median seconds by command."""
     for folder in OURS:
         compileall.compile_dir(ROOT / folder, quiet=1)
-    compileall.compile_file(ROOT / "container.py", quiet=1)
+    for module in ROOT.glob("container*.py"):
+        compileall.compile_file(module, quiet=1)
     launcher = [sys.executable, str(ROOT / "mlxk" / "__main__.py")]
     commands = {
         "python -c pass": [sys.executable, "-c", "pass"],
