@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from adapters.model_store.small_files import UnreadableFile, read_limited
 from domain.catalog.manifest import TOKENIZER, TOKENIZER_CONFIG, JsonDocument, TemplateFacts
@@ -14,6 +15,7 @@ MAX_TOKENIZER_BYTES = 64 * 1024 * 1024
 JINJA_FILE = "chat_template.jinja"
 JSON_FILE = "chat_template.json"
 _CHUNK = 1024 * 1024
+_MAX_PLACES = 8
 _KEY = b'"chat_template"'
 _TOOL_WORDS = ("tools", "tool_calls")
 _REASONING_WORDS = ("<think>", "enable_thinking", "reasoning_content", "reasoning_effort", "<|channel|>", "<|channel>")
@@ -32,8 +34,10 @@ def find_template(root: str, names: Mapping[str, int], tokenizer_config: JsonDoc
         text = _json_template(_text_of(f"{root}/{JSON_FILE}"))
         if text.strip():
             return _facts(JSON_FILE, text)
-    if 0 < names.get(TOKENIZER, 0) <= MAX_TOKENIZER_BYTES and _has_key(f"{root}/{TOKENIZER}"):
-        return TemplateFacts(TOKENIZER, tools=False, reasoning=False)
+    if 0 < names.get(TOKENIZER, 0) <= MAX_TOKENIZER_BYTES:
+        text = _tokenizer_template(f"{root}/{TOKENIZER}")
+        if text.strip():
+            return _facts(TOKENIZER, text)
     return None
 
 
@@ -70,23 +74,43 @@ def _joined(value: object) -> str:
     return ""
 
 
-def _has_key(path: str) -> bool:
-    """Whether the bytes hold a non-empty `"chat_template": "..."`, without parsing megabytes of vocabulary."""
+def _tokenizer_template(path: str) -> str:
+    """The value of `"chat_template"`, without parsing megabytes of vocabulary."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
     except OSError:
-        return False
+        return ""
     try:
-        rest = b""
-        while chunk := os.read(descriptor, _CHUNK):
-            text = rest + chunk
-            at = text.find(_KEY)
-            if at >= 0:
-                value = (text[at + len(_KEY) :] + os.read(descriptor, 64)).lstrip()[1:].lstrip()
-                return value[:1] == b"[" or (value[:1] == b'"' and value[1:2] not in (b"", b'"'))
-            rest = text[-len(_KEY) :]
+        for offset in islice(_behind_key(descriptor), _MAX_PLACES):
+            text = _joined(_value_at(descriptor, offset))
+            if text.strip():
+                return text
     except OSError:
-        return False
+        return ""
     finally:
         os.close(descriptor)
-    return False
+    return ""
+
+
+def _behind_key(descriptor: int) -> Iterator[int]:
+    """Where in the file each `"chat_template"` ends; a token of the vocabulary may be called so too."""
+    offset, rest = 0, b""
+    while chunk := os.pread(descriptor, _CHUNK, offset):
+        text = rest + chunk
+        offset += len(chunk)
+        at = text.find(_KEY)
+        while at >= 0:
+            yield offset - len(text) + at + len(_KEY)
+            at = text.find(_KEY, at + 1)
+        rest = text[-len(_KEY) + 1 :]
+
+
+def _value_at(descriptor: int, offset: int) -> object:
+    """The JSON value after a key that ends there; None for one that is larger than a template may be."""
+    text = os.pread(descriptor, MAX_TEMPLATE_BYTES, offset).decode("utf-8", "replace").lstrip()
+    if not text.startswith(":"):
+        return None
+    try:
+        return json.JSONDecoder().raw_decode(text[1:].lstrip())[0]
+    except (ValueError, RecursionError):
+        return None

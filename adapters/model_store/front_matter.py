@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from adapters.model_store.small_files import UnreadableFile, read_limited
 from domain.catalog.manifest import ReadmeFacts, texts
 
-MAX_README_BYTES = 64 * 1024
+# Enough for nearly every card; the others are read a second time, as far as MAX_README_BYTES.
+USUAL_README_BYTES = 64 * 1024
+MAX_README_BYTES = 1024 * 1024
 _KEYS = ("tags", "library_name", "pipeline_tag")
 _UNREADABLE = "unreadable"
+_OPENED = re.compile(r"\ufeff?---[ \t]*\r?\n[\w-]+:")
+_BLOCK = re.compile(r"\ufeff?---[ \t]*\r?\n(.*?)^---[ \t\r]*$", re.DOTALL | re.MULTILINE)
 
 
 def read_readme(path: str) -> tuple[ReadmeFacts, str | None]:
     """The facts, and what was wrong with the block, if anything."""
     try:
-        content = read_limited(path, MAX_README_BYTES)
+        text, ends = _beginning(path, USUAL_README_BYTES)
+        if not ends and _OPENED.match(text) and _front_matter(text) is None:
+            text, ends = _beginning(path, MAX_README_BYTES)
     except UnreadableFile as fault:
         return ReadmeFacts(), f"README.md cannot be read: {fault}"
-    block = _front_matter(content.decode("utf-8", "replace"))
-    return (ReadmeFacts(), None) if block is None else _facts(_wanted(block))
+    block = _front_matter(text)
+    if block is not None:
+        return _facts(_wanted(block))
+    if ends or not _OPENED.match(text):
+        return ReadmeFacts(), None
+    return ReadmeFacts(), f"README.md: front matter is not closed in its first {MAX_README_BYTES:,} bytes"
 
 
 @lru_cache(maxsize=64)
@@ -50,14 +61,16 @@ def _wanted(block: str) -> str:
     return "\n".join(taken)
 
 
+def _beginning(path: str, limit: int) -> tuple[str, bool]:
+    """At most `limit` bytes of the file, and whether that is all of it."""
+    content = read_limited(path, limit + 1)
+    return content[:limit].decode("utf-8", "replace"), len(content) <= limit
+
+
 def _front_matter(text: str) -> str | None:
-    lines = text.lstrip("\ufeff").splitlines()
-    if not lines or lines[0].rstrip() != "---":
-        return None
-    for number, line in enumerate(lines[1:], start=1):
-        if line.rstrip() == "---":
-            return "\n".join(lines[1:number])
-    return None
+    """The lines between the two `---`."""
+    found = _BLOCK.match(text)
+    return found[1] if found else None
 
 
 def _load(block: str) -> object:

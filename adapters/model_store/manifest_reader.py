@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from enum import Enum
+
 from adapters.model_store.chat_template import find_template
 from adapters.model_store.front_matter import read_readme
 from adapters.model_store.small_files import read_json
 from adapters.model_store.weight_header import inspect_weight_file
+from domain.catalog.listing import FolderListing
 from domain.catalog.manifest import (
+    ABSENT,
     CONFIG,
     IMAGE_PROCESSOR,
     PREPROCESSOR,
@@ -15,7 +20,6 @@ from domain.catalog.manifest import (
     SAFETENSORS_INDEX,
     TOKENIZER_CONFIG,
     VIDEO_PREPROCESSOR,
-    FolderListing,
     JsonDocument,
     JsonState,
     ModelManifest,
@@ -23,8 +27,10 @@ from domain.catalog.manifest import (
     ShardIndex,
     WorkspaceFacts,
     is_weight_file,
+    section,
 )
 from domain.catalog.printable import printable
+from domain.numbers import MAX_NUMBER
 
 SENTINEL = ".mlxk_workspace.json"
 README = "README.md"
@@ -33,13 +39,20 @@ _DOCUMENTS = (CONFIG, PREPROCESSOR, PROCESSOR, IMAGE_PROCESSOR, VIDEO_PREPROCESS
 _INDEXES = (SAFETENSORS_INDEX, PYTORCH_INDEX)
 
 
-def read_manifest(
-    root: str, listing: FolderListing, *, incomplete_downloads: int = 0, readme: bool = True
-) -> ModelManifest:
-    """All facts of the folder `root`, whose listing is known. Never raises for what lies there.
-
-    readme: whether its front matter is of interest.
+class Card(Enum):
+    """Whether the README's front matter is read. UNLESS_QUANTIZED: not where config.json says already that the model is
+    MLX's: YAML takes longer than all the rest of a small model, and a cache holds thousands.
     """
+
+    ALWAYS = "always"
+    UNLESS_QUANTIZED = "unless quantized"
+    NEVER = "never"
+
+
+def read_manifest(
+    root: str, listing: FolderListing, *, incomplete_downloads: int = 0, card: Card = Card.ALWAYS
+) -> ModelManifest:
+    """All facts of the folder `root`, whose listing is known. Never raises for what lies there."""
     if listing.problem:
         return ModelManifest(listing, incomplete_downloads, findings=listing.findings)
     sizes = {entry.path: entry.size_bytes for entry in listing.files if not entry.problem}
@@ -53,10 +66,12 @@ def read_manifest(
         # The vocabulary parts are large and no rule asks for them: remember that the file is sound, not what it holds.
         documents[TOKENIZER_CONFIG] = JsonDocument(tokenizer.state, {}, tokenizer.detail)
     facts = ReadmeFacts()
-    if readme and README in sizes:
+    settled = card is Card.UNLESS_QUANTIZED and "quantization" in documents.get(CONFIG, ABSENT).value
+    if README in sizes and not settled and card is not Card.NEVER:
         facts, complaint = read_readme(f"{root}/{README}")
         findings.extend([complaint] if complaint else [])
     findings.extend(f"{name}: {each.detail}" for name, each in documents.items() if each.detail)
+    findings.extend(_senseless_numbers(documents.get(CONFIG, ABSENT).value))
     return ModelManifest(
         listing=listing,
         incomplete_downloads=incomplete_downloads,
@@ -65,7 +80,7 @@ def read_manifest(
         weights=tuple(
             inspect_weight_file(root, entry)
             for entry in listing.files
-            if is_weight_file(entry.name) and not entry.problem.startswith(("dangling", "link"))
+            if is_weight_file(entry.path) and not entry.problem.startswith(("dangling", "link"))
         ),
         template=find_template(root, sizes, tokenizer),
         readme=facts,
@@ -74,14 +89,24 @@ def read_manifest(
     )
 
 
+def _senseless_numbers(config: Mapping[str, object]) -> Iterator[str]:
+    for place in (config, section(config, "text_config")):
+        for key, value in place.items():
+            if isinstance(value, int) and abs(value) > MAX_NUMBER:
+                yield f"{CONFIG}: {key} is too large a number to mean anything and is ignored"
+
+
 def _read_index(path: str, size_bytes: int) -> ShardIndex:
     document = read_json(path, size_bytes)
     if not document.usable:
         return ShardIndex(document.state)
     weight_map = document.value.get("weight_map")
-    if not isinstance(weight_map, dict) or not all(isinstance(shard, str) for shard in weight_map.values()):
+    try:
+        shards = set(weight_map.values()) if isinstance(weight_map, dict) else set()
+    except TypeError:  # lists and objects are no file names
         return ShardIndex(document.state)
-    return ShardIndex(document.state, tuple(sorted(set(weight_map.values()))))
+    named = all(isinstance(shard, str) for shard in shards)
+    return ShardIndex(document.state, tuple(sorted(shards)) if named else ())
 
 
 def _read_sentinel(path: str, size_bytes: int) -> WorkspaceFacts | None:

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import domain.catalog
-from domain.catalog.location import LocatedModel, ModelSource
-from domain.catalog.report import ModelReport
+from adapters.model_store.report_codec import decoded, encoded, written
+from domain.catalog.location import LocatedModel
 from ports.report_index import RememberedReport
 
-FORMAT = 1
+FORMAT = 3
 KEPT_FILES = 16
 # A folder that changed so recently may change again within one tick of its filesystem's clock.
 TRUSTED_AFTER_NS = 2_000_000_000
-_PLAIN = (
-    "size_bytes", "framework", "model_type", "healthy", "health_reason", "runtime_compatible", "reason",
-    "context_length", "display_name", "origin", "content_hash", "hash_modified", "clean", "managed", "architecture",
-    "weights_bytes", "backend", "dropped", "evidence",
-)  # fmt: skip
+# A file that was being written so long ago is nobody's: its writer was killed.
+ABANDONED_AFTER_NS = 600_000_000_000
 
 
 class FileReportIndex:
@@ -38,38 +33,52 @@ class FileReportIndex:
         self._folder = folder
         self._path = folder / f"catalog-{name}.jsonl"
 
-    def load(self, context: str) -> Mapping[str, RememberedReport]:
+    def load(self, context: str, locations: Iterable[LocatedModel]) -> Mapping[str, RememberedReport]:
+        wanted = {location.key: location for location in locations}
         try:
-            with self._path.open(encoding="utf-8", errors="strict") as lines:
-                if json.loads(next(lines, "null")) != _header(context):
-                    return {}
-                return {key: _decoded(fields) for key, fields in map(json.loads, lines)}
+            return {key: decoded(fields, wanted[key]) for key, fields in self._entries(context) if key in wanted}
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return {}
 
-    def save(self, context: str, reports: Mapping[str, RememberedReport]) -> None:
+    def save(self, context: str, reports: Iterable[RememberedReport], *, everything: bool) -> None:
+        fresh = {each.report.location.key: encoded(each) for each in reports if _settled(each)}
+        try:
+            kept = {} if everything else dict(self._entries(context))
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            kept = {}
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._replace(_lines(context, reports))
+            self._replace([_header(context), *({**kept, **fresh}).items()])
             self._drop_old()
         except OSError:
             return
 
-    def _replace(self, lines: Iterator[str]) -> None:
+    def _entries(self, context: str) -> Iterator[tuple[str, Any]]:
+        """What the file holds, if it was written in this context. Raises whatever a spoilt file makes it raise."""
+        with self._path.open(encoding="utf-8", errors="strict") as lines:
+            if json.loads(next(lines, "null")) == _header(context):
+                yield from map(json.loads, lines)
+
+    def _replace(self, entries: Iterable[object]) -> None:
+        import tempfile  # brings several modules, and most runs save nothing
+
         descriptor, temporary = tempfile.mkstemp(dir=self._folder, prefix=".new-")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.writelines(lines)
+                file.writelines(written(entry) + "\n" for entry in entries)
             Path(temporary).replace(self._path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
 
     def _drop_old(self) -> None:
-        """Catalogs that were looked at long ago, on folders that may be gone."""
+        """Catalogs that were looked at long ago, on folders that may be gone, and what a killed save left."""
         files = sorted(self._folder.glob("catalog-*.jsonl"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
         for path in files[KEPT_FILES:]:
             path.unlink(missing_ok=True)
+        for path in self._folder.glob(".new-*"):
+            if path.stat().st_mtime_ns < time.time_ns() - ABANDONED_AFTER_NS:
+                path.unlink(missing_ok=True)
 
 
 def _header(context: str) -> list[object]:
@@ -89,35 +98,5 @@ def _rules() -> str:
     return blake2b("\n".join(sorted(facts)).encode(), digest_size=16).hexdigest()
 
 
-def _lines(context: str, reports: Mapping[str, RememberedReport]) -> Iterator[str]:
-    yield json.dumps(_header(context)) + "\n"
-    newest = time.time_ns() - TRUSTED_AFTER_NS
-    for key, remembered in reports.items():
-        if remembered.changed_ns < newest:
-            yield json.dumps([key, _encoded(remembered)], separators=(",", ":")) + "\n"
-
-
-def _encoded(remembered: RememberedReport) -> list[object]:
-    report = remembered.report
-    location = report.location
-    return [
-        remembered.fingerprint,
-        remembered.changed_ns,
-        [location.name, str(location.path), location.source.value, location.revision],
-        report.last_modified.isoformat(),
-        report.capabilities,
-        report.findings,
-        [dict(value) if isinstance(value := getattr(report, name), Mapping) else value for name in _PLAIN],
-    ]
-
-
-def _decoded(fields: Any) -> RememberedReport:
-    fingerprint, changed_ns, (name, path, source, revision), modified, capabilities, findings, plain = fields
-    report = ModelReport(
-        location=LocatedModel(name, Path(path), ModelSource(source), revision),
-        last_modified=datetime.fromisoformat(modified),
-        capabilities=tuple(capabilities),
-        findings=tuple(findings),
-        **dict(zip(_PLAIN, plain, strict=True)),
-    )
-    return RememberedReport(fingerprint, changed_ns, report)
+def _settled(remembered: RememberedReport) -> bool:
+    return remembered.changed_ns < time.time_ns() - TRUSTED_AFTER_NS

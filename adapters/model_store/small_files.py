@@ -36,15 +36,13 @@ def read_json(path: str, size_bytes: int, limit: int = MAX_JSON_BYTES) -> JsonDo
         content = read_limited(path, min(limit, size_bytes + 1))
     except UnreadableFile as fault:
         return JsonDocument(JsonState.UNREADABLE, detail=str(fault))
-    if not content.strip():
-        return JsonDocument(JsonState.EMPTY)
-    return parse_object(content)
+    return parse_object(content) if content.strip() else JsonDocument(JsonState.EMPTY)
 
 
 def parse_object(content: bytes) -> JsonDocument:
     """Bytes to a JSON object; not UTF-8, nested too deep or no JSON at all is INVALID."""
     try:
-        value = json.loads(content)
+        value = json.loads(content.decode())
     except (ValueError, RecursionError) as fault:
         return JsonDocument(JsonState.INVALID, detail=str(fault))
     if not isinstance(value, dict):

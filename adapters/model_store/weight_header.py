@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 
-from domain.catalog.manifest import FileEntry, WeightFile, WeightState
+from domain.catalog.listing import FileEntry
+from domain.catalog.manifest import WeightFile, WeightState
 
-MAX_HEADER_BYTES = 32 * 1024 * 1024
-MAX_PARSED_BYTES = 8 * 1024 * 1024
+MAX_HEADER_BYTES = 16 * 1024 * 1024
 _LFS_MARK = b"version https://git-lfs.github.com/spec/"
 _LFS_MAX_BYTES = 200
+# Most headers are whole within the first read.
+_FIRST_BYTES = 64 * 1024
 _MAGIC = {".gguf": b"GGUF"}
 
 
@@ -43,47 +45,30 @@ def inspect_weight_file(root: str, entry: FileEntry) -> WeightFile:
 
 def _inspect_safetensors(descriptor: int, entry: FileEntry) -> WeightFile:
     """Format: 8 bytes little-endian header length, a JSON header, then the tensors, packed to the file's end."""
-    length = int.from_bytes(os.pread(descriptor, 8, 0), "little")
+    beginning = os.pread(descriptor, min(_FIRST_BYTES, entry.size_bytes), 0)
+    length = int.from_bytes(beginning[:8], "little")
     if length < 2 or length > max(MAX_HEADER_BYTES, entry.size_bytes):
         return _weight(entry, WeightState.BAD_HEADER)
     if 8 + length > entry.size_bytes:
         return _weight(entry, WeightState.WRONG_LENGTH, f"{entry.size_bytes} bytes, its header alone is {8 + length}")
     if length > MAX_HEADER_BYTES:
         return _weight(entry, WeightState.BAD_HEADER, f"its header of {length} bytes is too large")
-    header = os.pread(descriptor, length, 8)
-    if not header.startswith(b"{") or not header.rstrip().endswith(b"}"):
-        return _weight(entry, WeightState.BAD_HEADER)
-    made_by_mlx = _says_mlx(header)
-    data_bytes = entry.size_bytes - 8 - length
-    if _some_tensor_ends_at(header, data_bytes):
-        return _weight(entry, WeightState.SOUND, made_by_mlx=made_by_mlx)
-    promised = _promised_bytes(header)
+    header = beginning[8 : 8 + length] if 8 + length <= len(beginning) else os.pread(descriptor, length, 8)
+    promised = _promised_bytes(header) if header.startswith(b"{") else None
     if promised is None:
         return _weight(entry, WeightState.BAD_HEADER)
-    if promised != data_bytes:
+    if 8 + length + promised != entry.size_bytes:
         return _weight(
             entry, WeightState.WRONG_LENGTH, f"{entry.size_bytes} bytes, its header promises {8 + length + promised}"
         )
-    return _weight(entry, WeightState.SOUND, made_by_mlx=made_by_mlx)
-
-
-def _some_tensor_ends_at(header: bytes, data_bytes: int) -> bool:
-    """Whether a tensor's data_offsets end exactly at the file's end: true of every sound file, and found without
-    parsing a header that may be large. A miss proves nothing (spaces), the parser then decides.
-    """
-    needle = b",%d]" % data_bytes
-    at = header.find(needle)
-    while at >= 0:
-        if header.rfind(b'"data_offsets":[', max(0, at - 40), at) >= 0:
-            return True
-        at = header.find(needle, at + 1)
-    return False
+    return _weight(entry, WeightState.SOUND, made_by_mlx=_says_mlx(header))
 
 
 def _promised_bytes(header: bytes) -> int | None:
-    """How many bytes of tensors the header describes; None when it is no valid header (or too large to be parsed)."""
-    if len(header) > MAX_PARSED_BYTES:
-        return None
+    """How many bytes of tensors the header describes: where its last tensor ends; None when it is no valid header.
+
+    All of it is parsed (5 ms for 5,000 tensors): nothing less tells a damaged header from a sound one.
+    """
     try:
         tensors = json.loads(header)
         spans = [each["data_offsets"] for name, each in tensors.items() if name != "__metadata__"]

@@ -6,18 +6,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from adapters.model_store.folder_scan import scan_folder
-from adapters.model_store.manifest_reader import read_manifest
+from adapters.model_store.folder_scan import folders_in, scan_folder
+from domain.catalog.listing import CONFIG, FolderListing
 from domain.catalog.location import LocatedModel, ModelSource
-from domain.catalog.manifest import CONFIG, FolderListing, ModelManifest
 from domain.catalog.model_ref import ModelRef
 from domain.catalog.printable import printable
 from domain.catalog.resolution import Snapshot
 
+if TYPE_CHECKING:
+    from domain.catalog.manifest import ModelManifest
+
 TEST_MARKER = "TEST-CACHE-SENTINEL"
+# Where the hub library keeps the beginning of a file that it loads into a named folder (`hf download --local-dir`).
+DOWNLOADS = ".cache/huggingface/download"
 
 
 class WorkspaceStore:
@@ -36,6 +41,9 @@ class WorkspaceStore:
     def names(self) -> Sequence[str]:
         return [] if self._home is None else _workspaces_in(self._home)
 
+    def locate_all(self) -> Iterable[LocatedModel]:
+        return [_located(f"{self._home}/{name}", name) for name in self.names()]
+
     def locate(self, name: str, revision: str | None = None) -> LocatedModel | None:
         if self._home is None or revision is not None or name not in _workspaces_in(self._home):
             return None
@@ -45,18 +53,23 @@ class WorkspaceStore:
         return ()
 
     def listing(self, location: LocatedModel) -> FolderListing:
-        return scan_folder(str(location.path))
+        path = str(location.path)
+        return scan_folder(path, _incomplete_downloads(path) * "incomplete ")
 
     def read(self, location: LocatedModel, listing: FolderListing | None = None) -> ModelManifest:
-        return read_manifest(str(location.path), self.listing(location) if listing is None else listing)
+        from adapters.model_store.manifest_reader import read_manifest
+
+        path = str(location.path)
+        known = self.listing(location) if listing is None else listing
+        return read_manifest(path, known, incomplete_downloads=_incomplete_downloads(path))
 
     def locate_path(self, ref: ModelRef) -> LocatedModel | None:
         folder = _expanded(ref.name)
-        return _located(folder, ref.name) if _is_workspace(folder) else None
+        return _located(folder, ref.name) if _is_named_workspace(folder) else None
 
     def locate_pattern(self, pattern: str) -> Sequence[LocatedModel]:
         folder = _expanded(pattern)
-        if _is_workspace(folder):
+        if _is_named_workspace(folder):
             return [_located(folder, pattern)]
         if os.path.isdir(folder):
             shown, beginning = pattern.rstrip("/") or "/", ""
@@ -81,10 +94,21 @@ def _is_workspace(folder: str) -> bool:
     return os.path.lexists(f"{folder}/{CONFIG}")
 
 
-def _workspaces_in(folder: str) -> list[str]:
+def _is_named_workspace(folder: str) -> bool:
+    """As `_is_workspace`, for a folder that was named itself: where nobody may look, that is what is to be told."""
     try:
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.is_dir()]
+        os.lstat(f"{folder}/{CONFIG}")
+    except PermissionError:
+        return os.path.isdir(folder)
     except (OSError, ValueError):
-        return []
-    return [name for name in names if TEST_MARKER not in name and _is_workspace(f"{folder}/{name}")]
+        return False
+    return True
+
+
+def _incomplete_downloads(folder: str) -> int:
+    """Files that the hub library began to load into this folder and has not finished."""
+    return sum(name.endswith(".incomplete") for _, _, names in os.walk(f"{folder}/{DOWNLOADS}") for name in names)
+
+
+def _workspaces_in(folder: str) -> list[str]:
+    return [name for name in folders_in(folder) if TEST_MARKER not in name and _is_workspace(f"{folder}/{name}")]

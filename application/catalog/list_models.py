@@ -30,7 +30,8 @@ class ModelKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ListQuery:
     """pattern: a part of the name, a name@revision, or a path (then only workspaces, named as the pattern is). kinds: a
-    model with any of them passes; empty means all. only_runnable: leave out what is unhealthy or does not run here.
+    model with any of them passes; empty means all. only_runnable: leave out what is unhealthy or does not run here, and
+    count only kinds that do.
     """
 
     pattern: str | None = None
@@ -39,8 +40,8 @@ class ListQuery:
 
 
 class ListModels:
-    """index: what an earlier run found out; None does without. complete: adds what a workspace's sentinel tells. crew:
-    judges what is new; None judges one model after another.
+    """index: what an earlier run found out; None does without. complete: adds what a workspace's sentinel tells, each
+    time anew: it depends on files that no listing holds. crew: judges what is new; None judges one after another.
     """
 
     def __init__(
@@ -67,13 +68,15 @@ class ListModels:
 
     def _reports(self, pattern: str | None) -> Iterable[ModelReport]:
         if pattern and is_path(pattern):
-            return [self._judged(each) for each in self._stores.workspaces.locate_pattern(pattern)]
+            named = self._stores.workspaces.locate_pattern(pattern)
+            return [self._complete(self._judged(each)) for each in named]
         if pattern and "@" in pattern and ModelRef.parse(pattern).revision:
             from application.catalog.resolve_model import ResolveModel
 
-            return [self._judged(ResolveModel(self._stores).execute(pattern))]
+            return [self._complete(self._judged(ResolveModel(self._stores).execute(pattern)))]
         found = [each for each in self._found() if not pattern or matches_pattern(pattern, each.name)]
-        return [each.report for each in self._remembered_or_judged(found, everything=not pattern)]
+        remembered = self._remembered_or_judged(found, everything=not pattern)
+        return [self._complete(each.report) for each in remembered]
 
     def _found(self) -> Iterator[LocatedModel]:
         for store in self._stores.every:
@@ -83,7 +86,7 @@ class ListModels:
         from domain.catalog.judge import judge  # with all the rules: not needed where everything is remembered
 
         manifest = self._stores.of(location).read(location, listing)
-        return self._complete(judge(location, manifest, self._libraries.installed()))
+        return judge(location, manifest, self._libraries.installed())
 
     def _remembered_or_judged(self, found: Sequence[LocatedModel], *, everything: bool) -> Iterable[RememberedReport]:
         """Judge only what has changed since it was remembered."""
@@ -116,4 +119,5 @@ class ListModels:
 def _passes(query: ListQuery, report: ModelReport) -> bool:
     if query.only_runnable and not (report.healthy and report.runtime_compatible):
         return False
-    return not query.kinds or any(kind.value in report.capabilities for kind in query.kinds)
+    able = report.runnable_capabilities if query.only_runnable else report.capabilities
+    return not query.kinds or any(kind.value in able for kind in query.kinds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from shlex import quote
 
 from application.catalog.resolve_model import ResolveModel
 from application.catalog.stores import ModelStores
@@ -62,7 +63,7 @@ def _require_cached(location: LocatedModel) -> None:
     if location.source is ModelSource.WORKSPACE:
         raise InvalidRequest(
             f"{location.name} is a workspace: mlxk removes only models in the cache",
-            hint=f"a workspace is a folder of your own: rm -rf {location.path}",
+            hint=f"a workspace is a folder of your own: rm -rf {quote(str(location.path))}",
             param="model",
             detail={"kind": "workspace_model"},
         )

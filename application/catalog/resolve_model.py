@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from application.catalog.stores import ModelStores
@@ -56,11 +56,19 @@ class ResolveModel:
                     f"there is no config.json in {ref.name}", hint="name a model's folder", param="model"
                 )
             return Resolution(location, exact=True)
-        spelled = self._spelled_out(ref.name)
-        if spelled:
-            return Resolution(self._only(ref, spelled), exact=True)
-        hits, exact = self._searched(ref.name)
+        hits, exact = self._revised(ref.name) if ref.revision else ([], False)
+        if not hits:
+            hits, exact = self._of_any_kind(ref.name)
         return Resolution(self._only(ref, hits), exact=exact)
+
+    def _revised(self, name: str) -> tuple[list[_Hit], bool]:
+        """With a revision only the cache is asked, which alone keeps them: a workspace of this name hides nothing."""
+        spelled = self._first_of(((self._stores.cache,), each) for each in (name, f"{SHORT_NAME_ORGANISATION}/{name}"))
+        return (spelled, True) if spelled else self._searched(name, ((self._stores.cache,),))
+
+    def _of_any_kind(self, name: str) -> tuple[list[_Hit], bool]:
+        spelled = self._spelled_out(name)
+        return (spelled, True) if spelled else self._searched(name, (self._stores.users, (self._stores.builtin,)))
 
     def _spelled_out(self, name: str) -> list[_Hit]:
         """Exact names, without looking at any other model."""
@@ -68,15 +76,23 @@ class ResolveModel:
             (self._stores.users, name),
             ((self._stores.cache,), f"{SHORT_NAME_ORGANISATION}/{name}"),
         )
+        hits = self._first_of(steps)
+        if hits:
+            return hits
+        names, exact = match_names(name, self._stores.builtin.names())
+        return [_Hit(self._stores.builtin, each) for each in names] if exact else []
+
+    @staticmethod
+    def _first_of(steps: Iterable[tuple[Sequence[ModelStore], str]]) -> list[_Hit]:
         for stores, full in steps:
             hits = [_Hit(store, full) for store in stores if store.locate(full) is not None]
             if hits:
                 return hits
-        names, exact = match_names(name, self._stores.builtin.names())
-        return [_Hit(self._stores.builtin, each) for each in names] if exact else []
+        return []
 
-    def _searched(self, name: str) -> tuple[list[_Hit], bool]:
-        for stores in (self._stores.users, (self._stores.builtin,)):
+    @staticmethod
+    def _searched(name: str, steps: Iterable[Sequence[ModelStore]]) -> tuple[list[_Hit], bool]:
+        for stores in steps:
             by_name: dict[str, list[ModelStore]] = {}
             for store in stores:
                 for each in store.names():

@@ -15,6 +15,7 @@ from domain.catalog.manifest import ModelManifest, is_weight_file, section
 from domain.catalog.printable import printable
 from domain.catalog.report import ModelReport
 from domain.inference.context_length import context_length
+from domain.numbers import whole_number
 from domain.serving.memory_policy import MemoryForecast, forecast
 from ports.installed_libraries import LibraryInspector
 from ports.memory import MemoryProbe
@@ -133,7 +134,7 @@ def file_kind(name: str) -> FileKind:
 def _metadata(manifest: ModelManifest) -> ModelMetadata:
     config = manifest.config
     quantization = section(config, "quantization") or section(config, "quantization_config")
-    bits = _number(quantization, "bits")
+    bits = whole_number(quantization.get("bits"))
     return ModelMetadata(
         model_type=manifest.model_type or None,
         architecture=next(iter(manifest.architectures), None),
@@ -149,12 +150,7 @@ def _metadata(manifest: ModelManifest) -> ModelMetadata:
 def _stated(config: Mapping[str, object], *keys: str) -> int | None:
     for place in (config, section(config, "text_config")):
         for key in keys:
-            value = _number(place, key)
+            value = whole_number(place.get(key))
             if value is not None:
                 return value
     return None
-
-
-def _number(place: Mapping[str, object], key: str) -> int | None:
-    value = place.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

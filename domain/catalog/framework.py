@@ -37,12 +37,12 @@ def _mlx_evidence(location: LocatedModel, manifest: ModelManifest) -> str | None
     origin = manifest.workspace.source_repo if manifest.workspace else None
     if MLX_ORGANISATION in location.name or MLX_ORGANISATION in (origin or ""):
         return f"name: {MLX_ORGANISATION.rstrip('/')}"
+    if "quantization" in manifest.config:
+        return "config.json: quantization"
     if "mlx" in (tag.lower() for tag in manifest.readme.tags):
         return "README.md: tag mlx"
     if manifest.readme.library_name.lower() == "mlx":
         return "README.md: library_name mlx"
-    if "quantization" in manifest.config:
-        return "config.json: quantization"
     for weight in manifest.weights:
         if weight.made_by_mlx:
             return f"{weight.path}: written by MLX"

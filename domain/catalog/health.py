@@ -25,7 +25,7 @@ class Health:
 
 def judge_health(manifest: ModelManifest) -> Health:
     """The verdict on the files alone; whether the model runs here is another question (runtime.py)."""
-    indexed = health_weights.active_index(manifest) is not None
+    indexed = manifest.active_index is not None
     route = health_weights.INDEX_ROUTE if indexed else health_weights.PLAIN_ROUTE
     for rule in (folder_is_there, config_is_an_object, *route, *health_assets.RULES):
         fault = rule(manifest)

@@ -6,54 +6,31 @@ import re
 
 from domain.catalog.health_fault import Fault, absent, broken, listed
 from domain.catalog.manifest import (
-    PYTORCH_INDEX,
-    SAFETENSORS_INDEX,
     JsonState,
     ModelManifest,
-    ShardIndex,
     WeightFile,
     WeightState,
 )
 
 SHARD_NAME = re.compile(r"model-(\d{5})-of-(\d{5})\.safetensors", re.ASCII)
-# An index counts only where weights of its kind exist; else the folder is judged by its files.
-_INDEX_KINDS = ((SAFETENSORS_INDEX, ".safetensors"), (PYTORCH_INDEX, ".bin"))
-
-
-def active_index(manifest: ModelManifest) -> ShardIndex | None:
-    """The index that decides, if any."""
-    for name, suffix in _INDEX_KINDS:
-        index = manifest.indexes.get(name)
-        if index is not None and any(weight.name.endswith(suffix) for weight in manifest.weights):
-            return index
-    return None
-
-
-def judged_weights(manifest: ModelManifest) -> tuple[WeightFile, ...]:
-    """The files that are the model: those the index names, else those in the root, else those below."""
-    index = active_index(manifest)
-    if index is not None:
-        return tuple(weight for weight in manifest.weights if weight.path in index.shards)
-    root = tuple(weight for weight in manifest.weights if weight.in_root)
-    return root or manifest.weights
 
 
 def index_is_readable(manifest: ModelManifest) -> Fault | None:
-    index = active_index(manifest)
+    index = manifest.active_index
     if index is None or index.document is JsonState.OBJECT:
         return None
     return broken("Invalid index file")
 
 
 def index_names_shards(manifest: ModelManifest) -> Fault | None:
-    index = active_index(manifest)
+    index = manifest.active_index
     return broken("Empty or invalid weight_map in index") if index is not None and not index.shards else None
 
 
 def index_matches_shards(manifest: ModelManifest) -> Fault | None:
     """A download that has not finished left partial files or holds nothing but shards of its index; a mismatch holds
     others."""
-    index = active_index(manifest)
+    index = manifest.active_index
     if index is None:
         return None
     here = {weight.path for weight in manifest.weights}
@@ -91,9 +68,9 @@ def weights_are_there(manifest: ModelManifest) -> Fault | None:
 
 
 def no_partial_marker(manifest: ModelManifest) -> Fault | None:
-    for entry in manifest.listing.files:
-        name = entry.name.lower()
-        if name.endswith((".partial", ".tmp")) or "partial" in name:
+    for path in manifest.paths:
+        name = path.rpartition("/")[2].lower()
+        if "partial" in name or name.endswith(".tmp"):
             return absent("Partial download marker detected")
     return None
 
@@ -103,20 +80,20 @@ def sharded_model_has_index(manifest: ModelManifest) -> Fault | None:
 
 
 def no_empty_shard(manifest: ModelManifest) -> Fault | None:
-    return _state_fault(judged_weights(manifest), WeightState.EMPTY, "Empty weight shards")
+    return _state_fault(manifest.model_weights, WeightState.EMPTY, "Empty weight shards")
 
 
 def no_empty_numbered_shard(manifest: ModelManifest) -> Fault | None:
-    numbered = tuple(weight for weight in judged_weights(manifest) if SHARD_NAME.fullmatch(weight.name))
+    numbered = tuple(weight for weight in manifest.model_weights if SHARD_NAME.fullmatch(weight.name))
     return _state_fault(numbered, WeightState.EMPTY, "Empty shards")
 
 
 def no_empty_weight_file(manifest: ModelManifest) -> Fault | None:
-    return _state_fault(judged_weights(manifest), WeightState.EMPTY, "Empty weight files")
+    return _state_fault(manifest.model_weights, WeightState.EMPTY, "Empty weight files")
 
 
 def no_pointer_among_shards(manifest: ModelManifest) -> Fault | None:
-    return _state_fault(judged_weights(manifest), WeightState.LFS_POINTER, "LFS pointers instead of files")
+    return _state_fault(manifest.model_weights, WeightState.LFS_POINTER, "LFS pointers instead of files")
 
 
 def no_pointer_anywhere(manifest: ModelManifest) -> Fault | None:
@@ -124,16 +101,16 @@ def no_pointer_anywhere(manifest: ModelManifest) -> Fault | None:
 
 
 def weights_are_readable(manifest: ModelManifest) -> Fault | None:
-    return _state_fault(judged_weights(manifest), WeightState.UNREADABLE, "Weight files cannot be read")
+    return _state_fault(manifest.model_weights, WeightState.UNREADABLE, "Weight files cannot be read")
 
 
 def headers_are_sound(manifest: ModelManifest) -> Fault | None:
-    return _state_fault(judged_weights(manifest), WeightState.BAD_HEADER, "Damaged weight file header")
+    return _state_fault(manifest.model_weights, WeightState.BAD_HEADER, "Damaged weight file header")
 
 
 def lengths_match_headers(manifest: ModelManifest) -> Fault | None:
     return _state_fault(
-        judged_weights(manifest), WeightState.WRONG_LENGTH, "Weight file length does not match its header"
+        manifest.model_weights, WeightState.WRONG_LENGTH, "Weight file length does not match its header"
     )
 
 
@@ -185,5 +162,5 @@ def _is_safetensors(weight: WeightFile) -> bool:
 
 
 def _numbered(manifest: ModelManifest) -> list[re.Match[str]]:
-    matches = (SHARD_NAME.fullmatch(weight.path) for weight in judged_weights(manifest))
+    matches = (SHARD_NAME.fullmatch(weight.path) for weight in manifest.model_weights)
     return [match for match in matches if match]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 from domain.catalog.capability import Capability, ModelProfile, probe
 from domain.catalog.health import judge_health
 from domain.catalog.libraries import InstalledLibraries
+from domain.catalog.listing import utc_from_ns
 from domain.catalog.location import LocatedModel, ModelSource
 from domain.catalog.manifest import ModelManifest
 from domain.catalog.report import ModelReport
 from domain.catalog.runtime import judge_runtime
 from domain.inference.context_length import context_length
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def judge(location: LocatedModel, manifest: ModelManifest, libraries: InstalledLibraries) -> ModelReport:
@@ -46,14 +43,6 @@ def judge(location: LocatedModel, manifest: ModelManifest, libraries: InstalledL
         evidence=_evidence(profile),
         findings=manifest.findings,
     )
-
-
-def utc_from_ns(nanoseconds: int) -> datetime:
-    """A file time as a UTC datetime, to the microsecond; hostile times far outside the calendar become the epoch."""
-    try:
-        return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
-    except OverflowError:
-        return _EPOCH
 
 
 def _context_length(profile: ModelProfile, manifest: ModelManifest) -> int | None:

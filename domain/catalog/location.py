@@ -34,3 +34,8 @@ class LocatedModel:
     def identity(self) -> str:
         """What tells two models apart, however they were spelled: the folder itself."""
         return str(self.path)
+
+    @property
+    def key(self) -> str:
+        """What tells entries of a catalog apart: one folder may be there as a cached model and as a workspace."""
+        return f"{self.source.value} {self.path}"

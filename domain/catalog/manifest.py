@@ -5,71 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
-from typing import NamedTuple
 
-CONFIG = "config.json"
+from domain.catalog.listing import CONFIG as CONFIG  # noqa: PLC0414 - part of this module too
+from domain.catalog.listing import FolderListing
+
 SAFETENSORS_INDEX = "model.safetensors.index.json"
 PYTORCH_INDEX = "pytorch_model.bin.index.json"
 PREPROCESSOR = "preprocessor_config.json"
 PROCESSOR = "processor_config.json"
 IMAGE_PROCESSOR = "image_processor_config.json"
 VIDEO_PREPROCESSOR = "video_preprocessor_config.json"
+# Where models that also speak keep the configs of their other senses.
+THINKER = "thinker_config"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 TOKENIZER = "tokenizer.json"
 _WEIGHT_SUFFIXES = (".safetensors", ".bin", ".gguf")
+_INDEX_KINDS = ((SAFETENSORS_INDEX, ".safetensors"), (PYTORCH_INDEX, ".bin"))
 _NO_WEIGHTS = ("training_args.bin", "optimizer.bin", "scheduler.bin")
-
-
-class FileEntry(NamedTuple):
-    """One file below the folder, links followed. path: relative, with `/`. size_bytes and the nanosecond times are 0
-    where there is nothing to follow. problem: why it cannot be a plain readable file ("dangling link", ...), or "".
-    """
-
-    path: str
-    size_bytes: int
-    modified_ns: int
-    changed_ns: int
-    inode: int
-    problem: str = ""
-
-    @property
-    def name(self) -> str:
-        return self.path.rpartition("/")[2]
-
-    @property
-    def in_root(self) -> bool:
-        return "/" not in self.path
-
-
-@dataclass(frozen=True, slots=True)
-class FolderListing:
-    """What stat alone tells of a model folder.
-
-    files: sorted by path. findings: what was odd, in words. problem: why there is no folder to read ("No snapshots
-    found"), or None. fingerprint: changes whenever any of this does, or a download to this model makes progress.
-    """
-
-    files: tuple[FileEntry, ...]
-    findings: tuple[str, ...] = ()
-    problem: str | None = None
-    fingerprint: str = ""
-    folder_modified_ns: int = 0
-
-    @property
-    def size_bytes(self) -> int:
-        """All files; a blob that several names share counts once."""
-        return sum({entry.inode: entry.size_bytes for entry in self.files}.values())
-
-    @property
-    def modified_ns(self) -> int:
-        """The newest file's, else the folder's own."""
-        return max((entry.modified_ns for entry in self.files), default=0) or self.folder_modified_ns
-
-    @property
-    def changed_ns(self) -> int:
-        """The newest change of any kind, for telling whether the listing can be trusted to differ next time."""
-        return max((max(entry.changed_ns, entry.modified_ns) for entry in self.files), default=0)
 
 
 class JsonState(StrEnum):
@@ -163,11 +115,15 @@ class WorkspaceFacts:
     hash_modified: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ModelManifest:
     """Everything the rules may know of a model folder.
 
     incomplete_downloads: partial files that the hub library left for this model.
+    Derived: config, {} when config.json is unusable; model_type as it is written there, "" when absent or no text;
+    architectures; paths of the files with something behind them; active_index, the index that decides which files are
+    the model (one counts only where weights of its kind exist); model_weights, the files that are the model: those the
+    index names, else those in the root, else those below.
     """
 
     listing: FolderListing
@@ -179,26 +135,27 @@ class ModelManifest:
     readme: ReadmeFacts = ReadmeFacts()
     workspace: WorkspaceFacts | None = None
     findings: tuple[str, ...] = ()
+    config: Mapping[str, object] = field(init=False)
+    model_type: str = field(init=False)
+    architectures: tuple[str, ...] = field(init=False)
+    paths: frozenset[str] = field(init=False)
+    active_index: ShardIndex | None = field(init=False)
+    model_weights: tuple[WeightFile, ...] = field(init=False)
 
-    @cached_property
-    def config(self) -> Mapping[str, object]:
-        """config.json, {} when it is unusable."""
-        return self.document(CONFIG).value
-
-    @cached_property
-    def model_type(self) -> str:
-        """config.json's model_type as it is written there, "" when absent or no text."""
-        value = self.config.get("model_type")
-        return value if isinstance(value, str) else ""
-
-    @cached_property
-    def architectures(self) -> tuple[str, ...]:
-        return texts(self.config.get("architectures"))
-
-    @cached_property
-    def paths(self) -> frozenset[str]:
-        """The files with something behind them, by path."""
-        return frozenset(entry.path for entry in self.listing.files if not entry.problem)
+    def __post_init__(self) -> None:
+        config = self.document(CONFIG).value
+        kind = config.get("model_type")
+        index = _active_index(self.indexes, self.weights)
+        derived = {
+            "config": config,
+            "model_type": kind if isinstance(kind, str) else "",
+            "architectures": texts(config.get("architectures")),
+            "paths": frozenset([entry.path for entry in self.listing.files if not entry.problem]),
+            "active_index": index,
+            "model_weights": _model_weights(index, self.weights),
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
 
     @property
     def weights_bytes(self) -> int:
@@ -216,11 +173,26 @@ class ModelManifest:
         return not self.paths.isdisjoint(names)
 
 
+def _active_index(indexes: Mapping[str, ShardIndex], weights: Sequence[WeightFile]) -> ShardIndex | None:
+    for name, suffix in _INDEX_KINDS:
+        index = indexes.get(name)
+        if index is not None and any(weight.path.endswith(suffix) for weight in weights):
+            return index
+    return None
+
+
+def _model_weights(index: ShardIndex | None, weights: tuple[WeightFile, ...]) -> tuple[WeightFile, ...]:
+    if index is not None:
+        shards = set(index.shards)
+        return tuple(weight for weight in weights if weight.path in shards)
+    return tuple(weight for weight in weights if weight.in_root) or weights
+
+
 def is_weight_file(name: str) -> bool:
-    """Whether a file of this name holds weights: safetensors, PyTorch, GGUF, or the npz of early MLX models."""
+    """Whether a file of this name or path holds weights: safetensors, PyTorch, GGUF, or the npz of early MLX models."""
     if name.endswith(_WEIGHT_SUFFIXES):
-        return name not in _NO_WEIGHTS
-    return name.startswith("weights") and name.endswith(".npz")
+        return not name.endswith(_NO_WEIGHTS)
+    return name.endswith(".npz") and name.rpartition("/")[2].startswith("weights")
 
 
 def texts(value: object) -> tuple[str, ...]:

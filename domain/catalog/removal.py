@@ -15,7 +15,8 @@ class CacheContents:
 
     root: the cache folder that everything lies below. refs, blobs: single files. snapshots: folders of links. rest:
     what remains of a whole model when refs, snapshots and blobs are gone, folders whole. freed_bytes: blobs and files
-    that are no links. lock_files: where downloads of this model take their locks. kept_revisions: what stays.
+    that are no links. lock_files: where downloads of this model take their locks. kept_revisions: what stays. first:
+    those of the files above without which the model says it is incomplete.
     """
 
     root: PurePath
@@ -26,9 +27,10 @@ class CacheContents:
     freed_bytes: int
     lock_files: tuple[PurePath, ...] = ()
     kept_revisions: tuple[str, ...] = ()
+    first: tuple[PurePath, ...] = ()
 
     def __post_init__(self) -> None:
-        for path in (*self.refs, *self.snapshots, *self.blobs, *self.rest, *self.lock_files):
+        for path in (*self.first, *self.refs, *self.snapshots, *self.blobs, *self.rest, *self.lock_files):
             if not path.is_relative_to(self.root) or path == self.root or ".." in path.parts:
                 raise InternalError(f"{path} does not lie below {self.root}: nothing was deleted")
 

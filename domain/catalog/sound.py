@@ -6,7 +6,7 @@ import re
 
 from domain.catalog.backend import Backend
 from domain.catalog.location import LocatedModel
-from domain.catalog.manifest import PREPROCESSOR, ModelManifest, section
+from domain.catalog.manifest import PREPROCESSOR, THINKER, ModelManifest, section
 from domain.catalog.model_ref import short_name
 
 # Families whose only job is speech to text; a model_type that contains one of these words is one of them.
@@ -20,8 +20,8 @@ TRANSCRIBER_TYPES = frozenset(
 SPEAKER_TYPES = frozenset(
     {
         "kokoro", "bark", "dia", "sesame", "csm", "outetts", "soprano", "chatterbox", "chatterbox_turbo", "qwen3_tts",
-        "voxcpm", "voxcpm2", "melotts", "indextts", "kitten_tts", "pocket_tts", "vibevoice", "voxtral_tts", "spark",
-        "omnivoice", "moss_tts", "tada",
+        "voxcpm", "voxcpm2", "melotts", "indextts", "kitten_tts", "pocket_tts", "spark", "omnivoice", "moss_tts",
+        "tada",
     }
 )  # fmt: skip
 _HEARING_WORDS = ("gemma3n", "voxtral", "whisper", "vibevoice", "audio")
@@ -42,7 +42,7 @@ def transcriber_evidence(manifest: ModelManifest) -> str | None:
 
 def speaker_evidence(manifest: ModelManifest) -> str | None:
     """What shows that the model turns text into speech."""
-    if manifest.model_type.lower() in SPEAKER_TYPES - TRANSCRIBER_TYPES - set(TRANSCRIBERS):
+    if manifest.model_type.lower() in SPEAKER_TYPES:
         return f"config.json: model_type {manifest.model_type}"
     if manifest.readme.pipeline_tag == "text-to-speech":
         return "README.md: pipeline_tag text-to-speech"
@@ -53,6 +53,8 @@ def audio_evidence(manifest: ModelManifest) -> str | None:
     """What shows that the model takes sound; None when nothing does. A null audio_config stub does not count."""
     if section(manifest.config, "audio_config"):
         return "config.json: audio_config"
+    if section(section(manifest.config, THINKER), "audio_config"):
+        return f"config.json: {THINKER}.audio_config"
     kind = manifest.model_type.lower()
     if any(word in kind for word in _HEARING_WORDS) or kind in TRANSCRIBER_TYPES:
         return f"config.json: model_type {manifest.model_type}"
@@ -69,6 +71,8 @@ def audio_backend(location: LocatedModel, manifest: ModelManifest) -> tuple[Back
         return Backend.MLX_AUDIO, "model_type voxtral"
     if "audio_config" in config and section(config, "vision_config"):
         return Backend.MLX_VLM, "config.json: audio_config and vision_config"
+    if section(section(config, THINKER), "vision_config"):
+        return Backend.MLX_VLM, f"config.json: {THINKER}.vision_config"
     if transcriber_evidence(manifest):
         return Backend.MLX_AUDIO, f"speech-to-text model_type {manifest.model_type or '(none)'}"
     if "whisper" in _feature_extractor(manifest).lower():

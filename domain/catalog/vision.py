@@ -8,6 +8,7 @@ from domain.catalog.manifest import (
     IMAGE_PROCESSOR,
     PREPROCESSOR,
     PROCESSOR,
+    THINKER,
     VIDEO_PREPROCESSOR,
     JsonState,
     ModelManifest,
@@ -18,6 +19,7 @@ VISION_TYPES = frozenset(
     {"llava", "llava_next", "pixtral", "qwen2_vl", "phi3_v", "mllama", "paligemma", "idefics", "smolvlm"}
 )
 _AUDIO_KEYS = ("feature_extractor_type", "sampling_rate")
+_AUDIO_PROCESSORS = ("audio", "speech", "voxtral", "wav2vec", "whisper")
 _IMAGE_KEYS = ("image_processor_type", "image_mean", "do_resize", "crop_size", "patch_size")
 
 
@@ -26,6 +28,8 @@ def vision_evidence(manifest: ModelManifest) -> str | None:
     config = manifest.config
     if section(config, "vision_config"):
         return "config.json: vision_config"
+    if section(section(config, THINKER), "vision_config"):
+        return f"config.json: {THINKER}.vision_config"
     if manifest.model_type in VISION_TYPES:
         return f"config.json: model_type {manifest.model_type}"
     if config.get("image_processor"):
@@ -64,6 +68,11 @@ def _for_video(settings: Mapping[str, object]) -> bool:
 
 
 def _for_audio(settings: Mapping[str, object]) -> bool:
-    hears = any(key in settings for key in _AUDIO_KEYS) or bool(section(settings, "feature_extractor"))
+    made_for = str(settings.get("processor_class", "")).lower()
+    hears = (
+        any(key in settings for key in _AUDIO_KEYS)
+        or bool(section(settings, "feature_extractor"))
+        or any(word in made_for for word in _AUDIO_PROCESSORS)
+    )
     sees = any(key in settings for key in _IMAGE_KEYS) or bool(section(settings, "image_processor"))
     return hears and not sees

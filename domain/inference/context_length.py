@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from domain.numbers import whole_number
+
 DEFAULT_CONTEXT_LENGTH = 4096
 CONFIG_KEYS = ("max_position_embeddings", "n_positions", "context_length", "max_sequence_length", "seq_len")
 
@@ -18,7 +20,7 @@ def context_length(config: Mapping[str, object]) -> int:
     places = [config, text_config] if isinstance(text_config, Mapping) else [config]
     for place in places:
         for key in CONFIG_KEYS:
-            value = place.get(key)
-            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            value = whole_number(place.get(key))
+            if value is not None and value > 0:
                 return value
     return DEFAULT_CONTEXT_LENGTH

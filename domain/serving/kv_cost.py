@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_FULL = ("full_attention", "attention", "global")
+from domain.numbers import whole_number
+
+_NO_ATTENTION = ("linear_attention", "mamba", "mamba2", "recurrent", "conv", "ssm", "moe", "mlp")
 _SLIDING = ("sliding_attention", "sliding_window", "local_attention", "chunked_attention")
 
 
@@ -38,9 +40,9 @@ class KvCost:
 def kv_cost(config: Mapping[str, object]) -> KvCost | None:
     """The cost; None when the config lacks the numbers.
 
-    Layers without attention (state-space, linear) cost nothing that grows. Models with latent attention keep one
-    compressed row per layer. A window counts only where the config tells which layers have it: elsewhere mlx-lm keeps
-    every token.
+    Layers without attention (state-space, linear) cost nothing that grows; a kind that nobody knows costs as full
+    attention does. Models with latent attention keep one compressed row per layer. A window counts only where the
+    config tells which layers have it: elsewhere mlx-lm keeps every token.
     """
     text = config.get("text_config")
     place: Mapping[str, object] = {**config, **text} if isinstance(text, dict) else config
@@ -74,7 +76,8 @@ def _kinds(place: Mapping[str, object], layers: int) -> tuple[int, int]:
     """How many layers keep everything, and how many a window."""
     types = place.get("layer_types")
     if isinstance(types, list) and types:
-        return sum(kind in _FULL for kind in types), sum(kind in _SLIDING for kind in types)
+        sliding = sum(kind in _SLIDING for kind in types)
+        return len(types) - sliding - sum(kind in _NO_ATTENTION for kind in types), sliding
     pattern = _number(place, "sliding_window_pattern", "_sliding_window_pattern")
     if pattern is not None:
         full = layers // pattern
@@ -88,7 +91,7 @@ def _kinds(place: Mapping[str, object], layers: int) -> tuple[int, int]:
 def _number(place: Mapping[str, object], *keys: str) -> int | None:
     """The first of these keys that holds a positive whole number."""
     for key in keys:
-        value = place.get(key)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        value = whole_number(place.get(key))
+        if value is not None and value > 0:
             return value
     return None

@@ -105,7 +105,7 @@ def forecast(config: Mapping[str, object], weights_bytes: int, memory: DeviceMem
     longest = None if cost is None or memory is None else _longest_context(config, weights_bytes, memory, cost)
     return MemoryForecast(
         weights_bytes=weights_bytes,
-        kv_bytes_per_1k_tokens=None if cost is None else cost.bytes_per_token * 1000,
+        kv_bytes_per_1k_tokens=None if cost is None else cost.bytes_for(1000),
         longest_context=longest,
     )
 

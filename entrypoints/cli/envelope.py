@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from domain.errors import MlxkError
 
 SPEC_VERSION = "0.3.0"
+# Python writes no integer of more than 640 digits where its limit is set lowest.
+_MAX_INTEGER_BITS = 2_000
 
 
 def success(command: str, data: Mapping[str, object]) -> dict[str, object]:
@@ -36,12 +38,14 @@ def error_object(error: MlxkError) -> dict[str, object]:
 
 def encode(envelope: Mapping[str, object], encoding: str) -> str:
     """One JSON text with a line end. Characters that `encoding` cannot hold are written as escapes; numbers that JSON
-    does not have (NaN and the infinities, which a config.json may hold) become null.
+    does not have (NaN and the infinities, which a config.json may hold) and integers too long to be written become
+    null.
     """
     try:
         text = json.dumps(envelope, ensure_ascii=False, indent=2, allow_nan=False)
     except ValueError:
-        return encode({key: _finite(value) for key, value in envelope.items()}, encoding)
+        envelope = {key: _writable(value) for key, value in envelope.items()}
+        text = json.dumps(envelope, ensure_ascii=False, indent=2, allow_nan=False)
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
@@ -49,11 +53,13 @@ def encode(envelope: Mapping[str, object], encoding: str) -> str:
     return text + "\n"
 
 
-def _finite(value: object) -> object:
+def _writable(value: object) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, int):
+        return value if value.bit_length() <= _MAX_INTEGER_BITS else None
     if isinstance(value, Mapping):
-        return {str(key): _finite(each) for key, each in value.items()}
+        return {str(key): _writable(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
+        return [_writable(each) for each in value]
     return value

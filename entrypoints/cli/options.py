@@ -46,8 +46,9 @@ LIST = Command(
         Option("--embeddings", "only embedding models"),
     ),
     details=(
-        "Without --all the table shows the models that are healthy and run here. With several of --text, --vision, "
-        "--audio and --embeddings a model needs one of them. --json ignores --all: it always carries every model.",
+        "Without --all the table shows the models that are healthy and run here, and of each what runs here. With "
+        "several of --text, --vision, --audio and --embeddings a model needs one of them. --json ignores --all: it "
+        "always carries every model, with all that it says it can do.",
     ),
     examples=("mlxk list", "mlxk list qwen --health --all", "mlxk list --vision --json"),
 )

@@ -125,7 +125,8 @@ def test_a_model_that_is_gone_is_a_fact_and_no_error(subject: Subject) -> None:
     ids=["cache", "workspace", "no home", "builtin", "fake"],
 )
 def test_a_store_without_a_folder_is_empty(store: ModelStore) -> None:
-    assert list(store.names()) == list(store.locate_all()) == []
+    assert list(store.names()) == []
+    assert list(store.locate_all()) == []
     assert store.locate("org/model") is None
 
 

@@ -33,9 +33,14 @@ class Disk:
 
     @classmethod
     def under(cls, folder: Path) -> Disk:
+        for name in ("hub", "home"):
+            (folder / name).mkdir(parents=True)
+        return cls.at(folder)
+
+    @classmethod
+    def at(cls, folder: Path) -> Disk:
+        """One that is there already."""
         hub, home = folder / "hub", folder / "home"
-        hub.mkdir(parents=True)
-        home.mkdir()
         stores = ModelStores(WorkspaceStore(home), HfCacheStore(hub), BuiltinStore(builtin_model_folder()))
         return cls(CacheBuilder(hub), home, stores)
 

@@ -14,12 +14,15 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path, PurePath
 from typing import Any
+from unittest.mock import patch
 
 from adapters.filesystem.local import LocalFileSystem
 from adapters.filesystem.locks import FlockFileLocks
 from adapters.hub.disk import Disk
+from tests.support.crash_calls import count_changes
 from tests.support.hub_pulls import ROOT
 
 NEVER = 10**9
@@ -68,10 +71,7 @@ class CrashFileSystem(LocalFileSystem):
         if place.is_dir() and not place.is_symlink():
             for below in sorted(place.rglob("*"), reverse=True):
                 self._countdown.step()
-                if below.is_dir() and not below.is_symlink():
-                    below.rmdir()
-                else:
-                    below.unlink()
+                super().remove_tree(below)
         self._countdown.step()
         super().remove_tree(path)
 
@@ -114,9 +114,32 @@ def _prune(countdown: Countdown, cache: Path, plan: dict[str, Any]) -> None:
     prune.execute(prune.plan())
 
 
+def _list(countdown: Countdown, folder: Path, plan: dict[str, Any]) -> None:
+    """A listing that saves its index, an hour from now: what was written just now is old enough to be remembered."""
+    from adapters.model_store.report_index import FileReportIndex
+    from application.catalog.list_models import ListQuery
+    from tests.support.catalog_disk import LIBRARIES, Disk
+
+    disk = Disk.at(folder)
+    LIBRARIES.fingerprint()  # reading what is installed is no part of it
+    now_ns = time.time_ns() + 3_600_000_000_000
+    with patch("time.time_ns", lambda: now_ns):
+        count_changes(folder, countdown.step)
+        disk.list_models(FileReportIndex(folder / plan["index"])).execute(ListQuery())
+
+
+def _remove(countdown: Countdown, folder: Path, plan: dict[str, Any]) -> None:
+    from tests.support.catalog_disk import Disk
+
+    removing = Disk.at(folder).remove_model()
+    planned = removing.plan(plan["model"])
+    count_changes(folder, countdown.step)
+    removing.execute(planned)
+
+
 def main() -> None:
     plan = json.loads(sys.argv[1])
-    tasks = {"pull": _pull, "prune": _prune}
+    tasks = {"pull": _pull, "prune": _prune, "list": _list, "remove": _remove}
     outcomes: dict[str, int | None] = {}
     for point, cache in plan["caches"].items():
         reader, writer = os.pipe()

@@ -20,23 +20,10 @@ from application.serving.model_pool import ModelPool
 from domain.catalog import ModelReport
 from domain.errors import InsufficientMemory
 from domain.inference import DefaultLength, GenerationRequest, Message, Role, TextDelta, TokenLimits
-from domain.serving.memory_policy import DeviceMemory
+from tests.support.fakes.memory import Machine
 from tests.support.fakes.worker import FakeWorkerLauncher, Script
 
 MIB = 1024**2
-
-
-class Machine:
-    """MemoryProbe of a machine that a test makes up; None does not tell."""
-
-    def __init__(self, total: int | None, limit: int = 0) -> None:
-        self.total = total
-        self.limit = limit
-        self.asked = 0
-
-    def read(self) -> DeviceMemory | None:
-        self.asked += 1
-        return None if self.total is None else DeviceMemory(self.total, self.limit, self.limit)
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
-from dataclasses import dataclass, field
 from pathlib import PurePath
 
 import pytest
@@ -14,61 +14,22 @@ from domain.errors import InternalError, ModelLoadFailed
 from domain.inference import DefaultLength, Finished, GenerationRequest, Message, Role, TextDelta, TokenLimits
 from entrypoints.worker.session import WorkerSession
 from ports.model_worker import LoadedModel
-from ports.text_runtime import LoadedText
 from ports.worker_channel import (
     CancelRequest,
     Command,
     LoadFailed,
     LoadModel,
     ModelLoaded,
-    Reply,
     RequestEvents,
     StartRequest,
     WorkerStarted,
 )
-from tests.support.fakes.codec import ByteCodec
-from tests.support.fakes.engine import ScriptedEngine, says
+from tests.support.fakes.engine import ScriptedEngine
+from tests.support.fakes.text_runtime import ScriptedRuntime
+from tests.support.fakes.worker_channel import Front
 
 MODEL = LocatedModel("org/scripted", PurePath("/nowhere"), ModelSource.CACHE)
 ASKING = GenerationRequest((Message(Role.USER, "hello"),), TokenLimits(DefaultLength.FULL_CONTEXT, 8))
-
-
-class Front:
-    """WorkerChannel whose other end is the test: `commands` go in, `replies` come out."""
-
-    def __init__(self) -> None:
-        self.commands: queue.SimpleQueue[Command | InternalError | None] = queue.SimpleQueue()
-        self.replies: queue.SimpleQueue[Reply] = queue.SimpleQueue()
-
-    def receive(self) -> Command | None:
-        command = self.commands.get()
-        if isinstance(command, InternalError):
-            raise command
-        return command
-
-    def send(self, reply: Reply) -> None:
-        self.replies.put(reply)
-
-    def hears(self) -> Reply:
-        return self.replies.get(timeout=20)
-
-
-@dataclass
-class ScriptedRuntime:
-    """TextRuntime around a scripted engine."""
-
-    failure: ModelLoadFailed | None = None
-    engine: ScriptedEngine = field(default_factory=lambda: ScriptedEngine(says("well met")))
-    threads: list[threading.Thread] = field(default_factory=list)
-
-    def warm(self) -> None:
-        self.threads.append(threading.current_thread())
-        if self.failure is not None:
-            raise self.failure
-
-    def load(self, model: LocatedModel) -> LoadedText:
-        self.warm()
-        return LoadedText(self.engine, ByteCodec(), LoadedModel(model.name, 512, 1, 1))
 
 
 class Life:
@@ -90,7 +51,7 @@ class Life:
 def loaded(life: Life) -> Life:
     life.front.commands.put(LoadModel(MODEL))
     assert isinstance(life.front.hears(), WorkerStarted)
-    assert life.front.hears() == ModelLoaded(LoadedModel(MODEL.name, 512, 1, 1))
+    assert life.front.hears() == ModelLoaded(LoadedModel(MODEL.name, 512, os.getpid(), 1))
     return life
 
 
@@ -141,7 +102,9 @@ def test_a_front_that_goes_away_ends_the_worker_at_once(ready: bool) -> None:
     life = Life(ScriptedRuntime())
     if ready:
         loaded(life)
-    life.front.commands.put(None)
+    else:
+        assert isinstance(life.front.hears(), WorkerStarted)
+    life.front.hang_up()
     assert life.hang_ups.get(timeout=20) is None
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from domain.catalog import ModelReport, ModelSource
 from entrypoints.cli.presenters.model_json import model_object
 from entrypoints.cli.services import Context, Outcome
+
+if TYPE_CHECKING:
+    from application.catalog.list_models import ModelKind
 
 HOW_TO_GET_ONE = "Get a model: mlxk pull mlx-community/Llama-3.2-1B-Instruct-4bit"
 
@@ -37,9 +41,11 @@ def execute(context: Context, arguments: Arguments) -> Outcome:
         from entrypoints.cli.presenters.list_view import ListView, list_table
         from entrypoints.cli.presenters.table import show_table
 
-        shown = [each for each in reports if arguments.all or (each.healthy and each.runtime_compatible)]
+        shown = [each for each in reports if arguments.all or _runs(each, kinds)]
         wide = arguments.verbose or arguments.all
-        view = ListView(context.now(), verbose=arguments.verbose, wide=wide, health=arguments.health)
+        view = ListView(
+            context.now(), verbose=arguments.verbose, wide=wide, health=arguments.health, declared=arguments.all
+        )
         if shown:
             show_table(list_table(shown, view), context.console)
         for remark in _remarks(shown, hidden=len(reports) - len(shown), narrowed=bool(arguments.pattern or kinds)):
@@ -48,6 +54,12 @@ def execute(context: Context, arguments: Arguments) -> Outcome:
     return Outcome(
         data=lambda: {"models": [model_object(report) for report in reports], "count": len(reports)}, show=show
     )
+
+
+def _runs(report: ModelReport, kinds: frozenset[ModelKind]) -> bool:
+    """Whether it runs here, and that with one of the kinds asked for."""
+    able = not kinds or any(kind.value in report.runnable_capabilities for kind in kinds)
+    return able and report.healthy and report.runtime_compatible
 
 
 def _remarks(shown: Sequence[ModelReport], *, hidden: int, narrowed: bool) -> list[str]:

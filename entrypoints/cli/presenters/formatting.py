@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 _UNITS = ("kB", "MB", "GB", "TB", "PB")
 _STEPS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 _DAYS_SHOWN = 30
+_BEYOND = 10**21
 UNKNOWN = "—"
 
 
@@ -14,6 +15,8 @@ def size(size_bytes: int) -> str:
     """Decimal units, as disks are sold: `588 B`, `3.4 MB`, `4.61 GB`."""
     if size_bytes < 1000:
         return f"{size_bytes} B"
+    if size_bytes >= _BEYOND:
+        return "over 1,000,000 PB"
     value = float(size_bytes)
     for unit in _UNITS:
         value /= 1000

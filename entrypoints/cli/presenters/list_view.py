@@ -19,12 +19,15 @@ GOOD, BAD, DOUBTFUL, FAINT = "green", "red", "yellow", "dim"
 
 @dataclass(frozen=True, slots=True)
 class ListView:
-    """Which columns are shown. wide: Clean and Framework. now: UTC-aware."""
+    """Which columns are shown. wide: Clean and Framework. declared: the type tells what a model says it can do, and not
+    what of it runs here. now: UTC-aware.
+    """
 
     now: datetime
     verbose: bool = False
     wide: bool = False
     health: bool = False
+    declared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ def _fields(view: ListView) -> list[_Field]:
         _Field(Column("Size", right=True), lambda report: Cell(size(report.size_bytes))),
         _Field(Column("Modified"), lambda report: Cell(when(report.last_modified, view.now))),
         _Field(Column("Src"), lambda report: Cell(source_mark(report), FAINT)),
-        _Field(Column("Type"), lambda report: Cell(type_label(report))),
+        _Field(Column("Type"), lambda report: Cell(type_label(report, declared=view.declared))),
     ]
     if view.wide:
         fields += [
@@ -86,9 +89,10 @@ def source_mark(report: ModelReport) -> str:
     return {True: "ws", False: "ws*", None: "ws?"}[report.clean]
 
 
-def type_label(report: ModelReport) -> str:
-    """The type, and what it takes besides text."""
-    extra = [each for each in ("vision", "audio") if each in report.capabilities and each != report.model_type]
+def type_label(report: ModelReport, *, declared: bool = False) -> str:
+    """The type, and what it takes besides text: here, or with `declared` where everything runs."""
+    able = report.capabilities if declared else report.runnable_capabilities
+    extra = [each for each in ("vision", "audio") if each in able and each != report.model_type]
     return "+".join([str(report.model_type), *extra])
 
 

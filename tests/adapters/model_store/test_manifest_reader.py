@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
-from adapters.model_store import folder_scan, weight_header
+from adapters.model_store import chat_template, folder_scan, weight_header
 from adapters.model_store.folder_scan import scan_folder
 from adapters.model_store.front_matter import read_readme
 from adapters.model_store.manifest_reader import read_manifest
@@ -21,10 +23,11 @@ from adapters.model_store.weight_header import inspect_weight_file
 from domain.catalog.judge import judge
 from domain.catalog.libraries import InstalledLibraries
 from domain.catalog.location import LocatedModel, ModelSource
-from domain.catalog.manifest import JsonState, ModelManifest, ReadmeFacts, WeightFile, WeightState
+from domain.catalog.manifest import JsonState, ModelManifest, ReadmeFacts, TemplateFacts, WeightFile, WeightState
 from tests.support.model_zoo.content import Sparse, mlx_safetensors, safetensors, text_model, write_content
 from tests.support.model_zoo.places import add_workspace
 
+ROOT = Path(__file__).resolve().parents[3]
 INTERESTING = (
     "config.json", "tokenizer_config.json", "tokenizer.json", "README.md", "model.safetensors", "model.gguf",
     "weights.npz", "model.safetensors.index.json", "pytorch_model.bin.index.json", "preprocessor_config.json",
@@ -109,10 +112,78 @@ def test_sound_files_are_sound_and_cut_ones_are_not(
         assert shorter.state is WeightState.WRONG_LENGTH
 
 
-def test_a_large_header_is_not_parsed_when_its_end_settles_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.model_store.weight_header.json.loads", lambda _: pytest.fail("parsed the header"))
-    many = {f"layer.{number}.weight": ("F16", (8, 8)) for number in range(5000)}
-    assert weight_of(tmp_path, safetensors(many)).state is WeightState.SOUND
+def test_a_large_header_is_judged_whole(tmp_path: Path) -> None:
+    many = safetensors({f"layer.{number}.weight": ("F16", (8, 8)) for number in range(5000)})
+    assert weight_of(tmp_path, many).state is WeightState.SOUND
+    (tmp_path / "model.safetensors").unlink()
+    assert weight_of(tmp_path, Sparse(many.head, many.size_bytes - 128)).state is WeightState.WRONG_LENGTH
+
+
+def test_a_file_cut_off_between_two_tensors_is_too_short(tmp_path: Path) -> None:
+    whole = safetensors({"first": ("F16", (8, 8)), "second": ("F16", (8, 8))})
+    weight = weight_of(tmp_path, Sparse(whole.head, whole.size_bytes - 128))
+    assert (weight.state, weight.detail) == (
+        WeightState.WRONG_LENGTH,
+        f"{whole.size_bytes - 128} bytes, its header promises {whole.size_bytes}",
+    )
+
+
+def test_a_header_that_only_mentions_offsets_is_damaged(tmp_path: Path) -> None:
+    header = b'{garbage "data_offsets":[0,100] }'
+    weight = weight_of(tmp_path, struct.pack("<Q", len(header)) + header + bytes(100))
+    assert weight.state is WeightState.BAD_HEADER
+
+
+THINKING = "{% if tools %}{{ tools }}{% endif %}<think>"
+
+
+def with_template_in_tokenizer(folder: Path, value: object, vocabulary: int = 0) -> TemplateFacts | None:
+    """tokenizer.json as a plain file: a large vocabulary with a token named like the key, then the template."""
+    vocab = {"chat_template": 0, **{f"token-{number}": number for number in range(vocabulary)}}
+    (folder / "tokenizer.json").write_text(
+        json.dumps({"model": {"vocab": vocab}, "chat_template": value}), encoding="utf-8"
+    )
+    return manifest_of(folder).template
+
+
+@pytest.mark.parametrize("vocabulary", [0, 60_000])
+@pytest.mark.parametrize("value", [THINKING, [{"name": "default", "template": THINKING}]])
+def test_a_template_inside_tokenizer_json_tells_what_it_deals_with(
+    tmp_path: Path, value: object, vocabulary: int
+) -> None:
+    found = with_template_in_tokenizer(tmp_path, value, vocabulary)
+    assert found == TemplateFacts("tokenizer.json", tools=True, reasoning=True)
+
+
+@pytest.mark.parametrize("value", ["", None, 5, []])
+def test_no_template_inside_tokenizer_json_is_none(tmp_path: Path, value: object) -> None:
+    assert with_template_in_tokenizer(tmp_path, value) is None
+
+
+def test_the_key_is_found_where_two_pieces_of_the_file_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for size in range(16, 40):
+        monkeypatch.setattr(chat_template, "_CHUNK", size)
+        assert with_template_in_tokenizer(tmp_path, THINKING) is not None
+
+
+def test_a_file_cut_between_two_tensors_is_too_short(tmp_path: Path) -> None:
+    """Where one tensor ends exactly at the file's end, the next begins there: its end is what counts."""
+    three = safetensors(dict.fromkeys(("a.weight", "b.weight", "c.weight"), ("F16", (4, 8))))
+    for tensors_left in (1, 2):
+        folder = tmp_path / str(tensors_left)
+        folder.mkdir()
+        weight = weight_of(folder, Sparse(three.head, len(three.head) + tensors_left * 64))
+        assert weight.state is WeightState.WRONG_LENGTH
+
+
+def test_an_empty_tensor_at_the_end_is_sound(tmp_path: Path) -> None:
+    assert weight_of(tmp_path, safetensors({"a": ("F16", (4, 8)), "b": ("F16", (0,))})).state is WeightState.SOUND
+
+
+def test_a_header_with_a_hole_is_damaged(tmp_path: Path) -> None:
+    whole = safetensors({f"layer.{number}.weight": ("F16", (4, 8)) for number in range(9)})
+    holed = whole.head[:100] + bytes(50) + whole.head[150:]
+    assert weight_of(tmp_path, Sparse(holed, whole.size_bytes)).state is WeightState.BAD_HEADER
 
 
 def test_a_header_beyond_the_limit_is_not_read(tmp_path: Path) -> None:
@@ -139,6 +210,24 @@ def test_a_folder_of_endless_files_is_cut_short(tmp_path: Path, monkeypatch: pyt
     assert "more than 10 files: the rest is not looked at" in listing.findings
 
 
+def test_a_folder_that_fails_while_it_is_read_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing:
+        def __enter__(self) -> Failing:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def __iter__(self) -> Failing:
+            return self
+
+        def __next__(self) -> os.DirEntry[str]:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "scandir", lambda _: Failing())
+    assert scan_folder(str(tmp_path)).findings == ("the folder cannot be read: Input/output error",)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -148,8 +237,9 @@ def test_a_folder_of_endless_files_is_cut_short(tmp_path: Path, monkeypatch: pyt
         lambda folder: (folder / "config.json").rename(folder / "config2.json"),
         lambda folder: os.utime(folder / "config.json", (1, 1)),
         lambda folder: (folder / "config.json").chmod(0o600),
+        lambda folder: (folder / ".git").mkdir(),
     ],
-    ids=["new", "gone", "rewritten", "renamed", "touched", "mode"],
+    ids=["new", "gone", "rewritten", "renamed", "touched", "mode", "hidden folder"],
 )
 def test_every_change_shows_in_the_fingerprint(tmp_path: Path, change: Callable[[Path], object]) -> None:
     folder = add_workspace(tmp_path / "m", text_model())
@@ -174,6 +264,17 @@ def test_an_unreadable_file_is_a_fact(tmp_path: Path, monkeypatch: pytest.Monkey
     assert manifest.document("config.json").state is JsonState.UNREADABLE
     assert [weight.state for weight in manifest.weights] == [WeightState.UNREADABLE]
     assert "config.json: Permission denied" in manifest.findings
+
+
+def test_a_pipe_that_took_a_files_place_is_not_waited_for(tmp_path: Path) -> None:
+    """In a process of its own, so that waiting would be seen."""
+    os.mkfifo(tmp_path / "config.json")
+    program = (
+        "import sys; from adapters.model_store.small_files import read_json\nprint(read_json(sys.argv[1], 100).state)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "config.json")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout.strip() == "empty"
 
 
 @pytest.mark.parametrize(
@@ -201,11 +302,13 @@ def test_front_matter_is_read_as_yaml(tmp_path: Path, text: str, facts: ReadmeFa
 
 
 @pytest.mark.parametrize(
-    "text", ["---\ntags: [mlx\n---\n", "---\ntags: !!python/object:os.system\n---\n", "---\ntags: <<\n---\n"]
+    "tags",
+    [" [mlx", " !!python/object:os.system", "\n- &a {x: mlx}\n- {<<: *a}"],
+    ids=["broken", "object", "merge keys"],
 )
-def test_front_matter_that_is_no_plain_yaml_is_a_finding(tmp_path: Path, text: str) -> None:
+def test_front_matter_that_is_no_plain_yaml_is_a_finding(tmp_path: Path, tags: str) -> None:
     path = tmp_path / "README.md"
-    path.write_text(text, encoding="utf-8")
+    path.write_text(f"---\ntags:{tags}\n---\n", encoding="utf-8")
     facts, complaint = read_readme(str(path))
     assert facts == ReadmeFacts()
     assert complaint == "README.md: front matter is no valid YAML mapping"

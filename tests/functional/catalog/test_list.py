@@ -9,6 +9,7 @@ import pytest
 from adapters.model_store.report_index import FileReportIndex
 from application.catalog.check_health import CheckHealth
 from application.catalog.list_models import ListQuery, ModelKind
+from domain.catalog.capability import Capability
 from domain.errors import InvalidRequest, ModelNotFound
 from tests.support.catalog_disk import Disk
 from tests.support.model_zoo.cases_senses import WHISPER, seeing
@@ -59,6 +60,10 @@ def test_a_pattern_is_a_part_of_the_name_without_regard_to_case(filled: Disk) ->
 )
 def test_kinds_filter_and_only_runnable_leaves_out_the_rest(filled: Disk, kind: ModelKind, expected: list[str]) -> None:
     assert names(filled, None, kind, runnable=True) == expected
+
+
+def test_every_kind_is_a_capability() -> None:
+    assert {kind.value for kind in ModelKind} < {capability.value for capability in Capability}
 
 
 def test_several_kinds_pass_models_of_any_of_them(filled: Disk) -> None:
@@ -133,3 +138,10 @@ def test_one_folder_may_be_a_cached_model_and_a_workspace(disk: Disk, tmp_path: 
     listing = disk.list_models(FileReportIndex(tmp_path / "cache"))
     for _ in range(2):
         assert [report.name for report in listing.execute(ListQuery())] == ["link", "mlxk/demo", "org/a"]
+
+
+def test_only_runnable_counts_only_kinds_that_run(disk: Disk) -> None:
+    disk.cache.add("org/half", seeing("bailing_moe_v3"))
+    assert names(disk, "org/", ModelKind.VISION) == ["org/half"]
+    assert names(disk, "org/", ModelKind.VISION, runnable=True) == []
+    assert names(disk, "org/", ModelKind.TEXT, runnable=True) == ["org/half"]

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 
 import pytest
+from dependency_injector import providers
 from filelock import FileLock
 from huggingface_hub import scan_cache_dir
 
 from adapters.filesystem.local import LocalFileSystem
 from application.catalog.list_models import ListQuery
+from container import Container
 from domain.catalog.removal import CacheContents
 from domain.errors import AccessDenied, Conflict, InternalError, InvalidRequest, ModelNotFound
+from entrypoints.settings import load_settings
 from tests.support.catalog_disk import Disk
 from tests.support.model_zoo.content import llama_config, text_model
 from tests.support.model_zoo.places import add_workspace, revision_of
@@ -187,7 +192,7 @@ def test_the_locks_are_held_while_it_deletes(disk: Disk) -> None:
 
     removing = disk.remove_model(Watching())
     removing.execute(removing.plan("org/a"))
-    assert len(seen) == 5
+    assert len(seen) == 6
 
 
 def test_links_out_of_the_cache_are_not_followed(disk: Disk, tmp_path: Path) -> None:
@@ -198,6 +203,27 @@ def test_links_out_of_the_cache_are_not_followed(disk: Disk, tmp_path: Path) -> 
     removing = disk.remove_model()
     removing.execute(removing.plan("org/a"))
     assert everything(outside) == set(FILES)
+
+
+@pytest.mark.parametrize("linked", ["snapshot", "snapshots"])
+@pytest.mark.parametrize("spec", ["org/a", f"org/a@{OLD}"])
+def test_a_snapshot_folder_that_is_a_link_loses_only_the_link(
+    disk: Disk, tmp_path: Path, linked: str, spec: str
+) -> None:
+    outside = add_workspace(tmp_path / "outside" / OLD, FILES)
+    add_workspace(tmp_path / "outside" / NEW, FILES)
+    snapshots = disk.cache.add("org/a", FILES, revision=NEW).parent
+    if linked == "snapshots":
+        shutil.rmtree(snapshots)
+        snapshots.symlink_to(outside.parent)
+    else:
+        (snapshots / OLD).symlink_to(outside)
+    removing = disk.remove_model()
+    plan = removing.plan(spec)
+    if linked == "snapshot" or plan.whole_model:
+        removing.execute(plan)
+        assert everything(outside) == set(FILES)
+    assert all(path.name != "config.json" for path in plan.contents.first if path.parent.name == OLD)
 
 
 def test_a_model_folder_that_is_a_link_loses_only_the_link(disk: Disk, tmp_path: Path) -> None:
@@ -224,14 +250,14 @@ class Dies(LocalFileSystem):
         super().remove_tree(path)
 
 
-@pytest.mark.parametrize("after", range(4))
+@pytest.mark.parametrize("after", range(5))
 def test_cut_short_at_any_step_it_says_incomplete_and_can_be_repeated(disk: Disk, after: int) -> None:
     disk.cache.add("org/a", FILES)
     removing = disk.remove_model(Dies(after))
     with pytest.raises(KeyboardInterrupt):
         removing.execute(removing.plan("org/a"))
     (left,) = disk.list_models().execute(ListQuery("org/a"))
-    assert left.healthy is (after < 2)
+    assert left.healthy is (after == 0)
     again = disk.remove_model()
     again.execute(again.plan("org/a"))
     assert not disk.cache.folder("org/a").exists()
@@ -263,3 +289,71 @@ def test_the_strict_guard_lets_only_marked_folders_go(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="would have deleted"):
         refused.execute(refused.plan("org/a"))
     assert plain.cache.folder("org/a").exists()
+
+
+def through_a_link(tmp_path: Path) -> tuple[Disk, Path]:
+    """A cache that is addressed through a symlinked folder, and the folder behind it."""
+    real = Disk.under(tmp_path / "real").cache.root
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    return Disk.at(tmp_path / "link"), real
+
+
+def respell(snapshot: Path, blobs: Path) -> None:
+    """Makes the links of a snapshot absolute, with this spelling of the blobs' folder."""
+    for link in snapshot.iterdir():
+        name = link.readlink().name
+        link.unlink()
+        link.symlink_to(blobs / name)
+
+
+@pytest.mark.parametrize("respelled", [NEW, OLD])
+def test_a_blob_that_another_revision_links_to_by_another_path_stays(tmp_path: Path, respelled: str) -> None:
+    disk, real = through_a_link(tmp_path)
+    repo = two_revisions(disk)
+    respell(repo / "snapshots" / respelled, real / repo.name / "blobs")
+    removing = disk.remove_model()
+    plan = removing.plan(f"org/two@{OLD}")
+    assert len(plan.contents.blobs) == 2
+    removing.execute(plan)
+    assert all(link.exists() for link in (repo / "snapshots" / NEW).iterdir())
+    (left,) = disk.list_models().execute(ListQuery("org/two"))
+    assert (left.healthy, left.revision) == (True, NEW)
+
+
+@pytest.mark.parametrize("target", ["../../../elsewhere/blobs/gone", "itself", "../../blobs", "/nowhere/at/all"])
+def test_no_blob_is_given_up_while_a_link_of_another_revision_cannot_be_understood(disk: Disk, target: str) -> None:
+    repo = two_revisions(disk)
+    (repo / "snapshots" / NEW / "itself").symlink_to(target)
+    assert disk.remove_model().plan(f"org/two@{OLD}").contents.blobs == ()
+
+
+def test_a_blob_that_another_revision_reaches_through_a_second_link_stays(disk: Disk) -> None:
+    repo = two_revisions(disk)
+    (repo / "hop").symlink_to((repo / "snapshots" / OLD / "extra.txt").resolve())
+    (repo / "snapshots" / NEW / "by-a-hop").symlink_to("../../hop")
+    assert len(disk.remove_model().plan(f"org/two@{OLD}").contents.blobs) == 1
+
+
+def test_the_way_to_remove_a_workspace_can_be_pasted_whatever_its_name(disk: Disk) -> None:
+    folder = add_workspace(disk.home / "my model; ls", FILES)
+    with pytest.raises(InvalidRequest) as refusal:
+        disk.remove_model().plan(str(folder))
+    command = (refusal.value.hint or "").partition(": ")[2]
+    assert shlex.split(command) == ["rm", "-rf", str(folder)]
+
+
+@pytest.mark.parametrize("name", [f"{MARK}1", "plain"])
+def test_the_strict_guard_comes_in_through_the_container(tmp_path: Path, name: str) -> None:
+    disk = Disk.under(tmp_path / name)
+    disk.cache.add("org/a", FILES)
+    environ = {"HOME": str(tmp_path), "HF_HOME": str(tmp_path / name)}
+    container = Container(settings=load_settings({}, environ))
+    container.filesystem.override(providers.Factory(StrictFileSystem, providers.Factory(LocalFileSystem)))
+    removing = container.remove_model()
+    plan = removing.plan("org/a")
+    if name == "plain":
+        with pytest.raises(AssertionError, match="would have deleted"):
+            removing.execute(plan)
+    else:
+        removing.execute(plan)
+    assert disk.cache.folder("org/a").exists() is (name == "plain")

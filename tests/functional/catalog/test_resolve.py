@@ -180,3 +180,11 @@ def test_an_exact_name_opens_no_other_model(disk: Disk, tmp_path: Path, monkeypa
     disk.cache.add("acme/one", FILES)
     monkeypatch.setattr(disk.stores.cache, "names", lambda: pytest.fail("looked at every model"))
     assert resolved(disk, "acme/one") == "acme/one"
+
+
+@pytest.mark.parametrize("cached", ["mlx-community/Both", "acme/Both", "acme/both-4bit", "Both"])
+def test_a_workspace_hides_no_cached_model_that_has_the_revision(disk: Disk, cached: str) -> None:
+    add_workspace(disk.home / "Both", FILES)
+    disk.cache.add(cached, FILES)
+    location = ResolveModel(disk.stores).execute("Both@main")
+    assert (location.name, location.source) == (cached, ModelSource.CACHE)

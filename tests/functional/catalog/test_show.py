@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from application.catalog.inspect_model import InspectModel
 from application.catalog.list_models import ListQuery
 from application.catalog.show_model import FileKind, ModelDetail, ShowModel, file_kind
 from domain.serving.memory_policy import GIB, DeviceMemory
+from entrypoints.cli.main import main
+from entrypoints.cli.presenters.formatting import size
 from tests.support.catalog_disk import LIBRARIES, Disk
 from tests.support.model_zoo.cases_senses import WHISPER, seeing
 from tests.support.model_zoo.content import llama_config, mlx_safetensors, text_model
+from tests.support.model_zoo.places import add_workspace
 
 
 class FixedMemory:
@@ -101,3 +106,38 @@ def test_a_model_that_writes_no_text_has_no_forecast(disk: Disk) -> None:
 )
 def test_files_have_a_kind_by_name(name: str, kind: FileKind) -> None:
     assert file_kind(name) is kind
+
+
+@pytest.mark.parametrize(
+    "key", ["num_hidden_layers", "max_position_embeddings", "vocab_size", "head_dim", "kv_lora_rank"]
+)
+@pytest.mark.parametrize("flags", [[], ["--json"], ["--config"], ["--config", "--json"]])
+@pytest.mark.parametrize("digits", [25, 400, 4000, 4400])
+def test_show_survives_a_number_of_any_length(
+    disk: Disk,
+    key: str,
+    flags: list[str],
+    digits: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = json.dumps(llama_config(**{key: 987654321})).replace("987654321", "9" * digits)
+    folder = add_workspace(disk.home / "huge", {**text_model(), "config.json": config})
+    monkeypatch.setenv("HOME", str(disk.home))
+    monkeypatch.setenv("HF_HOME", str(disk.home.parent))
+    status = main(["show", str(folder), *flags])
+    out = capsys.readouterr().out
+    assert status == 0, out
+    if "--json" in flags:
+        told = json.loads(out)["data"]
+        assert any(f"{key} is too large a number" in each or digits > 4300 for each in told["findings"])
+    elif not flags:
+        assert "too large a number" in out or digits > 4300
+
+
+def test_an_endless_product_of_numbers_is_shown(disk: Disk) -> None:
+    huge = 2**62
+    disk.cache.add("org/a", text_model(llama_config(num_hidden_layers=huge, head_dim=huge, num_key_value_heads=huge)))
+    memory = shown(disk, "org/a").memory
+    assert memory is not None
+    assert size(memory.kv_bytes_per_1k_tokens or 0) == "over 1,000,000 PB"

@@ -84,6 +84,22 @@ def test_list_filters_the_json_too() -> None:
     assert [each["name"] for each in data(with_models().run("list", "--vision", "--json"))["models"]] == ["org/Seeing"]
 
 
+def test_list_of_a_kind_leaves_out_models_whose_kind_does_not_run() -> None:
+    half = report("org/Half", capabilities=("text-generation", "chat", "vision"), dropped={"vision": "no mlx-vlm"})
+    line = with_models(GOOD, half, SEEING)
+    seen = line.run("list", "--vision")
+    assert first_words(seen.out) == ["Name", "org/Seeing"]
+    assert "1 more model is broken or cannot run here" in seen.err
+    every = line.run("list", "--vision", "--all")
+    assert first_words(every.out) == ["Name", "org/Half", "org/Seeing"]
+    assert every.out.count("chat+vision") == 2
+    assert line.run("list").out.count("chat+vision") == 1
+    assert [each["name"] for each in data(line.run("list", "--vision", "--json"))["models"]] == [
+        "org/Half",
+        "org/Seeing",
+    ]
+
+
 def test_list_of_nothing_says_how_to_get_a_model() -> None:
     seen = Line().run("list")
     assert (seen.code, seen.out) == (0, "")

@@ -127,6 +127,12 @@ HEALTH_CASES = (
     ),
     _unhealthy("shard_downloading", sharded(ONE), f"Incomplete download: Missing weight shards: {TWO}", incomplete=1),
     _unhealthy(
+        "shard_downloading_beside_stranger",
+        {**sharded(ONE), "extra.safetensors": mlx_safetensors()},
+        f"Incomplete download: Missing weight shards: {TWO}",
+        incomplete=1,
+    ),
+    _unhealthy(
         "shard_downloading_beside_original",
         {**sharded(ONE), "consolidated.safetensors": mlx_safetensors()},
         f"Missing weight shards: {TWO}",

@@ -112,6 +112,46 @@ SENSE_CASES = (
         context_length=None,
     ),
     Case(
+        "audio_processor_is_no_eye",
+        {
+            **text_model(llama_config(model_type="qwen2_audio", audio_config={"d_model": 8})),
+            "preprocessor_config.json": {"feature_extractor_type": "WhisperFeatureExtractor", "sampling_rate": 16000},
+        },
+        capabilities=("text-generation", "chat", "audio"),
+        backend="mlx-audio",
+    ),
+    Case(
+        "audio_processor_class_is_no_eye",
+        {
+            **text_model(llama_config(model_type="qwen2_audio", audio_config={"d_model": 8})),
+            "preprocessor_config.json": {"feature_extractor_type": "WhisperFeatureExtractor", "sampling_rate": 16000},
+            "processor_config.json": {"processor_class": "Qwen2AudioProcessor"},
+        },
+        capabilities=("text-generation", "chat", "audio"),
+        backend="mlx-audio",
+    ),
+    Case(
+        "omni_sees_and_hears_through_mlx_vlm",
+        {
+            **text_model(
+                llama_config(
+                    model_type="qwen3_omni_moe",
+                    thinker_config={"audio_config": {"d_model": 8}, "vision_config": {"depth": 2}},
+                )
+            ),
+            "preprocessor_config.json": {
+                "feature_extractor_type": "WhisperFeatureExtractor",
+                "image_processor_type": "Qwen2VLImageProcessor",
+            },
+        },
+        capabilities=(*SEES, "audio"),
+        backend="mlx-vlm",
+    ),
+    Case(
+        "video_processor_beside_image_processor",
+        {**text_model(), **IMAGES, "video_preprocessor_config.json": {"do_resize": True}},
+    ),
+    Case(
         "voxtral_tekken",
         whisper(**{"config.json": {"model_type": "voxtral"}, "tekken.json": {"vocab": []}}),
         label="audio",

@@ -77,6 +77,9 @@ def test_audio_wants_four_gib_free() -> None:
         ),
         ({"layer_types": ["linear_attention", "full_attention"]}, KvCost(128)),
         ({"layer_types": ["sliding_attention", "full_attention"]}, KvCost(256)),
+        ({"layer_types": ["full_attention", "brand_new_attention", 7]}, KvCost(3 * 128)),
+        ({"layer_types": ["mamba", "sparse", "conv"]}, KvCost(128)),
+        ({"num_hidden_layers": 10**400}, None),
         ({"num_hidden_layers": 8, "full_attention_interval": 4}, KvCost(2 * 128)),
         ({"sliding_window": 4096}, KvCost(256)),
         ({"num_hidden_layers": None, "text_config": {"num_hidden_layers": 3}}, KvCost(3 * 128)),
@@ -105,6 +108,12 @@ def test_the_tokens_that_fit_do_fit_and_one_more_does_not(
 def test_a_forecast_without_memory_still_tells_the_cost() -> None:
     told = forecast(llama_config(), 10 * GIB, None)
     assert (told.weights_bytes, told.kv_bytes_per_1k_tokens, told.longest_context) == (10 * GIB, 256_000, None)
+
+
+@pytest.mark.parametrize(("window", "tokens"), [(100, 100), (1000, 1000), (4096, 1000)])
+def test_the_cost_of_1k_tokens_includes_the_windows(window: int, tokens: int) -> None:
+    config = llama_config(sliding_window=window, layer_types=["sliding_attention"] * 2)
+    assert forecast(config, 1, None).kv_bytes_per_1k_tokens == 256 * tokens
 
 
 def test_weights_that_do_not_fit_leave_no_context() -> None:

@@ -99,3 +99,9 @@ def test_a_failure_carries_no_data() -> None:
 
 def test_the_specification_is_past_the_one_it_started_from() -> None:
     assert tuple(map(int, SPEC_VERSION.split("."))) >= (0, 3, 0)
+
+
+def test_an_integer_too_long_to_be_written_becomes_null() -> None:
+    data = {"memory": {"bytes": 10**5000, "negative": [-(10**5000), 7]}, "sound": True}
+    text = encode(success("show", data), "utf-8")
+    assert json.loads(text)["data"] == {"memory": {"bytes": None, "negative": [None, 7]}, "sound": True}

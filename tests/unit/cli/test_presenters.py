@@ -95,6 +95,11 @@ def test_the_type_tells_what_a_model_takes_besides_text(kind: str, capabilities:
     assert type_label(report("x", model_type=kind, capabilities=capabilities)) == label
 
 
+def test_the_type_leaves_out_what_does_not_run_unless_all_is_asked_for() -> None:
+    half = report("x", capabilities=("text-generation", "chat", "vision"), dropped={"vision": "no mlx-vlm"})
+    assert (type_label(half), type_label(half, declared=True)) == ("chat", "chat+vision")
+
+
 def test_the_usual_organisation_is_left_out_of_short_names_only() -> None:
     assert shown_name(report("mlx-community/Qwen"), full=False) == "Qwen"
     assert shown_name(report("mlx-community/Qwen"), full=True) == "mlx-community/Qwen"

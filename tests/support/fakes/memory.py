@@ -1,0 +1,20 @@
+"""A machine whose memory a test makes up."""
+
+from __future__ import annotations
+
+from domain.serving.memory_policy import DeviceMemory
+
+
+class Machine:
+    """MemoryProbe. total, limit: bytes, to be changed at will; total None: this machine does not tell. What is
+    available is what one model may hold. asked: calls of `read`.
+    """
+
+    def __init__(self, total: int | None, limit: int = 0) -> None:
+        self.total = total
+        self.limit = limit
+        self.asked = 0
+
+    def read(self) -> DeviceMemory | None:
+        self.asked += 1
+        return None if self.total is None else DeviceMemory(self.total, self.limit, self.limit)
