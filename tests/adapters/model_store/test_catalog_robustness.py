@@ -52,9 +52,11 @@ def loop(path: Path) -> None:
 
 def test_a_link_loop_hides_no_other_model(tmp_path: Path) -> None:
     cache = CacheBuilder(tmp_path / "hub")
-    cache.add("org/a", FILES)
-    loop(tmp_path / "hub" / "models--org--loop")
-    assert HfCacheStore(cache.root).names() == ["org/a"]
+    names = [f"org/{letter}" for letter in "abcdefgh"]  # so many that no order of the folder brings all loops last
+    for number, name in enumerate(names):
+        cache.folder(name).mkdir(parents=True)
+        loop(cache.root / f"models--org--loop{number}")
+    assert sorted(HfCacheStore(cache.root).names()) == names
 
 
 def test_a_link_loop_hides_no_other_snapshot(tmp_path: Path) -> None:
@@ -67,9 +69,10 @@ def test_a_link_loop_hides_no_other_snapshot(tmp_path: Path) -> None:
 
 
 def test_a_link_loop_hides_no_other_workspace(tmp_path: Path) -> None:
-    add_workspace(tmp_path / "mine", FILES)
-    loop(tmp_path / "loop")
-    assert WorkspaceStore(tmp_path).names() == ["mine"]
+    for letter in "abcdefgh":
+        add_workspace(tmp_path / letter, {"config.json": "{}"})
+        loop(tmp_path / f"loop{letter}")
+    assert sorted(WorkspaceStore(tmp_path).names()) == list("abcdefgh")
 
 
 def test_a_link_into_a_closed_folder_hides_no_other_model(unprivileged: Path) -> None:

@@ -119,15 +119,6 @@ def test_a_large_header_is_judged_whole(tmp_path: Path) -> None:
     assert weight_of(tmp_path, Sparse(many.head, many.size_bytes - 128)).state is WeightState.WRONG_LENGTH
 
 
-def test_a_file_cut_off_between_two_tensors_is_too_short(tmp_path: Path) -> None:
-    whole = safetensors({"first": ("F16", (8, 8)), "second": ("F16", (8, 8))})
-    weight = weight_of(tmp_path, Sparse(whole.head, whole.size_bytes - 128))
-    assert (weight.state, weight.detail) == (
-        WeightState.WRONG_LENGTH,
-        f"{whole.size_bytes - 128} bytes, its header promises {whole.size_bytes}",
-    )
-
-
 def test_a_header_that_only_mentions_offsets_is_damaged(tmp_path: Path) -> None:
     header = b'{garbage "data_offsets":[0,100] }'
     weight = weight_of(tmp_path, struct.pack("<Q", len(header)) + header + bytes(100))
