@@ -8,6 +8,7 @@ from typing import Protocol
 
 from domain.catalog import LocatedModel
 from domain.inference import GenerationEvent, GenerationRequest
+from domain.serving.load_options import LoadOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,8 @@ class ModelWorker(Protocol):
 class WorkerLauncher(Protocol):
     """Starts workers; keeps a spare process with its imports done, where it was told to. Thread-safe."""
 
-    def launch(self, model: LocatedModel) -> ModelWorker:
-        """Blocks until the model is loaded.
+    def launch(self, model: LocatedModel, options: LoadOptions) -> ModelWorker:
+        """Blocks until the model is loaded, the way `options` say.
 
         Raises ModelLoadFailed, ModelNotRunnable when it cannot be batched, EngineDied when the process ended meanwhile,
         ServerShutdown once the launcher is closed.

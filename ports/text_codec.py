@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from domain.inference import Message
+from domain.inference import GenerationRequest, OutputFormat, Tool, ToolCall
+from ports.token_constraint import TokenConstraint
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPrompt:
+    """tokens: the whole prompt. anchors: rising lengths of it at which a turn ends. reasoning_open: the prompt ends
+    inside a thought, so the answer begins there. starts_tool_call: the prompt ends with the opening of a call, because
+    one is required.
+    """
+
+    tokens: tuple[int, ...]
+    anchors: tuple[int, ...] = ()
+    reasoning_open: bool = False
+    starts_tool_call: bool = False
 
 
 class TokenDecoder(Protocol):
@@ -19,7 +34,9 @@ class TokenDecoder(Protocol):
 
 
 class TextCodec(Protocol):
-    """Thread-safe with respect to the engine: it does no MLX work. One thread at a time calls it."""
+    """Thread-safe with respect to the engine: it does no MLX work. One thread at a time calls `encode` and
+    `constraint`; one other thread the rest.
+    """
 
     @property
     def context_length(self) -> int:
@@ -29,12 +46,30 @@ class TextCodec(Protocol):
     def generation_config(self) -> Mapping[str, object]:
         """The model's generation_config.json, {} when it has none."""
 
-    def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        """The conversation as the model's chat template writes it, with the opening of the assistant's turn.
+    @property
+    def output_format(self) -> OutputFormat:
+        """How this model marks thoughts and calls."""
 
-        A model without a template gets its turns as plain paragraphs. Raises InvalidRequest when the template refuses
-        the conversation, with the template's own words.
+    def encode(self, request: GenerationRequest) -> EncodedPrompt:
+        """The conversation as the model's chat template writes it, with the opening of the assistant's turn, or open
+        inside the assistant's last turn when that is to be continued.
+
+        A model without a template gets its turns as plain paragraphs; a request without a template their bare text.
+        Raises InvalidRequest when the template refuses the conversation, with the template's own words;
+        CapabilityMismatch when there are tools and the model knows none.
         """
 
     def decoder(self) -> TokenDecoder:
         """A fresh decoder for one answer."""
+
+    def token_bytes(self, token: int) -> bytes:
+        """The bytes that a token stands for in the text; b"" for ids without any."""
+
+    def parse_tool_calls(self, text: str, tools: Sequence[Tool]) -> tuple[ToolCall, ...]:
+        """The calls in the text between the marks, in order. Raises ValueError for text that holds none."""
+
+    def constraint(self, request: GenerationRequest, prompt: EncodedPrompt) -> TokenConstraint | None:
+        """What the request demands of the answer's form: its `output`, or the calls that its tools require.
+
+        Raises InvalidRequest, with the compiler's words, for what cannot be enforced.
+        """

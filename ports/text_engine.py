@@ -3,21 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from domain.errors import MlxkError
-from domain.inference import FinishReason, Sampling
+from domain.inference import FinishReason, Sampling, Urgency
+from ports.token_constraint import TokenConstraint
 
 
 @dataclass(frozen=True, slots=True)
 class EngineRow:
-    """One request as the engine sees it. prompt: token ids, at least one. max_tokens: at least 1."""
+    """One request as the engine sees it. prompt: token ids, at least one. max_tokens: at least 1. logprobs: how many of
+    the likeliest tokens to report with each, None for no report. anchors: lengths of the prompt, rising, at which a
+    turn of the conversation ends: where a cache that cannot be cut short is worth a snapshot. count_stops: go on after
+    a stop token to see how many come in a row (RowStats.stop_tokens).
+    """
 
     row_id: int
     prompt: tuple[int, ...]
     max_tokens: int
     sampling: Sampling
+    logprobs: int | None = None
+    constraint: TokenConstraint | None = None
+    anchors: tuple[int, ...] = ()
+    count_stops: bool = False
+    urgency: Urgency = field(default_factory=Urgency)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenScore:
+    """logprob: of the token drawn, by the model itself: before penalties, bias, mask and temperature. top: the
+    likeliest tokens with theirs, likeliest first.
+    """
+
+    logprob: float
+    top: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowStats:
+    """Of a row that has ended. The seconds as in GenerationReport. cached_tokens: of the prompt, those that were not
+    read again. stop_tokens: how many came in a row, 0 when nobody asked. alone: why it shared no batch, None if it
+    could.
+    """
+
+    cached_tokens: int = 0
+    waiting_seconds: float = 0.0
+    prefill_seconds: float = 0.0
+    decode_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    stop_tokens: int = 0
+    alone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +63,36 @@ class RowStep:
     token: the id drawn, or None when the row failed. finish: set on the row's last step; STOP when `token` is one of
     the model's stop tokens (it is no part of the text), LENGTH when max_tokens are used up; a stop token that is also
     the last one allowed is STOP. error: the row's own fault; the row has left, its neighbours have not noticed.
+    score: when the row asked for logprobs. stats: on the last step.
     """
 
     row_id: int
     token: int | None
     finish: FinishReason | None = None
     error: MlxkError | None = None
+    score: TokenScore | None = None
+    stats: RowStats | None = None
 
 
 class TextEngine(Protocol):
     """Rows join between steps and leave at the next; all rows decode in one batch.
 
     Every call from the one thread that made the engine; nothing here blocks on another thread. Greedy rows
-    (temperature 0) and seeded rows give the same tokens alone and in any company.
+    (temperature 0) and seeded rows give the same tokens alone and in any company. A constraint that raises fails its
+    own row.
     """
 
     def admit(self, row: EngineRow) -> None:
-        """Queue a row for prefill. Raises GenerationFailed when the row cannot be taken; other rows go on."""
+        """Queue a row for prefill. Raises GenerationFailed when the row cannot be taken, UnsupportedParameter when this
+        model as it was loaded cannot honour what the row asks for; other rows go on.
+        """
 
     def cancel(self, row_id: int) -> None:
         """The row takes no part in the next step and reports nothing more. Unknown ids are no error."""
 
     def step(self) -> Sequence[RowStep]:
-        """Prefill a chunk and decode one token for every running row; [] when only prefill was done, or nothing.
+        """Prefill a chunk and decode one token for every running row; [] when only prefill was done, or nothing. A row
+        may report several tokens in one step, in order.
 
         Raises GenerationFailed when the batch as a whole is lost; the engine is then empty and usable.
         """

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from domain.catalog import LocatedModel
+from domain.serving.load_options import LoadOptions
 from ports.model_worker import LoadedModel
 from ports.text_codec import TextCodec
 from ports.text_engine import TextEngine
@@ -28,8 +29,9 @@ class TextRuntime(Protocol):
         missing; so will `load`.
         """
 
-    def load(self, model: LocatedModel) -> LoadedText:
+    def load(self, model: LocatedModel, options: LoadOptions) -> LoadedText:
         """Read the model's folder. Runs no code from it.
 
-        Raises ModelLoadFailed with the model's name and the cause, ModelNotRunnable when it cannot be batched.
+        Raises ModelLoadFailed with the model's name and the cause, ModelNotRunnable when it cannot decode here,
+        InvalidRequest for options that this model cannot honour.
         """

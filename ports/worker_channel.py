@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from domain.catalog import LocatedModel
 from domain.errors import MlxkError
 from domain.inference import GenerationEvent, GenerationRequest
+from domain.serving.load_options import LoadOptions
 from ports.model_worker import LoadedModel
 
 RequestEvent = tuple[int, GenerationEvent | MlxkError]
-"""A request's id and what happened to it. Per request: TextDelta any number of times, then Finished or one error."""
+"""A request's id and what happened to it. Per request: deltas any number of times, then Finished or one error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class LoadModel:
     """Front to worker, once: load this model and answer ModelLoaded or LoadFailed."""
 
     model: LocatedModel
+    options: LoadOptions = field(default_factory=LoadOptions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,17 @@ from mlx_lm.tokenizer_utils import BPEStreamingDetokenizer, SPMStreamingDetokeni
 
 from adapters.inference.token_decoder import ByteDecoder, WindowDecoder, byte_level_table, sentencepiece_table
 from domain.errors import InvalidRequest
-from domain.inference import Message, Role
-from ports.text_codec import TokenDecoder
+from domain.inference import PLAIN, GenerationRequest, Message, OutputFormat, Role, Tool, ToolCall
+from ports.text_codec import EncodedPrompt, TokenDecoder
+from ports.token_constraint import TokenConstraint
 
-PARAGRAPH_NAMES = {Role.USER: "User: ", Role.ASSISTANT: "Assistant: ", Role.SYSTEM: "", Role.DEVELOPER: ""}
+PARAGRAPH_NAMES = {
+    Role.USER: "User: ",
+    Role.ASSISTANT: "Assistant: ",
+    Role.TOOL: "Tool: ",
+    Role.SYSTEM: "",
+    Role.DEVELOPER: "",
+}
 
 
 class MlxTextCodec:
@@ -38,7 +45,10 @@ class MlxTextCodec:
     def generation_config(self) -> Mapping[str, object]:
         return self._generation_config
 
-    def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
+    def encode(self, request: GenerationRequest) -> EncodedPrompt:
+        return EncodedPrompt(self._encode_chat(request.messages))
+
+    def _encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
         for at, message in enumerate(messages):
             _refuse_lone_surrogates(at, message.content)
         with self._lock:
@@ -54,8 +64,21 @@ class MlxTextCodec:
                     param="messages",
                 ) from refusal
 
+    @property
+    def output_format(self) -> OutputFormat:
+        return PLAIN
+
     def decoder(self) -> TokenDecoder:
         return self._new_decoder()
+
+    def token_bytes(self, token: int) -> bytes:
+        return self._decode([token]).encode()
+
+    def parse_tool_calls(self, text: str, tools: Sequence[Tool]) -> tuple[ToolCall, ...]:
+        raise ValueError(f"this model knows no calls, of {len(tools)} tools: {text[:40]}")
+
+    def constraint(self, request: GenerationRequest, prompt: EncodedPrompt) -> TokenConstraint | None:  # noqa: ARG002
+        return None
 
     def _decoder_family(self) -> Callable[[], TokenDecoder]:
         """mlx-lm has read tokenizer.json and knows which family it is."""

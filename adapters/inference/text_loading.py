@@ -18,11 +18,12 @@ from adapters.inference.text_engine import MlxTextEngine
 from domain.catalog import LocatedModel
 from domain.errors import ModelNotRunnable
 from domain.inference.context_length import context_length
+from domain.serving.load_options import LoadOptions
 from ports.model_worker import LoadedModel
 from ports.text_runtime import LoadedText
 
 
-def load_text(model: LocatedModel) -> LoadedText:
+def load_text(model: LocatedModel, options: LoadOptions) -> LoadedText:  # noqa: ARG001
     """Read weights and tokenizer. Raises whatever mlx-lm and transformers raise; ModelNotRunnable of its own."""
     folder = Path(model.path)
     network, config = load_model(folder, trust_remote_code=False)

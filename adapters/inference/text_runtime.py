@@ -6,6 +6,7 @@ from pathlib import Path
 
 from domain.catalog import LocatedModel
 from domain.errors import MlxkError, ModelLoadFailed
+from domain.serving.load_options import LoadOptions
 from ports.text_runtime import LoadedText
 
 CAUSE_CHARACTERS = 400
@@ -28,14 +29,14 @@ class MlxTextRuntime:
             ) from fault
         configure_mlx()
 
-    def load(self, model: LocatedModel) -> LoadedText:
+    def load(self, model: LocatedModel, options: LoadOptions) -> LoadedText:
         if not (Path(model.path) / "config.json").is_file():
             raise _failed(model, f"there is no config.json in {model.path}")
         self.warm()
         from adapters.inference.text_loading import load_text
 
         try:
-            return load_text(model)
+            return load_text(model, options)
         except MlxkError:
             raise
         except Exception as fault:

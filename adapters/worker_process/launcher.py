@@ -10,6 +10,7 @@ from adapters.worker_process.process import ChildProcess, worker_command, worker
 from adapters.worker_process.worker import ProcessWorker
 from domain.catalog import LocatedModel
 from domain.errors import ModelLoadFailed, ServerShutdown
+from domain.serving.load_options import LoadOptions
 
 
 class ProcessWorkerLauncher:
@@ -38,10 +39,10 @@ class ProcessWorkerLauncher:
         spare = self._spare
         return spare.process_id if spare is not None else None
 
-    def launch(self, model: LocatedModel) -> ProcessWorker:
+    def launch(self, model: LocatedModel, options: LoadOptions) -> ProcessWorker:
         """Also raises ModelNotRunnable when the worker says so, ServerShutdown once the launcher is closed."""
         with self._loading_worker() as worker:
-            worker.load(model)
+            worker.load(model, options)
         return worker
 
     def close(self) -> None:

@@ -1,32 +1,22 @@
 """What front and worker say, as JSON objects and back.
 
-Every object carries its kind under "kind". WorkerStarted carries the protocol's version. Events are lists, because one
-frame holds one event of every running answer: [id, "text", piece], [id, "end", reason, prompt_tokens,
-completion_tokens], [id, "error", {...}]. Errors travel by their `code` and come back as the same class.
+Every object carries its kind under "kind". WorkerStarted carries the protocol's version. One frame holds the events of
+every running answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import PurePath
 from typing import Any
 
+from adapters.worker_process.event_messages import decode_event, encode_event, error_in, error_out
+from adapters.worker_process.request_messages import decode_request, encode_request
 from domain.catalog import LocatedModel, ModelSource
-from domain.errors import InternalError, MlxkError, leaves
-from domain.inference import (
-    DefaultLength,
-    Finished,
-    FinishReason,
-    GenerationEvent,
-    GenerationRequest,
-    Message,
-    Role,
-    SamplingRequest,
-    TextDelta,
-    TokenLimits,
-    Usage,
-)
+from domain.errors import InternalError, MlxkError
+from domain.serving.load_options import LoadOptions, PrefixCacheBudget
 from ports.model_worker import LoadedModel
 from ports.worker_channel import (
     CancelRequest,
@@ -35,24 +25,22 @@ from ports.worker_channel import (
     LoadModel,
     ModelLoaded,
     Reply,
-    RequestEvent,
     RequestEvents,
     StartRequest,
     WorkerStarted,
 )
 
 PROTOCOL_VERSION = 1
-ERRORS = {leaf.code: leaf for leaf in leaves()}
 Json = dict[str, Any]
 
 
 def encode_command(command: Command) -> Json:
     """A command as the front sends it."""
     match command:
-        case LoadModel(model):
-            return {"kind": "load", "model": _model_out(model)}
+        case LoadModel(model, options):
+            return {"kind": "load", "model": _model_out(model), "options": _options_out(options)}
         case StartRequest(request_id, request):
-            return {"kind": "start", "id": request_id, "request": _request_out(request)}
+            return {"kind": "start", "id": request_id, "request": encode_request(request)}
         case CancelRequest(request_id):
             return {"kind": "cancel", "id": request_id}
 
@@ -62,9 +50,9 @@ def decode_command(message: Mapping[str, Any]) -> Command:
     with _reading("command", message):
         match message["kind"]:
             case "load":
-                return LoadModel(_model_in(message["model"]))
+                return LoadModel(_model_in(message["model"]), _options_in(message["options"]))
             case "start":
-                return StartRequest(int(message["id"]), _request_in(message["request"]))
+                return StartRequest(int(message["id"]), decode_request(message["request"]))
             case "cancel":
                 return CancelRequest(int(message["id"]))
             case kind:
@@ -75,7 +63,7 @@ def encode_reply(reply: Reply) -> Json:
     """A reply as the worker sends it."""
     match reply:
         case RequestEvents(events):
-            return {"kind": "events", "events": [_event_out(event) for event in events]}
+            return {"kind": "events", "events": [encode_event(event) for event in events]}
         case WorkerStarted(process_id):
             return {"kind": "started", "protocol": PROTOCOL_VERSION, "process_id": process_id}
         case ModelLoaded(facts):
@@ -95,7 +83,7 @@ def decode_reply(message: Mapping[str, Any]) -> Reply:
     with _reading("reply", message):
         match message["kind"]:
             case "events":
-                return RequestEvents([_event_in(*event) for event in message["events"]])
+                return RequestEvents([decode_event(*event) for event in message["events"]])
             case "started":
                 if message["protocol"] != PROTOCOL_VERSION:
                     raise ValueError(f"protocol {message['protocol']!r}, this process speaks {PROTOCOL_VERSION}")
@@ -109,55 +97,6 @@ def decode_reply(message: Mapping[str, Any]) -> Reply:
                 raise ValueError(f"unknown kind {kind!r}")
 
 
-def error_out(error: MlxkError) -> Json:
-    """Everything of an error but its traceback."""
-    return {
-        "code": error.code,
-        "message": error.message,
-        "hint": error.hint,
-        "param": error.param,
-        "matches": list(error.matches),
-        "detail": error.detail,
-    }
-
-
-def error_in(message: Mapping[str, Any]) -> MlxkError:
-    """The same class with the same words; a KeyError for a code that no class has."""
-    return ERRORS[message["code"]](
-        message["message"],
-        hint=message["hint"],
-        param=message["param"],
-        matches=message["matches"],
-        detail=message["detail"],
-    )
-
-
-def _event_out(event: RequestEvent) -> list[object]:
-    request_id, what = event
-    match what:
-        case TextDelta(text):
-            return [request_id, "text", text]
-        case Finished(reason, usage):
-            return [request_id, "end", reason.value, usage.prompt_tokens, usage.completion_tokens]
-        case error:
-            return [request_id, "error", error_out(error)]
-
-
-def _event_in(request_id: int, kind: str, *values: Any) -> RequestEvent:
-    return request_id, _EVENT_KINDS[kind](*values)
-
-
-def _end_in(reason: str, prompt_tokens: int, completion_tokens: int) -> GenerationEvent:
-    return Finished(FinishReason(reason), Usage(prompt_tokens, completion_tokens))
-
-
-_EVENT_KINDS: dict[str, Callable[..., GenerationEvent | MlxkError]] = {
-    "text": TextDelta,
-    "end": _end_in,
-    "error": error_in,
-}
-
-
 def _model_out(model: LocatedModel) -> Json:
     return {"name": model.name, "path": str(model.path), "source": model.source.value, "revision": model.revision}
 
@@ -166,23 +105,25 @@ def _model_in(message: Mapping[str, Any]) -> LocatedModel:
     return LocatedModel(message["name"], PurePath(message["path"]), ModelSource(message["source"]), message["revision"])
 
 
-def _request_out(request: GenerationRequest) -> Json:
-    limits, sampling = request.limits, request.sampling
-    return {
-        "messages": [[message.role.value, message.content] for message in request.messages],
-        "limits": [limits.default.value, limits.requested, limits.server_default],
-        "sampling": [sampling.temperature, sampling.top_p, sampling.seed],
-        "stop": list(request.stop),
-    }
+def _options_out(options: LoadOptions) -> Json:
+    body = asdict(options)
+    body["adapter"] = None if options.adapter is None else str(options.adapter)
+    body["draft"] = None if options.draft is None else _model_out(options.draft)
+    folder = options.prefix_cache.folder
+    body["prefix_cache"]["folder"] = None if folder is None else str(folder)
+    return body
 
 
-def _request_in(message: Mapping[str, Any]) -> GenerationRequest:
-    default, requested, server_default = message["limits"]
-    return GenerationRequest(
-        messages=tuple(Message(Role(role), content) for role, content in message["messages"]),
-        limits=TokenLimits(DefaultLength(default), requested, server_default),
-        sampling=SamplingRequest(*message["sampling"]),
-        stop=tuple(message["stop"]),
+def _options_in(body: Mapping[str, Any]) -> LoadOptions:
+    adapter, draft, cache = body["adapter"], body["draft"], body["prefix_cache"]
+    folder = cache["folder"]
+    return LoadOptions(
+        **{
+            **body,
+            "adapter": None if adapter is None else PurePath(adapter),
+            "draft": None if draft is None else _model_in(draft),
+            "prefix_cache": PrefixCacheBudget(**{**cache, "folder": None if folder is None else PurePath(folder)}),
+        }
     )
 
 

@@ -12,7 +12,8 @@ from adapters.worker_process.process import ChildProcess
 from adapters.worker_process.stream import EventStream
 from domain.catalog import LocatedModel
 from domain.errors import EngineDied, InternalError, MlxkError
-from domain.inference import GenerationRequest, TextDelta
+from domain.inference import Finished, GenerationRequest
+from domain.serving.load_options import LoadOptions
 from ports.model_worker import LoadedModel
 from ports.worker_channel import (
     CancelRequest,
@@ -65,11 +66,11 @@ class ProcessWorker:
     def alive(self) -> bool:
         return not self._hung_up and not self._closing and self._child.running
 
-    def load(self, model: LocatedModel) -> None:
+    def load(self, model: LocatedModel, options: LoadOptions) -> None:
         """Blocks until the model is loaded; once only. Raises what the worker says, or EngineDied."""
         self._name = model.name
         with contextlib.suppress(BrokenPipeError):  # the reader knows how it ended
-            self._send(LoadModel(model))
+            self._send(LoadModel(model, options))
         outcome = self._loading.get()
         if isinstance(outcome, MlxkError):
             raise outcome
@@ -127,7 +128,7 @@ class ProcessWorker:
                 for request_id, event in events:
                     stream = self._streams.get(request_id)
                     if stream is not None:
-                        if not isinstance(event, TextDelta):
+                        if isinstance(event, Finished | MlxkError):
                             self._drop(request_id)
                         stream.put(event)
             case ModelLoaded(facts):

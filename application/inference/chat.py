@@ -13,6 +13,8 @@ from application.serving.model_pool import ModelPool, never
 from domain.catalog import LocatedModel, ModelReport
 from domain.catalog.fitness import require_chat
 from domain.inference import GenerationRequest
+from domain.serving.load_options import LoadOptions
+from domain.serving.model_load import ModelLoad
 from ports.model_worker import GenerationStream
 
 RESOLUTION_SECONDS = 2.0
@@ -38,6 +40,11 @@ class Prepared:
     warning: str | None = None
 
 
+def plainly(_model: LocatedModel) -> LoadOptions:
+    """The default `options_for`: nothing special."""
+    return LoadOptions()
+
+
 class Resolver(Protocol):
     """From a name to a model; raises InvalidRequest, ModelNotFound, AmbiguousModel."""
 
@@ -46,7 +53,7 @@ class Resolver(Protocol):
 
 class Chat:
     """Thread-safe. A name is looked up on the disk at most every RESOLUTION_SECONDS: requests come faster than models
-    change. clock: monotonic seconds.
+    change. clock: monotonic seconds. options_for: how a model is to be loaded; raises InvalidRequest, ModelNotFound.
     """
 
     def __init__(
@@ -56,12 +63,14 @@ class Chat:
         pool: ModelPool,
         gate: MemoryGate,
         clock: Callable[[], float],
+        options_for: Callable[[LocatedModel], LoadOptions] = plainly,
     ) -> None:
         self._resolve = resolve
         self._inspect = inspect
         self._pool = pool
         self._gate = gate
         self._clock = clock
+        self._options_for = options_for
         self._guard = threading.Lock()
         self._known: dict[str, tuple[float, ModelReport]] = {}
 
@@ -83,20 +92,25 @@ class Chat:
         """
         report = self._look_up(spec)
         require_chat(report)
-        warning = self._admit(report, request.limits.requested or request.limits.server_default, force=force)
-        events = self._pool.stream(report.location, report.size_bytes, request, streamed=streamed, given_up=given_up)
+        load = self._load_of(report)
+        warning = self._admit(report, load, request.limits.requested or request.limits.server_default, force=force)
+        events = self._pool.stream(load, request, streamed=streamed, given_up=given_up)
         return ChatAnswer(model=report.location, events=events, warning=warning)
 
     def prepare(self, spec: str, *, force: bool = False) -> Prepared:
         """Load the model ahead of its first request. Raises as `execute` does."""
         report = self._look_up(spec)
         require_chat(report)
-        warning = self._admit(report, None, force=force)
-        self._pool.preload(report.location, report.size_bytes)
+        load = self._load_of(report)
+        warning = self._admit(report, load, None, force=force)
+        self._pool.preload(load)
         return Prepared(report.location, warning)
 
-    def _admit(self, report: ModelReport, tokens: int | None, *, force: bool) -> str | None:
-        if self._pool.holds(report.location):
+    def _load_of(self, report: ModelReport) -> ModelLoad:
+        return ModelLoad(report.location, report.size_bytes, self._options_for(report.location))
+
+    def _admit(self, report: ModelReport, load: ModelLoad, tokens: int | None, *, force: bool) -> str | None:
+        if self._pool.holds(load):
             return None
         return self._gate.check(report, tokens, self._pool.reclaimable_bytes, force=force)
 

@@ -36,7 +36,7 @@ class PrepareRequest:
         codec = self._codec
         _refuse_hopeless(request, codec.context_length)
         try:
-            prompt = codec.encode_chat(request.messages)
+            prompt = codec.encode(request)
             decoder = codec.decoder()
         except MlxkError:
             raise
@@ -44,11 +44,11 @@ class PrepareRequest:
             raise GenerationFailed(
                 f"the model's chat template or tokenizer failed on this conversation: {type(fault).__name__}: {fault}"
             ) from fault
-        max_tokens = request.limits.resolve(len(prompt), codec.context_length)
+        max_tokens = request.limits.resolve(len(prompt.tokens), codec.context_length)
         sampling = resolve_sampling(request.sampling, codec.generation_config, self._fresh_seed())
         return PreparedRequest(
-            EngineRow(request_id, prompt, max_tokens, sampling),
-            AnswerText(decoder, request.stop, len(prompt)),
+            EngineRow(request_id, prompt.tokens, max_tokens, sampling),
+            AnswerText(decoder, request.stop, len(prompt.tokens)),
         )
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from application.serving.replay import ReplayingStream
 from application.serving.seat import Seat, SeatState
-from domain.catalog import LocatedModel
 from domain.errors import InternalError, Interrupted, MlxkError, ServerShutdown
 from domain.inference import GenerationRequest
+from domain.serving.model_load import ModelLoad
 from domain.serving.residency import Resident, room_for
 from ports.model_worker import GenerationStream, LoadedModel, ModelWorker, WorkerLauncher
 
@@ -39,8 +39,7 @@ class ModelPool:
 
     def stream(
         self,
-        model: LocatedModel,
-        need_bytes: int,
+        load: ModelLoad,
         request: GenerationRequest,
         *,
         streamed: bool,
@@ -51,12 +50,12 @@ class ModelPool:
 
         Raises ModelLoadFailed, EngineDied (the worker died while loading), ServerShutdown, Interrupted (given up).
         """
-        seat = self._take(model, need_bytes, given_up)
+        seat = self._take(load, given_up)
         return ReplayingStream(seat, request, streamed=streamed, live_worker=self._live_worker, release=self._release)
 
-    def preload(self, model: LocatedModel, need_bytes: int) -> LoadedModel:
+    def preload(self, load: ModelLoad) -> LoadedModel:
         """Load a model ahead of its first request. Raises as `stream` does."""
-        seat = self._take(model, need_bytes, never)
+        seat = self._take(load, never)
         try:
             return self._live_worker(seat).loaded
         finally:
@@ -73,10 +72,10 @@ class ModelPool:
             workers = [seat.worker for seat in self._seats.values() if seat.state is SeatState.READY]
         return tuple(worker.loaded for worker in workers if worker is not None and worker.alive)
 
-    def holds(self, model: LocatedModel) -> bool:
+    def holds(self, load: ModelLoad) -> bool:
         """Whether it is loaded, or being loaded."""
         with self._changed:
-            return model.identity in self._seats
+            return load.identity in self._seats
 
     @property
     def reclaimable_bytes(self) -> int:
@@ -88,10 +87,10 @@ class ModelPool:
         """Requests in line for room."""
         return len(self._line)
 
-    def in_use(self, model: LocatedModel) -> bool:
+    def in_use(self, load: ModelLoad) -> bool:
         """Whether requests for it run or wait."""
         with self._changed:
-            seat = self._seats.get(model.identity)
+            seat = self._seats.get(load.identity)
             return seat is not None and seat.users > 0
 
     def close(self) -> None:
@@ -111,15 +110,15 @@ class ModelPool:
     def _live_worker(self, seat: Seat) -> ModelWorker:
         return seat.live_worker(self._launcher.launch)
 
-    def _take(self, model: LocatedModel, need_bytes: int, given_up: Callable[[], bool]) -> Seat:
+    def _take(self, load: ModelLoad, given_up: Callable[[], bool]) -> Seat:
         """The model's seat, ready, with one more user."""
         ticket = object()
         try:
             while True:
                 if given_up():
-                    raise _given_up(model)
+                    raise _given_up(load)
                 with self._changed:
-                    seat, leaving = self._sit_down(ticket, model, need_bytes)
+                    seat, leaving = self._sit_down(ticket, load)
                 if seat is not None:
                     return self._loaded(seat, given_up)
                 for each in leaving:
@@ -132,20 +131,20 @@ class ModelPool:
                     self._line.remove(ticket)
                 self._changed.notify_all()
 
-    def _sit_down(self, ticket: object, model: LocatedModel, need_bytes: int) -> tuple[Seat | None, list[Seat]]:
+    def _sit_down(self, ticket: object, load: ModelLoad) -> tuple[Seat | None, list[Seat]]:
         """One look at the table, under the lock: a seat, or idle seats the caller must dismiss; waits when neither."""
         if self._closed:
             raise ServerShutdown("the server is stopping")
-        seat = self._seats.get(model.identity)
+        seat = self._seats.get(load.identity)
         if seat is not None and not seat.draining and seat.state is not SeatState.LEAVING:
             self._use(seat)
             return seat, []
         if ticket not in self._line:
             self._line.append(ticket)
         if seat is None and self._line[0] is ticket:
-            leaving = self._must_leave(need_bytes)
+            leaving = self._must_leave(load.need_bytes)
             if not leaving:
-                seat = self._seats[model.identity] = Seat(model, need_bytes, self._changed)
+                seat = self._seats[load.identity] = Seat(load, self._changed)
                 self._use(seat)
                 return seat, []
             idle = [each for each in leaving if each.users == 0 and each.state is SeatState.READY]
@@ -165,7 +164,7 @@ class ModelPool:
 
     def _must_leave(self, need_bytes: int) -> list[Seat]:
         table = [
-            Resident(identity, seat.need_bytes, seat.last_used, busy=seat.users > 0)
+            Resident(identity, seat.load.need_bytes, seat.last_used, busy=seat.users > 0)
             for identity, seat in self._seats.items()
         ]
         return [self._seats[each.identity] for each in room_for(need_bytes, self._budget_bytes, table)]
@@ -194,18 +193,18 @@ class ModelPool:
             seat.users -= 1
             self._changed.notify_all()
             if seat.state is SeatState.LOADING:
-                raise _given_up(seat.model)
+                raise _given_up(seat.load)
         raise seat.failure or ServerShutdown("the server is stopping")
 
     def _load(self, seat: Seat) -> None:
         worker: ModelWorker | None = None
         failure: MlxkError | None = None
         try:
-            worker = self._launcher.launch(seat.model)
+            worker = self._launcher.launch(seat.load.model, seat.load.options)
         except MlxkError as fault:
             failure = fault
         except BaseException as fault:
-            failure = InternalError(f"loading {seat.model.name} failed: {fault}")
+            failure = InternalError(f"loading {seat.load.model.name} failed: {fault}")
             raise
         finally:
             with self._changed:
@@ -213,7 +212,7 @@ class ModelPool:
                     seat.worker, seat.failure = worker, failure
                     seat.state = SeatState.FAILED if worker is None else SeatState.READY
                     if worker is None:
-                        del self._seats[seat.model.identity]
+                        del self._seats[seat.load.identity]
                     worker = None
                 self._changed.notify_all()
             if worker is not None:
@@ -226,10 +225,10 @@ class ModelPool:
                 seat.worker.close()
         finally:
             with self._changed:
-                if self._seats.get(seat.model.identity) is seat:
-                    del self._seats[seat.model.identity]
+                if self._seats.get(seat.load.identity) is seat:
+                    del self._seats[seat.load.identity]
                 self._changed.notify_all()
 
 
-def _given_up(model: LocatedModel) -> Interrupted:
-    return Interrupted(f"nobody waits for the answer of {model.name} any more")
+def _given_up(load: ModelLoad) -> Interrupted:
+    return Interrupted(f"nobody waits for the answer of {load.model.name} any more")

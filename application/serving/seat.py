@@ -8,6 +8,8 @@ from enum import Enum
 
 from domain.catalog import LocatedModel
 from domain.errors import EngineDied, MlxkError, ServerShutdown
+from domain.serving.load_options import LoadOptions
+from domain.serving.model_load import ModelLoad
 from ports.model_worker import ModelWorker
 
 
@@ -27,9 +29,8 @@ class Seat:
     request that kills its worker takes nobody with it the second time.
     """
 
-    def __init__(self, model: LocatedModel, need_bytes: int, changed: threading.Condition) -> None:
-        self.model = model
-        self.need_bytes = need_bytes
+    def __init__(self, load: ModelLoad, changed: threading.Condition) -> None:
+        self.load = load
         self.state = SeatState.LOADING
         self.claimed = False
         self.draining = False
@@ -76,7 +77,7 @@ class Seat:
         with self._changed:
             self._changed.notify_all()
 
-    def live_worker(self, relaunch: Callable[[LocatedModel], ModelWorker]) -> ModelWorker:
+    def live_worker(self, relaunch: Callable[[LocatedModel, LoadOptions], ModelWorker]) -> ModelWorker:
         """The worker, started again first when it has died. One thread restarts it, the others wait for that.
 
         Raises what `relaunch` raises.
@@ -93,7 +94,7 @@ class Seat:
         try:
             if worker is not None:
                 worker.close()
-            fresh = relaunch(self.model)
+            fresh = relaunch(self.load.model, self.load.options)
         finally:
             with self._changed:
                 self._restarting = False
@@ -104,7 +105,7 @@ class Seat:
                 self._changed.notify_all()
         if not wanted:
             fresh.close()
-            raise EngineDied(f"the worker of {self.model.name} was stopped while it started again")
+            raise EngineDied(f"the worker of {self.load.model.name} was stopped while it started again")
         return fresh
 
     def _free_for(self, alone: bool) -> bool:

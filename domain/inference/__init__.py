@@ -1,25 +1,58 @@
 """One request: conversation, sampling, limits, stop rules and the events of its answer."""
 
-from domain.inference.events import Finished, FinishReason, GenerationEvent, TextDelta, Usage
+from domain.inference.constraint import ConstraintKind, OutputConstraint
+from domain.inference.events import (
+    Finished,
+    FinishReason,
+    GenerationEvent,
+    GenerationReport,
+    ReasoningDelta,
+    ScoredToken,
+    TextDelta,
+    TokenLogprob,
+    ToolCallDelta,
+    Usage,
+)
 from domain.inference.limits import DefaultLength, TokenLimits
-from domain.inference.message import Message, Role
-from domain.inference.request import GenerationRequest
+from domain.inference.message import Media, Message, Role
+from domain.inference.output_format import PLAIN, OutputFormat, ReasoningMarks, ToolMarks
+from domain.inference.prompt_options import PromptOptions
+from domain.inference.request import GenerationRequest, Urgency
 from domain.inference.sampling import Sampling, SamplingRequest, resolve_sampling
 from domain.inference.stop import StopMatcher
+from domain.inference.tools import Tool, ToolCall, ToolMode, ToolUse
 
 __all__ = [
+    "PLAIN",
+    "ConstraintKind",
     "DefaultLength",
     "FinishReason",
     "Finished",
     "GenerationEvent",
+    "GenerationReport",
     "GenerationRequest",
+    "Media",
     "Message",
+    "OutputConstraint",
+    "OutputFormat",
+    "PromptOptions",
+    "ReasoningDelta",
+    "ReasoningMarks",
     "Role",
     "Sampling",
     "SamplingRequest",
+    "ScoredToken",
     "StopMatcher",
     "TextDelta",
     "TokenLimits",
+    "TokenLogprob",
+    "Tool",
+    "ToolCall",
+    "ToolCallDelta",
+    "ToolMarks",
+    "ToolMode",
+    "ToolUse",
+    "Urgency",
     "Usage",
     "resolve_sampling",
 ]

@@ -5,20 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from domain.inference.sampling import Sampling
+
 
 class FinishReason(StrEnum):
-    """Why an answer ended: a stop token or string, or the token limit. Stop beats length when both hit."""
+    """Why an answer ended: a stop token or string, the token limit, or calls that the caller must run first. Stop beats
+    length when both hit. The engine says STOP or LENGTH only.
+    """
 
     STOP = "stop"
     LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens, counted by the tokenizer: never estimated. completion_tokens includes the stop token when one came."""
+    """Tokens, counted by the tokenizer: never estimated. completion_tokens includes the stop token when one came, and
+    the reasoning_tokens. cached_tokens: of the prompt, those that need not be read again.
+    """
 
     prompt_tokens: int
     completion_tokens: int
+    reasoning_tokens: int = 0
+    cached_tokens: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -26,18 +35,84 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoredToken:
+    """raw: the token's bytes, which may be part of a character. logprob: natural logarithm, by the model itself, before
+    penalties, bias, masks and temperature.
+    """
+
+    text: str
+    raw: bytes
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token of the answer and the likeliest ones in its place, likeliest first."""
+
+    chosen: ScoredToken
+    top: tuple[ScoredToken, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TextDelta:
-    """A non-empty piece of the answer. Pieces joined are the whole answer, character for character."""
+    """A piece of the answer. Pieces joined are the whole answer, character for character. logprobs: of the tokens that
+    this piece completes, when they were asked for; only then may `text` be empty.
+    """
+
+    text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    """A non-empty piece of what the model thinks before it answers."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of one call. index: from 0, in the order of the calls. call_id, name: set on a call's first piece and
+    None on all others. arguments: pieces joined are the call's arguments, JSON text.
+    """
+
+    index: int
+    call_id: str | None
+    name: str | None
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationReport:
+    """How an answer came about, for people who want to know.
+
+    sampling, max_tokens: in force. waiting_seconds: from the request's arrival at the engine to the first chunk of its
+    prompt. prefill_seconds: from there to the first token. decode_seconds: from the first token to the last.
+    last_tokens: up to three, ids and texts. stop_tokens: how many came in a row at the end, when that was asked for.
+    alone: why it was not decoded in a batch with others; None when it was.
+    """
+
+    sampling: Sampling
+    max_tokens: int
+    waiting_seconds: float = 0.0
+    prefill_seconds: float = 0.0
+    decode_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    last_tokens: tuple[tuple[int, str], ...] = ()
+    stop_tokens: int = 0
+    alone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
-    """The last event of an answer."""
+    """The last event of an answer. warnings: what went wrong without being an error, such as a call that could not be
+    parsed and was given as text.
+    """
 
     reason: FinishReason
     usage: Usage
+    report: GenerationReport | None = None
+    warnings: tuple[str, ...] = ()
 
 
-GenerationEvent = TextDelta | Finished
+GenerationEvent = TextDelta | ReasoningDelta | ToolCallDelta | Finished

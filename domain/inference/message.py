@@ -2,27 +2,77 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 
+from domain.inference.tools import ToolCall
+
 
 class Role(StrEnum):
-    """Who speaks. `developer` is OpenAI's newer word for `system`; templates get `system`."""
+    """Who speaks. `developer` is OpenAI's newer word for `system`; templates get `system`. `tool`: what a function
+    that the assistant called has returned.
+    """
 
     SYSTEM = "system"
     DEVELOPER = "developer"
     USER = "user"
     ASSISTANT = "assistant"
+    TOOL = "tool"
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """How many pictures and sounds a turn had that the answering model does not get to see or hear."""
+
+    images: int = 0
+    audios: int = 0
+
+    @property
+    def note(self) -> str:
+        """What the model reads in their place, "" for nothing."""
+        counts = ((self.images, "image(s)"), (self.audios, "audio(s)"))
+        shown = [f"{count} {what}" for count, what in counts if count]
+        return f"[{', '.join(shown)} were attached]" if shown else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of text."""
+    """One turn. reasoning: what an assistant thought before it spoke. tool_calls: what it asked to be run.
+    tool_call_id: of a `tool` turn, the call it answers. name: the speaker's own, or the function's.
+    """
 
     role: Role
     content: str
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    name: str | None = None
+    media: Media = Media()
 
-    def for_template(self) -> dict[str, str]:
-        """As chat templates read it."""
+    @property
+    def text(self) -> str:
+        """The content, with a note on what was attached."""
+        return "\n\n".join(part for part in (self.content, self.media.note) if part)
+
+    def for_template(self) -> dict[str, object]:
+        """As chat templates read it: arguments of calls as objects, `reasoning_content` beside the content."""
         role = Role.SYSTEM if self.role is Role.DEVELOPER else self.role
-        return {"role": role.value, "content": self.content}
+        turn: dict[str, object] = {"role": role.value, "content": self.text}
+        if self.reasoning:
+            turn["reasoning_content"] = self.reasoning
+        if self.tool_calls:
+            turn["tool_calls"] = [_call_for_template(call) for call in self.tool_calls]
+        if self.tool_call_id is not None:
+            turn["tool_call_id"] = self.tool_call_id
+        if self.name is not None:
+            turn["name"] = self.name
+        return turn
+
+
+def _call_for_template(call: ToolCall) -> dict[str, object]:
+    try:
+        arguments = json.loads(call.arguments)
+    except ValueError:
+        arguments = call.arguments
+    return {"id": call.call_id, "type": "function", "function": {"name": call.name, "arguments": arguments}}

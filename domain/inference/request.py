@@ -5,36 +5,79 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from domain.errors import InvalidRequest
+from domain.inference.constraint import OutputConstraint
 from domain.inference.limits import DefaultLength, TokenLimits
 from domain.inference.message import Message, Role
+from domain.inference.prompt_options import PromptOptions
 from domain.inference.sampling import SamplingRequest
+from domain.inference.tools import ToolMode, ToolUse
 
 MAX_STOP_STRINGS = 16
+MAX_TOP_LOGPROBS = 20
+CHAT_STOPS = ("\nHuman:", "\nAssistant:", "\nYou:")
+
+
+@dataclass(frozen=True, slots=True)
+class Urgency:
+    """priority: higher goes first, 0 is usual. deadline_seconds: from the request's arrival; what is not done by then
+    fails.
+    """
+
+    priority: int = 0
+    deadline_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.deadline_seconds is not None and self.deadline_seconds <= 0:
+            raise InvalidRequest(f"a deadline must be above 0 s, got {self.deadline_seconds:g}", param="deadline")
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """messages: the conversation, oldest first, ending in the turn to answer. stop: strings that end the answer; the
-    answer is cut before the earliest of them.
+    """messages: the conversation, oldest first; when the last turn is the assistant's own, it is continued.
+    stop: strings that end the answer (not the reasoning); it is cut before the earliest of them. chat_stops: also stop
+    where the model begins to write the other side's turns as plain text. output: the form it must have. logprobs: how
+    many of the likeliest tokens to report with each token, None for no report at all. inspect: find out how often the
+    model says a stop token when it stops, which costs a step or two.
 
-    Raises InvalidRequest for an empty conversation or an empty stop string.
+    Raises InvalidRequest for an empty conversation, an empty stop string, too many of a thing, or two forms at once.
     """
 
     messages: tuple[Message, ...]
     limits: TokenLimits = field(default_factory=lambda: TokenLimits(DefaultLength.FULL_CONTEXT))
     sampling: SamplingRequest = field(default_factory=SamplingRequest)
     stop: tuple[str, ...] = ()
+    prompt: PromptOptions = field(default_factory=PromptOptions)
+    tools: ToolUse = field(default_factory=ToolUse)
+    output: OutputConstraint | None = None
+    logprobs: int | None = None
+    chat_stops: bool = False
+    inspect: bool = False
+    urgency: Urgency = field(default_factory=Urgency)
 
     def __post_init__(self) -> None:
         if not self.messages:
             raise InvalidRequest("messages must hold at least one message", param="messages")
-        if self.messages[-1].role is Role.ASSISTANT:
-            raise InvalidRequest(
-                "the last message is the assistant's own: there is nothing to answer",
-                hint="end the conversation with a user message",
-                param="messages",
-            )
         if len(self.stop) > MAX_STOP_STRINGS:
             raise InvalidRequest(f"at most {MAX_STOP_STRINGS} stop strings, got {len(self.stop)}", param="stop")
         if any(not text for text in self.stop):
             raise InvalidRequest("a stop string must not be empty", param="stop")
+        if self.logprobs is not None and not 0 <= self.logprobs <= MAX_TOP_LOGPROBS:
+            raise InvalidRequest(
+                f"top_logprobs must be from 0 to {MAX_TOP_LOGPROBS}, got {self.logprobs}", param="top_logprobs"
+            )
+        if self.output is not None and self.tools.mode is ToolMode.REQUIRED:
+            raise InvalidRequest(
+                f"{self.output.param} and a tool_choice that requires a call contradict each other",
+                hint="send one of them",
+                param=self.output.param,
+            )
+
+    @property
+    def continues(self) -> bool:
+        """The last turn is the assistant's own and is to be continued."""
+        return self.messages[-1].role is Role.ASSISTANT
+
+    @property
+    def stop_strings(self) -> tuple[str, ...]:
+        """All strings that end the answer."""
+        return (*self.stop, *CHAT_STOPS) if self.chat_stops else self.stop

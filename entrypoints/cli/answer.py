@@ -29,7 +29,7 @@ class Answer:
             for event in events:
                 if isinstance(event, TextDelta):
                     self._take(event.text)
-                else:
+                elif isinstance(event, Finished):
                     self.finished = event
         finally:
             events.cancel()

@@ -6,10 +6,11 @@ The guard, the help, docs/cli.md and shell completion all read it. A test compar
 from __future__ import annotations
 
 from entrypoints.cli.completion.scripts import SHELLS
-from entrypoints.cli.grammar import Command, Completes, Kind, Option, Positional
+from entrypoints.cli.grammar import Command, Completes, Option, Positional
 from entrypoints.cli.hub_options import HUB, HUB_COMMANDS, REMOTE
+from entrypoints.cli.run_options import MODEL, RUN
+from entrypoints.cli.serve_options import SERVE
 from entrypoints.cli.workspace_options import DEEP, RECALC_HASH, WORKSPACE_COMMANDS
-from entrypoints.settings import LOG_LEVELS
 
 JSON = Option("--json", "print one JSON envelope on standard output and nothing else (docs/json-api.md)")
 HELP = Option("--help", "show this help", short="-h")
@@ -20,11 +21,6 @@ EVERYWHERE = (JSON, HELP)
 # Understood without a command only.
 ALONE = (VERSION,)
 
-MODEL = Positional(
-    "model",
-    "a name (org/name), a part of one, name@revision, or a folder (./x, /x, ~/x)",
-    completes=Completes.MODEL,
-)
 PATTERN = Positional(
     "pattern",
     "a part of the name, or a folder (./x, /x, ~/x)",
@@ -100,77 +96,6 @@ RM = Command(
         "the built-in model are refused.",
     ),
     examples=("mlxk rm mlx-community/Phi-3-mini-4k-instruct-4bit --dry-run", "mlxk rm phi-3-mini --yes"),
-)
-
-RUN = Command(
-    name="run",
-    summary="ask a model, or chat with it",
-    positionals=(
-        MODEL,
-        Positional(
-            "prompt",
-            "the question; its words are joined; - reads standard input",
-            required=False,
-            many=True,
-            field="words",
-        ),
-    ),
-    options=(
-        Option("--prompt", "the question, in place of the words", Kind.TEXT, value="TEXT"),
-        Option("--system", "the system message", Kind.TEXT, value="TEXT"),
-        Option(
-            "--max-tokens",
-            "tokens the answer may have",
-            Kind.INTEGER,
-            value="N",
-            default="what the model's context holds",
-        ),
-        Option("--temperature", "0 is greedy", Kind.NUMBER, value="T", default="the model's own, else 0.7"),
-        Option(
-            "--top-p", "share of the probability to draw from", Kind.NUMBER, value="P", default="the model's, else 0.9"
-        ),
-        Option("--seed", "makes the answer repeatable", Kind.INTEGER, value="N", default="a fresh one"),
-        Option("--no-stream", "print the answer whole, also on a terminal"),
-        Option("--force", "load the model although it may not fit into memory"),
-    ),
-    details=(
-        "Without a prompt, on a terminal, this is a chat: exit, quit, q or Ctrl-D leaves it, Ctrl-C stops an answer. "
-        "With - standard input comes first, then an empty line, then the prompt. "
-        "Words that begin with a dash go after --.",
-    ),
-    examples=(
-        'mlxk run demo "Who are you?"',
-        "mlxk run demo how do I list models --temperature 0",
-        "git diff | mlxk run demo - explain this change",
-        "mlxk run demo",
-    ),
-)
-
-SERVE = Command(
-    name="serve",
-    summary="serve models over an OpenAI-compatible HTTP API",
-    aliases=("server",),
-    options=(
-        Option(
-            "--model", "load this model before the first request", Kind.TEXT, value="MODEL", completes=Completes.MODEL
-        ),
-        Option("--host", "address to listen on", Kind.TEXT, value="HOST", default="127.0.0.1"),
-        Option("--port", "port to listen on; 0 takes a free one", Kind.INTEGER, value="N", default="8000"),
-        Option(
-            "--max-tokens",
-            "tokens an answer may have when its request does not say",
-            Kind.INTEGER,
-            value="N",
-            default="half of the model's context",
-        ),
-        Option("--log-level", "what is logged", Kind.TEXT, value="LEVEL", choices=LOG_LEVELS, default="info"),
-        Option("--log-json", "log as JSON lines"),
-        Option("--force", "load models although they may not fit into memory"),
-        Option("--verbose", "short for --log-level debug"),
-        Option("--share", "let others pull the cached models from here, read-only, in the hub's protocol"),
-    ),
-    details=("Ctrl-C or SIGTERM finishes the running answers and stops.",),
-    examples=("mlxk serve", "mlxk serve --model demo --port 9000"),
 )
 
 COMPLETION = Command(

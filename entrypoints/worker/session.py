@@ -48,7 +48,8 @@ class WorkerSession:
         with contextlib.suppress(ModelLoadFailed):  # `load` meets the same fault, and there is somebody to tell
             self._runtime.warm()
         try:
-            loaded = self._runtime.load(self._loads.get().model)
+            command = self._loads.get()
+            loaded = self._runtime.load(command.model, command.options)
         except MlxkError as error:
             self._channel.send(LoadFailed(error))
             return 1

@@ -25,6 +25,7 @@ from domain.inference import (
     TextDelta,
     TokenLimits,
 )
+from domain.serving.load_options import LoadOptions
 from ports.model_worker import GenerationStream, ModelWorker, WorkerLauncher
 from tests.support.eventually import eventually
 from tests.support.fakes.worker import FakeWorker, FakeWorkerLauncher, Script
@@ -77,7 +78,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="module")
 def shared(case: Case) -> Iterator[ModelWorker]:
     """One worker for all tests that leave it alive."""
-    worker = case.launcher.launch(case.model)
+    worker = case.launcher.launch(case.model, LoadOptions())
     yield worker
     worker.close()
 
@@ -85,7 +86,7 @@ def shared(case: Case) -> Iterator[ModelWorker]:
 @pytest.fixture
 def fresh(case: Case) -> Iterator[ModelWorker]:
     """A worker to be ended by the test."""
-    worker = case.launcher.launch(case.model)
+    worker = case.launcher.launch(case.model, LoadOptions())
     yield worker
     worker.close()
 
@@ -221,8 +222,8 @@ def test_closing_ends_running_streams_and_happens_once(fresh: ModelWorker) -> No
 
 def test_a_model_that_cannot_be_loaded_is_named_and_the_next_one_loads(case: Case) -> None:
     with pytest.raises(ModelLoadFailed, match=case.broken.name):
-        case.launcher.launch(case.broken)
-    worker = case.launcher.launch(case.model)
+        case.launcher.launch(case.broken, LoadOptions())
+    worker = case.launcher.launch(case.model, LoadOptions())
     assert read(worker.generate(asking()))[0]
     worker.close()
 
@@ -232,4 +233,4 @@ def test_a_closed_launcher_launches_nothing(tmp_path: Path) -> None:
         case.launcher.close()
         case.launcher.close()
         with pytest.raises(ServerShutdown):
-            case.launcher.launch(case.model)
+            case.launcher.launch(case.model, LoadOptions())

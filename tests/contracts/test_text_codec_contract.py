@@ -12,7 +12,7 @@ from mlx_lm.utils import load_tokenizer
 
 from adapters.inference.text_codec import MlxTextCodec
 from domain.errors import InvalidRequest
-from domain.inference import Message, Role
+from domain.inference import GenerationRequest, Message, Role
 from ports.text_codec import TextCodec, TokenDecoder
 from tests.support.fakes.codec import ByteCodec
 from tests.support.tiny_llama import TinyLlama
@@ -35,9 +35,13 @@ def user(text: str) -> Message:
     return Message(Role.USER, text)
 
 
+def tokens_of(codec: TextCodec, *messages: Message) -> tuple[int, ...]:
+    return codec.encode(GenerationRequest(messages)).tokens
+
+
 def text_tokens(codec: TextCodec, text: str) -> list[int]:
     """The tokens of a text: what a conversation has more than an empty one."""
-    empty, full = codec.encode_chat([user("")]), codec.encode_chat([user(text)])
+    empty, full = tokens_of(codec, user("")), tokens_of(codec, user(text))
     head = next((at for at, token in enumerate(empty) if token != full[at]), len(empty))
     return list(full[head : len(full) - len(empty) + head])
 
@@ -52,20 +56,20 @@ def test_it_knows_its_context_and_the_models_defaults(codec: TextCodec) -> None:
 
 
 def test_a_conversation_becomes_tokens_and_longer_ones_more(codec: TextCodec) -> None:
-    one = codec.encode_chat([user("hello")])
-    three = codec.encode_chat([user("hello"), Message(Role.ASSISTANT, "hi"), user("bye")])
+    one = tokens_of(codec, user("hello"))
+    three = tokens_of(codec, user("hello"), Message(Role.ASSISTANT, "hi"), user("bye"))
     assert 0 < len(one) < len(three)
     assert all(isinstance(token, int) for token in three)
 
 
 def test_developer_messages_are_system_messages(codec: TextCodec) -> None:
-    spoken = [codec.encode_chat([Message(role, "be brief"), user("hi")]) for role in (Role.SYSTEM, Role.DEVELOPER)]
+    spoken = [tokens_of(codec, Message(role, "be brief"), user("hi")) for role in (Role.SYSTEM, Role.DEVELOPER)]
     assert spoken[0] == spoken[1]
 
 
 def test_a_refusing_template_is_an_invalid_request_in_its_own_words(codec: TextCodec) -> None:
     with pytest.raises(InvalidRequest, match="this model refuses that"):
-        codec.encode_chat([user("refuse me")])
+        tokens_of(codec, user("refuse me"))
 
 
 @pytest.mark.parametrize("text", ["hello", " two  spaces ", "🦉 flies\nat night", "naïve 漢字"])

@@ -15,7 +15,8 @@ from adapters.builtin_model import builtin_model_folder
 from adapters.inference.text_runtime import MlxTextRuntime
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import ModelLoadFailed, ModelNotRunnable
-from domain.inference import Message, Role, Sampling
+from domain.inference import GenerationRequest, Message, Role, Sampling
+from domain.serving.load_options import LoadOptions
 from ports.text_engine import EngineRow
 from ports.text_runtime import LoadedText, TextRuntime
 from tests.support.fakes.text_runtime import ScriptedRuntime
@@ -92,7 +93,7 @@ def case(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 
 def said(loaded: LoadedText) -> str:
     """What it answers to a greeting, at most six tokens."""
-    prompt = loaded.codec.encode_chat([Message(Role.USER, "hello")])
+    prompt = loaded.codec.encode(GenerationRequest((Message(Role.USER, "hello"),))).tokens
     loaded.engine.admit(EngineRow(1, prompt, 6, Sampling(0.0, 1.0, 0)))
     decoder, text = loaded.codec.decoder(), ""
     while loaded.engine.active_rows:
@@ -101,7 +102,7 @@ def said(loaded: LoadedText) -> str:
 
 
 def test_a_loaded_model_tells_its_facts_and_is_ready_to_answer(case: Case) -> None:
-    loaded = case.runtime.load(case.model)
+    loaded = case.runtime.load(case.model, LoadOptions())
     assert (loaded.facts.name, loaded.facts.process_id) == (case.model.name, os.getpid())
     assert loaded.facts.context_length == loaded.codec.context_length > 0
     assert loaded.facts.memory_bytes > 0
@@ -110,21 +111,21 @@ def test_a_loaded_model_tells_its_facts_and_is_ready_to_answer(case: Case) -> No
 
 
 def test_warming_up_changes_nothing_that_load_answers(case: Case) -> None:
-    cold = case.runtime.load(case.model)
+    cold = case.runtime.load(case.model, LoadOptions())
     before = said(cold)
     cold.engine.close()
     case.runtime.warm()
     case.runtime.warm()
-    loaded = case.runtime.load(case.model)
+    loaded = case.runtime.load(case.model, LoadOptions())
     assert said(loaded) == before
     loaded.engine.close()
 
 
 def test_a_broken_model_is_named_with_the_cause_and_the_next_one_loads(case: Case) -> None:
     with pytest.raises(ModelLoadFailed, match=rf"{case.broken.name}: \S") as refusal:
-        case.runtime.load(case.broken)
+        case.runtime.load(case.broken, LoadOptions())
     assert "\n" not in refusal.value.message
-    loaded = case.runtime.load(case.model)
+    loaded = case.runtime.load(case.model, LoadOptions())
     assert said(loaded)
     loaded.engine.close()
 
@@ -132,7 +133,7 @@ def test_a_broken_model_is_named_with_the_cause_and_the_next_one_loads(case: Cas
 def test_a_model_that_cannot_be_batched_is_not_runnable(case: Case) -> None:
     case.unbatched()
     with pytest.raises(ModelNotRunnable, match=case.model.name):
-        case.runtime.load(case.model)
+        case.runtime.load(case.model, LoadOptions())
 
 
 def test_a_missing_library_is_said_by_warm_and_by_load(case: Case) -> None:
@@ -140,4 +141,4 @@ def test_a_missing_library_is_said_by_warm_and_by_load(case: Case) -> None:
     with pytest.raises(ModelLoadFailed):
         case.runtime.warm()
     with pytest.raises(ModelLoadFailed):
-        case.runtime.load(case.model)
+        case.runtime.load(case.model, LoadOptions())

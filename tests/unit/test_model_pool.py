@@ -13,6 +13,8 @@ from application.serving.model_pool import ModelPool
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import EngineDied, Interrupted, ModelLoadFailed, ServerShutdown
 from domain.inference import Finished, GenerationEvent, GenerationRequest, Message, Role, TextDelta
+from domain.serving.load_options import LoadOptions
+from domain.serving.model_load import ModelLoad
 from ports.model_worker import GenerationStream
 from tests.support.fakes.worker import FakeWorker, FakeWorkerLauncher, Script
 
@@ -59,7 +61,7 @@ class Asker:
         self.pool = pool
 
     def __call__(self, name: str, *, need: int = 40, streamed: bool = True, text: str = "hello") -> GenerationStream:
-        return self.pool.stream(model(name), need, request(text), streamed=streamed)
+        return self.pool.stream(ModelLoad(model(name), need), request(text), streamed=streamed)
 
 
 @pytest.fixture
@@ -240,8 +242,8 @@ class Poison:
         self._kill(self._launcher.workers[0])
         self._launcher.changed()
 
-    def _launch(self, located: LocatedModel) -> FakeWorker:
-        worker = self._original(located)
+    def _launch(self, located: LocatedModel, options: LoadOptions) -> FakeWorker:
+        worker = self._original(located, options)
         generate = worker.generate
 
         def poisoned(asked: GenerationRequest) -> GenerationStream:
@@ -268,7 +270,7 @@ def test_cancel_ends_a_reader_that_waits_and_frees_the_model(
     stream.cancel()
     assert reading.result(LIMIT_SECONDS) in ("", "one")
     assert launcher.workers[0].running == 0
-    assert not pool.in_use(model("a"))
+    assert not pool.in_use(ModelLoad(model("a"), 40))
 
 
 def test_cancel_between_two_reads_gives_the_seat_back_without_another_read(ask: Asker, pool: ModelPool) -> None:
@@ -276,7 +278,7 @@ def test_cancel_between_two_reads_gives_the_seat_back_without_another_read(ask: 
     next(stream)
     stream.cancel()
     stream.cancel()
-    assert not pool.in_use(model("a"))
+    assert not pool.in_use(ModelLoad(model("a"), 40))
     assert list(stream) == []
 
 
@@ -285,7 +287,7 @@ def test_a_finished_answer_gives_the_seat_back_without_another_read(ask: Asker, 
     for event in stream:
         if isinstance(event, Finished):
             break
-    assert not pool.in_use(model("a"))
+    assert not pool.in_use(ModelLoad(model("a"), 40))
 
 
 def test_closing_ends_workers_and_refuses_new_requests(
@@ -314,10 +316,10 @@ def test_closing_wakes_those_who_wait_for_room(ask: Asker, pool: ModelPool, back
 
 
 def test_preload_loads_once_and_leaves_the_model_idle(pool: ModelPool, launcher: FakeWorkerLauncher) -> None:
-    assert pool.preload(model("a"), 40).name == "a"
-    assert pool.preload(model("a"), 40).name == "a"
+    assert pool.preload(ModelLoad(model("a"), 40)).name == "a"
+    assert pool.preload(ModelLoad(model("a"), 40)).name == "a"
     assert names(launcher) == ["a"]
-    assert not pool.in_use(model("a"))
+    assert not pool.in_use(ModelLoad(model("a"), 40))
 
 
 def test_a_waiting_request_that_was_given_up_leaves_the_line_when_woken(
@@ -326,7 +328,9 @@ def test_a_waiting_request_that_was_given_up_leaves_the_line_when_woken(
     busy = ask("a", need=80)
     next(busy)
     gone = threading.Event()
-    waiting = background.submit(lambda: pool.stream(model("b"), 80, request(), streamed=True, given_up=gone.is_set))
+    waiting = background.submit(
+        lambda: pool.stream(ModelLoad(model("b"), 80), request(), streamed=True, given_up=gone.is_set)
+    )
     until(lambda: pool.waiting == 1)
     gone.set()
     pool.wake()
@@ -346,7 +350,9 @@ def test_one_that_leaves_the_line_behind_the_first_does_not_let_others_in_front(
     first = background.submit(lambda: text_of(ask("b", need=80)))
     until(lambda: pool.waiting == 1)
     gone = threading.Event()
-    second = background.submit(lambda: pool.stream(model("c"), 80, request(), streamed=True, given_up=gone.is_set))
+    second = background.submit(
+        lambda: pool.stream(ModelLoad(model("c"), 80), request(), streamed=True, given_up=gone.is_set)
+    )
     until(lambda: pool.waiting == 2)
     gone.set()
     pool.wake()

@@ -7,6 +7,7 @@ import pytest
 from application.inference.prepare_request import MOST_CHARACTERS_PER_TOKEN, PrepareRequest
 from domain.errors import ContextLengthExceeded
 from domain.inference import GenerationRequest, Message, Role
+from ports.text_codec import EncodedPrompt
 from tests.support.fakes.codec import ByteCodec
 
 CONTEXT = 64
@@ -17,9 +18,9 @@ class Counting(ByteCodec):
 
     encoded = 0
 
-    def encode_chat(self, messages: object) -> tuple[int, ...]:
+    def encode(self, request: GenerationRequest) -> EncodedPrompt:
         self.encoded += 1
-        return super().encode_chat(messages)  # type: ignore[arg-type]
+        return super().encode(request)
 
 
 def conversation(*sizes: int) -> GenerationRequest:

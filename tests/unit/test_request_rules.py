@@ -105,9 +105,9 @@ def test_an_empty_conversation_is_refused() -> None:
         GenerationRequest(messages=())
 
 
-def test_a_conversation_that_ends_with_the_assistant_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="nothing to answer"):
-        GenerationRequest(messages=(USER, Message(Role.ASSISTANT, "hi")))
+def test_a_conversation_that_ends_with_the_assistant_is_continued() -> None:
+    assert GenerationRequest(messages=(USER, Message(Role.ASSISTANT, "hi"))).continues
+    assert not GenerationRequest(messages=(USER,)).continues
 
 
 def test_an_empty_stop_string_is_refused() -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from domain.inference import Finished, GenerationEvent, Usage
+from domain.inference import Finished, GenerationEvent, TextDelta, Usage
 from entrypoints.http.errors import ClientGone
 from mlxk import __version__
 
@@ -32,7 +32,7 @@ def present_answer(identity: AnswerIdentity, events: Iterable[GenerationEvent]) 
     pieces: list[str] = []
     for event in events:
         if not isinstance(event, Finished):
-            pieces.append(event.text)
+            pieces.append(event.text if isinstance(event, TextDelta) else "")
             continue
         message = {"role": "assistant", "content": "".join(pieces), "refusal": None}
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": event.reason.value}

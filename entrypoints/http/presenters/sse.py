@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 from flask import Response
 
 from domain.errors import MlxkError
-from domain.inference import Finished, GenerationEvent
+from domain.inference import Finished, GenerationEvent, TextDelta
 from entrypoints.http.errors import error_object, unexpected
 from entrypoints.http.presenters.chat import SYSTEM_FINGERPRINT, AnswerIdentity, present_usage
 
@@ -57,7 +57,9 @@ class ChatChunks:
     def _event(self, event: GenerationEvent) -> bytes:
         if isinstance(event, Finished):
             return self._end(event)
-        return (self._before_text + _encode(event.text) + self._after_text).encode()
+        return (
+            self._before_text + _encode(event.text if isinstance(event, TextDelta) else "") + self._after_text
+        ).encode()
 
     def _end(self, event: Finished) -> bytes:
         parts = [self._choice({}, event.reason.value)]

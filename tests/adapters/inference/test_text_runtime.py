@@ -17,7 +17,8 @@ from adapters.inference.text_loading import eos_ids
 from adapters.inference.text_runtime import MlxTextRuntime
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import InvalidRequest, MlxkError, ModelLoadFailed
-from domain.inference import Message, Role, Sampling
+from domain.inference import GenerationRequest, Message, Role, Sampling
+from domain.serving.load_options import LoadOptions
 from ports.text_engine import EngineRow
 from ports.text_runtime import LoadedText
 from tests.support.tiny_llama import TinyLlama
@@ -42,7 +43,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], LoadedText]:
         raise AssertionError("loading must not open a connection")
 
     monkeypatch.setattr(socket.socket, "connect", no_network)
-    return lambda folder: MlxTextRuntime().load(located(folder))
+    return lambda folder: MlxTextRuntime().load(located(folder), LoadOptions())
 
 
 def edit(path: Path, **values: object) -> None:
@@ -65,7 +66,7 @@ def test_a_loaded_model_tells_its_facts_and_answers(
     assert loaded.facts.context_length == loaded.codec.context_length == 333
     assert loaded.facts.memory_bytes > 50_000
     assert loaded.codec.generation_config == {"temperature": 0.1}
-    assert len(said(loaded, loaded.codec.encode_chat([Message(Role.USER, "hello")]))) == 30
+    assert len(said(loaded, loaded.codec.encode(GenerationRequest((Message(Role.USER, "hello"),))).tokens)) == 30
 
 
 def test_every_stop_token_that_the_files_name_stops(
@@ -107,7 +108,7 @@ def test_a_model_without_a_template_reads_paragraphs(
     words = "Be brief.\n\nUser: Hi\n\nAssistant: Yo\n\nUser: Bye\n\nAssistant:"
     assert as_paragraphs(messages) == words
     decoder = codec.decoder()
-    assert "".join(decoder.add(token) for token in codec.encode_chat(messages)) == words
+    assert "".join(decoder.add(token) for token in codec.encode(GenerationRequest(tuple(messages))).tokens) == words
 
 
 def test_half_a_character_in_a_message_is_an_invalid_request(
@@ -115,13 +116,13 @@ def test_half_a_character_in_a_message_is_an_invalid_request(
 ) -> None:
     codec = load(build()).codec
     with pytest.raises(InvalidRequest, match=r"message 1 holds half a character .* position 3"):
-        codec.encode_chat([Message(Role.SYSTEM, "fine"), Message(Role.USER, "abc\ud83e")])
+        codec.encode(GenerationRequest((Message(Role.SYSTEM, "fine"), Message(Role.USER, "abc\ud83e"))))
 
 
 def test_a_template_may_not_reach_into_python(build: Callable[..., Path], load: Callable[[Path], LoadedText]) -> None:
     codec = load(build(chat_template="{{ messages.__class__.__mro__[1].__subclasses__() }}")).codec
     with pytest.raises(InvalidRequest, match="template refuses"):
-        codec.encode_chat([Message(Role.USER, "hello")])
+        codec.encode(GenerationRequest((Message(Role.USER, "hello"),)))
 
 
 def break_nothing_but(what: str) -> Callable[[Path], None]:

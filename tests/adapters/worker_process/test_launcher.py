@@ -28,6 +28,7 @@ from domain.inference import (
     TextDelta,
     TokenLimits,
 )
+from domain.serving.load_options import LoadOptions
 from tests.support.eventually import eventually
 from tests.support.impostor import impostor
 from tests.support.tiny_llama import TinyLlama
@@ -78,13 +79,13 @@ def gone(process_id: int) -> bool:
 
 def test_the_spare_becomes_the_next_worker_and_leaves_no_zombie(launcher: Launch, tiny: LocatedModel) -> None:
     launching = launcher(keep_spare=True)
-    first = launching.launch(tiny)
+    first = launching.launch(tiny, LoadOptions())
     spare = launching.spare_process_id
     assert spare is not None
     assert spare != first.process_id
     os.kill(first.process_id, signal.SIGKILL)
     eventually(lambda: gone(first.process_id), "the killed worker to be waited for")
-    second = launching.launch(tiny)
+    second = launching.launch(tiny, LoadOptions())
     assert second.process_id == second.loaded.process_id == spare
     assert isinstance(list(second.generate(asking()))[-1], Finished)
     third = launching.spare_process_id
@@ -97,7 +98,7 @@ def test_the_spare_becomes_the_next_worker_and_leaves_no_zombie(launcher: Launch
 def test_a_worker_ignores_ctrl_c_and_finishes_what_it_was_asked_on_sigterm(
     launcher: Launch, tiny: LocatedModel
 ) -> None:
-    worker = launcher().launch(tiny)
+    worker = launcher().launch(tiny, LoadOptions())
     stream = worker.generate(asking(max_tokens=300))
     events = [next(stream)]
     os.kill(worker.process_id, signal.SIGINT)
@@ -120,8 +121,9 @@ from pathlib import Path
 from adapters.worker_process.launcher import ProcessWorkerLauncher
 from domain.catalog import LocatedModel, ModelSource
 from domain.inference import *
+from domain.serving.load_options import LoadOptions
 launcher = ProcessWorkerLauncher(os.environ, keep_spare=True)
-worker = launcher.launch(LocatedModel("org/tiny", Path({str(tiny.path)!r}), ModelSource.WORKSPACE))
+worker = launcher.launch(LocatedModel("org/tiny", Path({str(tiny.path)!r}), ModelSource.WORKSPACE), LoadOptions())
 limits = TokenLimits(DefaultLength.FULL_CONTEXT, {LONG})
 stream = worker.generate(GenerationRequest((Message(Role.USER, "hello"),), limits))
 next(stream)
@@ -151,8 +153,9 @@ sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
 from adapters.worker_process.launcher import ProcessWorkerLauncher
 from domain.catalog import LocatedModel, ModelSource
+from domain.serving.load_options import LoadOptions
 launcher = ProcessWorkerLauncher(os.environ | {{"PYTHONPATH": {str(tmp_path)!r}}}, keep_spare=False)
-launcher.launch(LocatedModel("org/tiny", Path({str(tiny.path)!r}), ModelSource.WORKSPACE)).close()
+launcher.launch(LocatedModel("org/tiny", Path({str(tiny.path)!r}), ModelSource.WORKSPACE), LoadOptions()).close()
 """
     done = subprocess.run([sys.executable, "-c", front], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == ""
@@ -186,7 +189,7 @@ def test_a_child_that_fails_before_it_has_loaded_is_an_error_with_the_reason(
     launcher: Launch, code: str, words: str
 ) -> None:
     with pytest.raises(EngineDied, match="org/nowhere") as death:
-        launcher(code).launch(NOWHERE)
+        launcher(code).launch(NOWHERE, LoadOptions())
     assert words in death.value.message
     assert death.value.retryable
 
@@ -202,7 +205,7 @@ def test_a_child_that_fails_before_it_has_loaded_is_an_error_with_the_reason(
 )
 def test_a_child_that_fails_later_ends_its_streams_after_what_they_had(launcher: Launch, code: str, words: str) -> None:
     worker = launcher(f"load(); r = hear(); say({{'kind': 'events', 'events': [text(1, 'so')]}}); {code}").launch(
-        NOWHERE
+        NOWHERE, LoadOptions()
     )
     stream = worker.generate(asking())
     assert next(stream) == TextDelta("so")
@@ -219,7 +222,7 @@ def test_a_child_that_fails_later_ends_its_streams_after_what_they_had(launcher:
 def test_a_child_that_will_not_end_is_killed(launcher: Launch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.worker_process.process.GRACE_SECONDS", 0.1)
     worker = launcher("signal.signal(signal.SIGTERM, signal.SIG_IGN); load()\nwhile True: time.sleep(9)").launch(
-        NOWHERE
+        NOWHERE, LoadOptions()
     )
     stream = worker.generate(asking())
     worker.close()
@@ -234,7 +237,7 @@ def test_closing_the_launcher_ends_a_load_that_never_ends(launcher: Launch) -> N
 
     def launch() -> None:
         try:
-            launching.launch(NOWHERE)
+            launching.launch(NOWHERE, LoadOptions())
         except MlxkError as failure:
             failures.append(failure)
 
@@ -249,24 +252,24 @@ def test_closing_the_launcher_ends_a_load_that_never_ends(launcher: Launch) -> N
 def test_an_interrupted_launch_ends_its_process(launcher: Launch, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
 
-    def interrupted(worker: object, model: LocatedModel) -> None:
+    def interrupted(worker: object, model: LocatedModel, options: LoadOptions) -> None:
         seen.append(worker.process_id)  # type: ignore[attr-defined]
         raise KeyboardInterrupt
 
     monkeypatch.setattr("adapters.worker_process.worker.ProcessWorker.load", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        launcher("start(); hear(); hear()").launch(NOWHERE)
+        launcher("start(); hear(); hear()").launch(NOWHERE, LoadOptions())
     assert gone(seen[0])
 
 
 def test_a_spare_that_died_is_replaced_without_a_word(launcher: Launch) -> None:
     launching = launcher("load(); hear()", keep_spare=True)
-    launching.launch(NOWHERE).close()
+    launching.launch(NOWHERE, LoadOptions()).close()
     spare = launching.spare_process_id
     assert spare is not None
     os.kill(spare, signal.SIGKILL)
     eventually(lambda: gone(spare), "the spare to be waited for")
-    worker = launching.launch(NOWHERE)
+    worker = launching.launch(NOWHERE, LoadOptions())
     assert worker.process_id != spare
     worker.close()
 
@@ -274,7 +277,7 @@ def test_a_spare_that_died_is_replaced_without_a_word(launcher: Launch) -> None:
 def test_a_system_that_starts_no_process_is_a_failed_load() -> None:
     launching = ProcessWorkerLauncher({}, keep_spare=True, command=("/nowhere/python",))
     with pytest.raises(ModelLoadFailed, match=r"no engine process can be started.*/nowhere/python"):
-        launching.launch(NOWHERE)
+        launching.launch(NOWHERE, LoadOptions())
     launching.close()
 
 
@@ -292,7 +295,7 @@ def test_a_spare_that_cannot_be_started_is_no_fault_of_the_model(
         return workers[0]
 
     monkeypatch.setattr(launching, "_start", start_one)
-    worker = launching.launch(NOWHERE)
+    worker = launching.launch(NOWHERE, LoadOptions())
     assert worker.alive
     assert launching.spare_process_id is None
     worker.close()
@@ -306,7 +309,7 @@ def test_no_spare_is_started_while_a_model_loads(launcher: Launch) -> None:
     slow.start()
     eventually(lambda: bool(launching._loading), "the slow load to begin")
     with pytest.raises(EngineDied):
-        launching.launch(NOWHERE)
+        launching.launch(NOWHERE, LoadOptions())
     assert launching.spare_process_id is None
     launching.close()
     slow.join(timeout=20)
@@ -314,7 +317,7 @@ def test_no_spare_is_started_while_a_model_loads(launcher: Launch) -> None:
 
 def load_slowly(launching: ProcessWorkerLauncher) -> None:
     with contextlib.suppress(EngineDied):
-        launching.launch(LocatedModel("org/slow", PurePath("/slow"), ModelSource.CACHE))
+        launching.launch(LocatedModel("org/slow", PurePath("/slow"), ModelSource.CACHE), LoadOptions())
 
 
 def test_a_consumer_that_does_not_read_holds_nobody_up(launcher: Launch) -> None:
@@ -322,10 +325,10 @@ def test_a_consumer_that_does_not_read_holds_nobody_up(launcher: Launch) -> None
 load(); hear(); hear()
 for _ in range(3000):
     say({"kind": "events", "events": [text(1, "x" * 1000)]})
-say({"kind": "events", "events": [text(2, "hi"), [2, "end", "stop", 1, 1]]})
+say({"kind": "events", "events": [text(2, "hi"), [2, "end", "stop", [1, 1], None, []]]})
 hear()
 """
-    worker = launcher(code).launch(NOWHERE)
+    worker = launcher(code).launch(NOWHERE, LoadOptions())
     lazy, eager = worker.generate(asking()), worker.generate(asking())
     assert [type(event) for event in eager] == [TextDelta, Finished]
     lazy.cancel()
@@ -333,7 +336,7 @@ hear()
 
 
 def test_cancelling_wakes_a_consumer_whose_worker_is_silent(launcher: Launch) -> None:
-    worker = launcher("load(); hear(); hear(); hear()").launch(NOWHERE)
+    worker = launcher("load(); hear(); hear(); hear()").launch(NOWHERE, LoadOptions())
     stream = worker.generate(asking())
     events: list[object] = []
     consumer = threading.Thread(target=lambda: events.extend(stream), daemon=True)
@@ -348,12 +351,12 @@ def test_cancelling_wakes_a_consumer_whose_worker_is_silent(launcher: Launch) ->
 def test_cancelling_tells_the_worker_once_and_not_after_the_end(launcher: Launch) -> None:
     code = """
 load(); hear()
-say({"kind": "events", "events": [text(1, "a"), [1, "end", "stop", 1, 1]]})
+say({"kind": "events", "events": [text(1, "a"), [1, "end", "stop", [1, 1], None, []]]})
 hear(); heard = [hear(), hear()]
 say({"kind": "events", "events": [text(3, json.dumps(heard))]})
 hear()
 """
-    worker = launcher(code).launch(NOWHERE)
+    worker = launcher(code).launch(NOWHERE, LoadOptions())
     over = worker.generate(asking())
     list(over)
     over.cancel()
@@ -387,7 +390,7 @@ hear()
 """
     with Path(__file__).open() as ours:
         os.set_inheritable(ours.fileno(), True)  # noqa: FBT003
-        worker = launcher(code, HF_TOKEN="hf_secret", MARK="seen").launch(NOWHERE)
+        worker = launcher(code, HF_TOKEN="hf_secret", MARK="seen").launch(NOWHERE, LoadOptions())
     token, mark, open_files = worker.loaded.name.split()
     assert (token, mark) == ("none", "seen")
     assert int(open_files) <= 2, "the line, and the folder that was listed"

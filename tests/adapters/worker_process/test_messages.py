@@ -10,30 +10,44 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.worker_process.event_messages import ERRORS, error_in, error_out
 from adapters.worker_process.messages import (
-    ERRORS,
     PROTOCOL_VERSION,
     decode_command,
     decode_reply,
     encode_command,
     encode_reply,
-    error_in,
-    error_out,
 )
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import InternalError, MlxkError, leaves
 from domain.inference import (
+    ConstraintKind,
     DefaultLength,
     Finished,
     FinishReason,
+    GenerationReport,
     GenerationRequest,
+    Media,
     Message,
+    OutputConstraint,
+    PromptOptions,
+    ReasoningDelta,
     Role,
+    Sampling,
     SamplingRequest,
+    ScoredToken,
     TextDelta,
     TokenLimits,
+    TokenLogprob,
+    Tool,
+    ToolCall,
+    ToolCallDelta,
+    ToolMode,
+    ToolUse,
+    Urgency,
     Usage,
 )
+from domain.serving.load_options import LoadOptions, PrefixCacheBudget
 from ports.model_worker import LoadedModel
 from ports.worker_channel import (
     CancelRequest,
@@ -149,7 +163,7 @@ def test_another_version_of_the_protocol_is_refused_by_its_number() -> None:
         {"kind": "load_failed", "error": {"code": "no_such_code"}},
         {"kind": "events", "events": 5},
         {"kind": "events", "events": [[1, "song", "la"]]},
-        {"kind": "events", "events": [[1, "end", "tired", 1, 1]]},
+        {"kind": "events", "events": [[1, "end", "tired", [1, 1], None, []]]},
         {"kind": "events", "events": [[1]]},
     ],
 )
@@ -157,3 +171,60 @@ def test_anything_else_is_refused_by_both_ends(message: dict[str, Any]) -> None:
     for decode in (decode_command, decode_reply):
         with pytest.raises(InternalError, match="malformed"):
             decode(message)
+
+
+EVERYTHING = GenerationRequest(
+    messages=(
+        Message(Role.SYSTEM, "be brief", name="boss"),
+        Message(Role.USER, "weather?", media=Media(images=2, audios=1)),
+        Message(Role.ASSISTANT, "", reasoning="hm", tool_calls=(ToolCall("call_1", "look", '{"at": "sky"}'),)),
+        Message(Role.TOOL, "blue", tool_call_id="call_1"),
+        Message(Role.ASSISTANT, "It is"),
+    ),
+    limits=TokenLimits(DefaultLength.HALF_CONTEXT, 7, 9),
+    sampling=SamplingRequest(
+        temperature=0.5, top_p=0.4, seed=-3, top_k=5, min_p=0.1, repetition_penalty=1.2, repetition_context_size=9,
+        presence_penalty=-0.5, frequency_penalty=0.25, logit_bias={4: -100.0, 7: 1.5}, xtc_probability=0.5,
+        xtc_threshold=0.2,
+    ),
+    stop=("a", "\n"),
+    prompt=PromptOptions(template=False, variables={"x": [1, None]}, reasoning_effort="low", thinking=False),
+    tools=ToolUse((Tool("look", "at things", {"type": "object"}, strict=True),), ToolMode.AUTO, None, parallel=False),
+    output=OutputConstraint(ConstraintKind.REGEX, "[a-z]+", "guided_regex"),
+    logprobs=3,
+    chat_stops=True,
+    inspect=True,
+    urgency=Urgency(2, 1.5),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("request_", [EVERYTHING, GenerationRequest((Message(Role.USER, "hi"),))])
+def test_every_field_of_a_request_arrives(request_: GenerationRequest) -> None:
+    command = StartRequest(4, request_)
+    assert decode_command(over_the_wire(encode_command(command))) == command
+
+
+def test_every_way_to_load_arrives() -> None:
+    draft = LocatedModel("org/small", PurePath("/models/small"), ModelSource.CACHE, "a" * 40)
+    cache = PrefixCacheBudget(5, 6, PurePath("/cache"))
+    for options in (LoadOptions(), LoadOptions(PurePath("/lora"), draft, kv_bits=4, prefix_cache=cache)):
+        command = LoadModel(draft, options)
+        assert decode_command(over_the_wire(encode_command(command))) == command
+
+
+def test_every_event_arrives() -> None:
+    token = ScoredToken("é", b"\xc3\xa9", -0.25)
+    report = GenerationReport(
+        Sampling(0.5, 0.9, 3, logit_bias=((4, -1.0),)), 9, 0.1, 0.2, 0.3, 4096, ((5, "a"), (6, "b")), 2, "why"
+    )
+    events = (
+        TextDelta("hi"),
+        TextDelta("", (TokenLogprob(token, (token, token)),)),
+        ReasoningDelta("hm"),
+        ToolCallDelta(0, "call_1", "look", ""),
+        ToolCallDelta(0, None, None, '{"a'),
+        Finished(FinishReason.TOOL_CALLS, Usage(9, 8, 7, 6), report, ("careful",)),
+        Finished(FinishReason.LENGTH, Usage(1, 1)),
+    )
+    reply = RequestEvents([(3, event) for event in events])
+    assert decode_reply(over_the_wire(encode_reply(reply))) == reply

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import codecs
+import json
 from collections.abc import Mapping, Sequence
 
 from domain.errors import InvalidRequest
-from domain.inference import Message, Role
+from domain.inference import PLAIN, GenerationRequest, OutputFormat, Role, Tool, ToolCall
+from ports.text_codec import EncodedPrompt
+from ports.token_constraint import TokenConstraint
 
 END = 256
 BREAKS_DECODER = 300
-_ROLE_TOKENS = {Role.SYSTEM: 257, Role.DEVELOPER: 257, Role.USER: 258, Role.ASSISTANT: 259}
+_ROLE_TOKENS = {Role.SYSTEM: 257, Role.DEVELOPER: 257, Role.USER: 258, Role.ASSISTANT: 259, Role.TOOL: 260}
 
 
 class ByteCodec:
     """TextCodec: one token a byte, one before each turn. Refuses a conversation that says "refuse me", and breaks on
     one that says "break the template"; its decoder breaks on the token BREAKS_DECODER.
+    constraints: last user message -> what its answer is held to.
     """
 
-    def __init__(self, context_length: int = 512, generation_config: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        context_length: int = 512,
+        generation_config: Mapping[str, object] | None = None,
+        output_format: OutputFormat = PLAIN,
+    ) -> None:
+        self.constraints: dict[str, TokenConstraint] = {}
+        self._output_format = output_format
         self._context_length = context_length
         self._generation_config = dict(generation_config or {})
 
@@ -30,15 +41,31 @@ class ByteCodec:
     def generation_config(self) -> Mapping[str, object]:
         return self._generation_config
 
-    def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
+    def encode(self, request: GenerationRequest) -> EncodedPrompt:
         tokens: list[int] = []
-        for message in messages:
+        for message in request.messages:
             if message.content == "refuse me":
                 raise InvalidRequest("this model refuses that", param="messages")
             if message.content == "break the template":
                 raise RuntimeError("the template is broken")
             tokens += [_ROLE_TOKENS[message.role], *message.content.encode()]
-        return (*tokens, _ROLE_TOKENS[Role.ASSISTANT])
+        return EncodedPrompt((*tokens, _ROLE_TOKENS[Role.ASSISTANT]))
+
+    @property
+    def output_format(self) -> OutputFormat:
+        return self._output_format
+
+    def token_bytes(self, token: int) -> bytes:
+        return bytes([token]) if token < END else b""
+
+    def parse_tool_calls(self, text: str, tools: Sequence[Tool]) -> tuple[ToolCall, ...]:
+        call = json.loads(text)
+        if not isinstance(call, dict) or call.get("name") not in [tool.name for tool in tools]:
+            raise ValueError(f"no call: {text}")
+        return (ToolCall("", call["name"], json.dumps(call.get("arguments", {}))),)
+
+    def constraint(self, request: GenerationRequest, prompt: EncodedPrompt) -> TokenConstraint | None:
+        return self.constraints.get(request.messages[-1].content)
 
     def decoder(self) -> ByteDecoder:
         return ByteDecoder()

@@ -14,8 +14,10 @@ from application.serving.readiness import CheckReadiness, ServerLifecycle
 from domain.catalog import LocatedModel, ModelReport, ModelSource
 from domain.errors import CapabilityMismatch, ModelNotFound
 from domain.inference import GenerationRequest
+from domain.serving.load_options import LoadOptions
+from domain.serving.model_load import ModelLoad
 from ports.hub import ModelHub
-from tests.support.fakes.worker import FakeWorker, FakeWorkerLauncher, Script
+from tests.support.fakes.worker import PLAIN_LOAD, FakeWorker, FakeWorkerLauncher, Script
 
 CHANGED = datetime(2026, 5, 17, 12, 0, 0, tzinfo=UTC)
 DEMO = "mlxk/demo"
@@ -82,12 +84,14 @@ class FakeServices:
         if self.broken is not None:
             raise self.broken
         report = self._look_up(spec)
-        events = self.pool.stream(report.location, report.size_bytes, request, streamed=streamed, given_up=given_up)
+        events = self.pool.stream(
+            ModelLoad(report.location, report.size_bytes), request, streamed=streamed, given_up=given_up
+        )
         return ChatAnswer(report.location, events)
 
     def prepare(self, spec: str) -> Prepared:
         report = self._look_up(spec)
-        self.pool.preload(report.location, report.size_bytes)
+        self.pool.preload(ModelLoad(report.location, report.size_bytes))
         return Prepared(report.location)
 
     def _look_up(self, spec: str) -> ModelReport:
@@ -118,8 +122,8 @@ class ChildLauncher(FakeWorkerLauncher):
         self.children: list[subprocess.Popen[bytes]] = []
         self.gate = threading.Event()
 
-    def launch(self, model: LocatedModel) -> FakeWorker:
-        worker = super().launch(model)
+    def launch(self, model: LocatedModel, options: LoadOptions = PLAIN_LOAD) -> FakeWorker:
+        worker = super().launch(model, options)
         if model.name == SLOW:
             self.gate.wait()
         child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)

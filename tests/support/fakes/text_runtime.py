@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from domain.catalog import LocatedModel
 from domain.errors import MlxkError, ModelLoadFailed
+from domain.serving.load_options import LoadOptions
 from ports.model_worker import LoadedModel
 from ports.text_runtime import LoadedText
 from tests.support.fakes.codec import ByteCodec
@@ -33,7 +34,7 @@ class ScriptedRuntime:
         if self.missing is not None:
             raise self.missing
 
-    def load(self, model: LocatedModel) -> LoadedText:
+    def load(self, model: LocatedModel, options: LoadOptions) -> LoadedText:
         self.warm()
         if model.name in self.refused:
             raise self.refused[model.name]

@@ -11,9 +11,11 @@ from application.inference.answer_text import AnswerText
 from domain.catalog import LocatedModel
 from domain.errors import EngineDied, MlxkError, ServerShutdown
 from domain.inference import Finished, FinishReason, GenerationEvent, GenerationRequest
+from domain.serving.load_options import LoadOptions
 from ports.model_worker import LoadedModel
 
 PROCESS_ID = 4711
+PLAIN_LOAD = LoadOptions()
 
 
 @dataclass
@@ -36,15 +38,16 @@ class Script:
 
 
 class FakeWorkerLauncher:
-    """WorkerLauncher. workers: every one it launched, in order."""
+    """WorkerLauncher. workers, options: every one it launched, in order, and how."""
 
     def __init__(self, script: Script | None = None) -> None:
         self.script = script or Script()
         self.workers: list[FakeWorker] = []
+        self.options: list[LoadOptions] = []
         self.closed = False
         self._news = threading.Condition()
 
-    def launch(self, model: LocatedModel) -> FakeWorker:
+    def launch(self, model: LocatedModel, options: LoadOptions = PLAIN_LOAD) -> FakeWorker:
         if self.closed:
             raise ServerShutdown("no more models are loaded")
         failure = self.script.fail_to_load.get(model.name)
@@ -52,6 +55,7 @@ class FakeWorkerLauncher:
             raise failure
         worker = FakeWorker(model, self.script, PROCESS_ID + len(self.workers), self._news)
         self.workers.append(worker)
+        self.options.append(options)
         return worker
 
     def close(self) -> None:

@@ -1,0 +1,137 @@
+"""What happens to a request, as JSON lists and back: [id, kind, ...].
+
+    [id, "text", piece]                               [id, "scored", piece, [[chosen, [top, ...]], ...]]
+    [id, "thought", piece]                            [id, "call", index, call_id, name, arguments]
+    [id, "end", reason, [usage], report, [warnings]]  [id, "error", {...}]
+
+Errors travel by their `code` and come back as the same class.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from domain.errors import MlxkError, leaves
+from domain.inference import (
+    Finished,
+    FinishReason,
+    GenerationEvent,
+    GenerationReport,
+    ReasoningDelta,
+    Sampling,
+    ScoredToken,
+    TextDelta,
+    TokenLogprob,
+    ToolCallDelta,
+    Usage,
+)
+from ports.worker_channel import RequestEvent
+
+ERRORS = {leaf.code: leaf for leaf in leaves()}
+Json = dict[str, Any]
+
+
+def encode_event(event: RequestEvent) -> list[object]:
+    request_id, what = event
+    match what:
+        case TextDelta(text, ()):
+            return [request_id, "text", text]
+        case TextDelta(text, logprobs):
+            return [request_id, "scored", text, [_logprob_out(each) for each in logprobs]]
+        case ReasoningDelta(text):
+            return [request_id, "thought", text]
+        case ToolCallDelta(index, call_id, name, arguments):
+            return [request_id, "call", index, call_id, name, arguments]
+        case Finished():
+            return [request_id, "end", *_end_out(what)]
+        case error:
+            return [request_id, "error", error_out(error)]
+
+
+def decode_event(request_id: int, kind: str, *values: Any) -> RequestEvent:
+    """Raises KeyError, TypeError or ValueError for what `encode_event` does not write."""
+    return request_id, _EVENT_KINDS[kind](*values)
+
+
+def error_out(error: MlxkError) -> Json:
+    """Everything of an error but its traceback."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "param": error.param,
+        "matches": list(error.matches),
+        "detail": error.detail,
+    }
+
+
+def error_in(message: Mapping[str, Any]) -> MlxkError:
+    """The same class with the same words; a KeyError for a code that no class has."""
+    return ERRORS[message["code"]](
+        message["message"],
+        hint=message["hint"],
+        param=message["param"],
+        matches=message["matches"],
+        detail=message["detail"],
+    )
+
+
+def _logprob_out(logprob: TokenLogprob) -> list[object]:
+    return [_token_out(logprob.chosen), [_token_out(each) for each in logprob.top]]
+
+
+def _token_out(token: ScoredToken) -> list[object]:
+    return [token.text, b64encode(token.raw).decode("ascii"), token.logprob]
+
+
+def _token_in(text: str, raw: str, logprob: float) -> ScoredToken:
+    return ScoredToken(text, b64decode(raw), float(logprob))
+
+
+def _scored_in(text: str, logprobs: list[Any]) -> TextDelta:
+    return TextDelta(
+        text,
+        tuple(TokenLogprob(_token_in(*chosen), tuple(_token_in(*each) for each in top)) for chosen, top in logprobs),
+    )
+
+
+def _end_out(end: Finished) -> list[object]:
+    usage = end.usage
+    counts = [usage.prompt_tokens, usage.completion_tokens, usage.reasoning_tokens, usage.cached_tokens]
+    return [end.reason.value, counts, None if end.report is None else _plain(end.report), list(end.warnings)]
+
+
+def _end_in(reason: str, counts: list[int], report: Json | None, warnings: list[str]) -> Finished:
+    return Finished(
+        FinishReason(reason), Usage(*counts), None if report is None else _report_in(report), tuple(warnings)
+    )
+
+
+def _report_in(report: Json) -> GenerationReport:
+    sampling = report["sampling"]
+    return GenerationReport(
+        **{
+            **report,
+            "sampling": Sampling(**{**sampling, "logit_bias": tuple(map(tuple, sampling["logit_bias"]))}),
+            "last_tokens": tuple((int(token), str(text)) for token, text in report["last_tokens"]),
+        }
+    )
+
+
+def _plain(report: GenerationReport) -> Json:
+    values = {each.name: getattr(report, each.name) for each in fields(report)}
+    values["sampling"] = {each.name: getattr(report.sampling, each.name) for each in fields(report.sampling)}
+    return values
+
+
+_EVENT_KINDS: dict[str, Callable[..., GenerationEvent | MlxkError]] = {
+    "text": TextDelta,
+    "scored": _scored_in,
+    "thought": ReasoningDelta,
+    "call": ToolCallDelta,
+    "end": _end_in,
+    "error": error_in,
+}

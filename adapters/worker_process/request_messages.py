@@ -1,0 +1,117 @@
+"""A request as a JSON object and back. What is as it is by default is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from domain.inference import (
+    ConstraintKind,
+    DefaultLength,
+    GenerationRequest,
+    Media,
+    Message,
+    OutputConstraint,
+    PromptOptions,
+    Role,
+    SamplingRequest,
+    TokenLimits,
+    Tool,
+    ToolCall,
+    ToolMode,
+    ToolUse,
+    Urgency,
+)
+
+Json = dict[str, Any]
+_PLAIN = GenerationRequest((Message(Role.USER, ""),))
+
+
+def encode_request(request: GenerationRequest) -> Json:
+    """Everything of a request."""
+    limits = request.limits
+    body: Json = {
+        "messages": [_message_out(message) for message in request.messages],
+        "limits": [limits.default.value, limits.requested, limits.server_default],
+        "stop": list(request.stop),
+        "logprobs": request.logprobs,
+        "chat_stops": request.chat_stops,
+        "inspect": request.inspect,
+        "sampling": _sampling_out(request.sampling),
+    }
+    if request.prompt != _PLAIN.prompt:
+        body["prompt"] = asdict(request.prompt)
+    if request.tools != _PLAIN.tools:
+        body["tools"] = _tools_out(request.tools)
+    if request.output is not None:
+        body["output"] = [request.output.kind.value, request.output.source, request.output.param]
+    if request.urgency != _PLAIN.urgency:
+        body["urgency"] = asdict(request.urgency)
+    return body
+
+
+def decode_request(body: Mapping[str, Any]) -> GenerationRequest:
+    """Raises KeyError, TypeError, ValueError or MlxkError for what `encode_request` does not write."""
+    default, requested, server_default = body["limits"]
+    output = body.get("output")
+    return GenerationRequest(
+        messages=tuple(_message_in(each) for each in body["messages"]),
+        limits=TokenLimits(DefaultLength(default), requested, server_default),
+        sampling=_sampling_in(body["sampling"]),
+        stop=tuple(body["stop"]),
+        prompt=PromptOptions(**body.get("prompt", {})),
+        tools=_tools_in(body["tools"]) if "tools" in body else _PLAIN.tools,
+        output=None if output is None else OutputConstraint(ConstraintKind(output[0]), output[1], output[2]),
+        logprobs=body["logprobs"],
+        chat_stops=body["chat_stops"],
+        inspect=body["inspect"],
+        urgency=Urgency(**body.get("urgency", {})),
+    )
+
+
+def _message_out(message: Message) -> Json:
+    body: Json = {"role": message.role.value, "content": message.content}
+    if message.reasoning:
+        body["reasoning"] = message.reasoning
+    if message.tool_calls:
+        body["calls"] = [[call.call_id, call.name, call.arguments] for call in message.tool_calls]
+    if message.tool_call_id is not None:
+        body["call_id"] = message.tool_call_id
+    if message.name is not None:
+        body["name"] = message.name
+    if message.media != Media():
+        body["media"] = [message.media.images, message.media.audios]
+    return body
+
+
+def _message_in(body: Mapping[str, Any]) -> Message:
+    return Message(
+        role=Role(body["role"]),
+        content=body["content"],
+        reasoning=body.get("reasoning", ""),
+        tool_calls=tuple(ToolCall(*call) for call in body.get("calls", ())),
+        tool_call_id=body.get("call_id"),
+        name=body.get("name"),
+        media=Media(*body.get("media", ())),
+    )
+
+
+def _sampling_out(sampling: SamplingRequest) -> Json:
+    values = {each.name: getattr(sampling, each.name) for each in fields(sampling)}
+    values["logit_bias"] = [[token, bias] for token, bias in sampling.logit_bias.items()] or None
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _sampling_in(body: Mapping[str, Any]) -> SamplingRequest:
+    return SamplingRequest(**{**body, "logit_bias": {int(token): bias for token, bias in body.get("logit_bias", ())}})
+
+
+def _tools_out(tools: ToolUse) -> Json:
+    offered = [[tool.name, tool.description, dict(tool.parameters), tool.strict] for tool in tools.offered]
+    return {"offered": offered, "mode": tools.mode.value, "named": tools.named, "parallel": tools.parallel}
+
+
+def _tools_in(body: Mapping[str, Any]) -> ToolUse:
+    offered = tuple(Tool(*tool) for tool in body["offered"])
+    return ToolUse(offered, ToolMode(body["mode"]), body["named"], body["parallel"])
