@@ -13,7 +13,7 @@ from domain.errors import MlxkError
 from entrypoints.cli.completion.candidates import Candidate, candidates
 from entrypoints.cli.completion.scripts import SHELLS
 from entrypoints.cli.completion.shell_words import read_line, unquoted, written
-from entrypoints.cli.options import RUN
+from entrypoints.cli.run_options import RUN
 from entrypoints.cli.services import Context
 
 _RUN_PROGRAM = "mlx-run"

@@ -14,7 +14,8 @@ from entrypoints.cli.dispatch import Handler, dispatch, handler
 from entrypoints.cli.grammar import Command, Kind, Option, Positional
 from entrypoints.cli.guard import Invocation, guard
 from entrypoints.cli.help import command_help, overview
-from entrypoints.cli.options import ALONE, BY_NAME, COMMANDS, EVERYWHERE, RUN
+from entrypoints.cli.options import ALONE, BY_NAME, COMMANDS, EVERYWHERE
+from entrypoints.cli.run_options import RUN
 from entrypoints.cli.services import Context, Outcome
 
 PYTHON_TYPES = {Kind.SWITCH: bool, Kind.TEXT: str | None, Kind.INTEGER: int | None, Kind.NUMBER: float | None}
