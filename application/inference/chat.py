@@ -14,6 +14,7 @@ from domain.catalog import LocatedModel, ModelReport
 from domain.catalog.fitness import require_chat
 from domain.inference import GenerationRequest
 from domain.serving.load_options import LoadOptions
+from domain.serving.load_wishes import PLAINLY, LoadWishes
 from domain.serving.model_load import ModelLoad
 from ports.model_worker import GenerationStream
 
@@ -40,7 +41,10 @@ class Prepared:
     warning: str | None = None
 
 
-def plainly(_model: LocatedModel) -> LoadOptions:
+OptionsFor = Callable[[LocatedModel, LoadWishes], LoadOptions]
+
+
+def plainly(_model: LocatedModel, _wishes: LoadWishes) -> LoadOptions:
     """The default `options_for`: nothing special."""
     return LoadOptions()
 
@@ -53,7 +57,8 @@ class Resolver(Protocol):
 
 class Chat:
     """Thread-safe. A name is looked up on the disk at most every RESOLUTION_SECONDS: requests come faster than models
-    change. clock: monotonic seconds. options_for: how a model is to be loaded; raises InvalidRequest, ModelNotFound.
+    change. clock: monotonic seconds. options_for: from wishes to ways;
+    raises InvalidRequest, ModelNotFound, AmbiguousModel.
     """
 
     def __init__(
@@ -63,7 +68,7 @@ class Chat:
         pool: ModelPool,
         gate: MemoryGate,
         clock: Callable[[], float],
-        options_for: Callable[[LocatedModel], LoadOptions] = plainly,
+        options_for: OptionsFor = plainly,
     ) -> None:
         self._resolve = resolve
         self._inspect = inspect
@@ -80,34 +85,37 @@ class Chat:
         request: GenerationRequest,
         *,
         streamed: bool = True,
-        force: bool = False,
+        loading: LoadWishes = PLAINLY,
         given_up: Callable[[], bool] = never,
     ) -> ChatAnswer:
         """Start an answer; blocks while the model is loaded. streamed: events are shown as they come; False lets a
-        request survive its worker at any time before the end. force: load it although it may not fit. given_up: asked
-        while the request waits for the model, and after `ModelPool.wake`; true ends the wait with Interrupted.
+        request survive its worker at any time before the end. loading: how to load it, where it is not loaded that way.
+        given_up: asked while the request waits for the model, and after `ModelPool.wake`; true ends the wait with
+        Interrupted.
 
         Raises ModelNotFound, AmbiguousModel, InvalidRequest, ModelUnhealthy, ModelNotRunnable, CapabilityMismatch,
         InsufficientMemory, ModelLoadFailed, ServerShutdown; the events raise what GenerationStream says.
         """
         report = self._look_up(spec)
         require_chat(report)
-        load = self._load_of(report)
-        warning = self._admit(report, load, request.limits.requested or request.limits.server_default, force=force)
+        load = self._load_of(report, loading)
+        warning = self._admit(
+            report, load, request.limits.requested or request.limits.server_default, force=loading.force
+        )
         events = self._pool.stream(load, request, streamed=streamed, given_up=given_up)
         return ChatAnswer(model=report.location, events=events, warning=warning)
 
-    def prepare(self, spec: str, *, force: bool = False) -> Prepared:
+    def prepare(self, spec: str, loading: LoadWishes = PLAINLY) -> Prepared:
         """Load the model ahead of its first request. Raises as `execute` does."""
         report = self._look_up(spec)
         require_chat(report)
-        load = self._load_of(report)
-        warning = self._admit(report, load, None, force=force)
+        load = self._load_of(report, loading)
+        warning = self._admit(report, load, None, force=loading.force)
         self._pool.preload(load)
         return Prepared(report.location, warning)
 
-    def _load_of(self, report: ModelReport) -> ModelLoad:
-        return ModelLoad(report.location, report.size_bytes, self._options_for(report.location))
+    def _load_of(self, report: ModelReport, wishes: LoadWishes) -> ModelLoad:
+        return ModelLoad(report.location, report.size_bytes, self._options_for(report.location, wishes))
 
     def _admit(self, report: ModelReport, load: ModelLoad, tokens: int | None, *, force: bool) -> str | None:
         if self._pool.holds(load):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from domain.catalog.printable import printable
 from domain.errors import MlxkError
 from domain.inference import GenerationRequest, Message, Role
+from domain.serving.load_wishes import PLAINLY, LoadWishes
 from entrypoints.cli.answer import Answer
 from entrypoints.cli.console import Console
 from entrypoints.cli.errors import error_lines
@@ -38,11 +39,11 @@ class Conversation:
         self._request = request
         self._live = live
 
-    def hold(self, chat: Chat, spec: str, *, force: bool = False) -> None:
+    def hold(self, chat: Chat, spec: str, loading: LoadWishes = PLAINLY) -> None:
         """Talk until the person leaves. Raises what loading the model raises; a failed answer is shown and the
         conversation goes on.
         """
-        prepared = chat.prepare(spec, force=force)
+        prepared = chat.prepare(spec, loading)
         if prepared.warning is not None:
             self._console.complain(f"run: Warning: {prepared.warning}")
         self._console.line(f"Chatting with {printable(prepared.model.name)}. {WAYS_OUT}")

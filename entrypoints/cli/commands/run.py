@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from domain.errors import GenerationFailed, Interrupted
 from domain.inference import DefaultLength, GenerationRequest, Message, Role, SamplingRequest, TokenLimits
+from domain.serving.load_wishes import LoadWishes
 from entrypoints.cli import prompt as prompts
 from entrypoints.cli.answer import Answer
 from entrypoints.cli.conversation import INTERRUPTED_NOTE, Conversation
@@ -62,7 +63,9 @@ def execute(context: Context, arguments: Arguments) -> Outcome:
 
     def converse() -> None:
         with _chat(context) as chat:
-            Conversation(console, opening, request, live=live).hold(chat, arguments.model, force=arguments.force)
+            Conversation(console, opening, request, live=live).hold(
+                chat, arguments.model, LoadWishes(force=arguments.force)
+            )
 
     return Outcome(data=None, show=converse)
 
@@ -103,7 +106,9 @@ class _Single:
         answer = Answer(self._context.console, live=self._live)
         with _chat(self._context) as chat:
             try:
-                reply = chat.execute(self._spec, self._request, streamed=self._live, force=self._force)
+                reply = chat.execute(
+                    self._spec, self._request, streamed=self._live, loading=LoadWishes(force=self._force)
+                )
                 if reply.warning is not None:
                     self._context.console.complain(f"run: Warning: {reply.warning}")
                 answer.listen(reply.events)

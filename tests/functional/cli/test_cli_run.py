@@ -10,6 +10,7 @@ import pytest
 
 from domain.errors import ContextLengthExceeded, EngineDied, ModelNotFound
 from domain.inference import DefaultLength, Finished, FinishReason, Message, Role, TextDelta, Usage
+from domain.serving.load_wishes import LoadWishes
 from entrypoints.cli.console import Console, ReaderGone
 from entrypoints.cli.main import run
 from tests.support.fakes.cli_services import FakeServices, Line, TerminalText, spoken
@@ -341,4 +342,4 @@ def test_a_warning_about_memory_goes_to_the_errors_and_the_answer_is_printed_all
 def test_force_is_handed_on(flags: tuple[str, ...], forced: bool) -> None:
     asked = line()
     asked.run("run", "demo", "Who are you?", *flags)
-    assert asked.services.talk.forced == [forced]
+    assert asked.services.talk.loadings == [LoadWishes(force=forced)]

@@ -28,6 +28,7 @@ from domain.catalog import LocatedModel, ModelReport, ModelSource
 from domain.catalog.removal import CacheContents, Removal, RemovalPlan
 from domain.errors import Conflict, MlxkError, ModelNotFound
 from domain.inference import Finished, FinishReason, GenerationEvent, GenerationRequest, TextDelta, Usage
+from domain.serving.load_wishes import PLAINLY, LoadWishes
 from domain.serving.memory_policy import MemoryForecast
 from entrypoints.cli.console import Console
 from entrypoints.cli.main import run
@@ -239,7 +240,7 @@ class FakeChat(Chat):
         self.asked: list[tuple[str, GenerationRequest, bool]] = []
         self.streams: list[FakeStream] = []
         self.prepared: list[str] = []
-        self.forced: list[bool] = []
+        self.loadings: list[LoadWishes] = []
         self.warning: str | None = None
 
     def execute(
@@ -248,10 +249,10 @@ class FakeChat(Chat):
         request: GenerationRequest,
         *,
         streamed: bool = True,
-        force: bool = False,
+        loading: LoadWishes = PLAINLY,
         given_up: Callable[[], bool] = never,
     ) -> ChatAnswer:
-        self.forced.append(force)
+        self.loadings.append(loading)
         self.asked.append((spec, request, streamed))
         answer = next(self._answers)
         if isinstance(answer, BaseException):
@@ -259,8 +260,8 @@ class FakeChat(Chat):
         self.streams.append(FakeStream(answer))
         return ChatAnswer(self.model, self.streams[-1], self.warning)
 
-    def prepare(self, spec: str, *, force: bool = False) -> Prepared:
-        self.forced.append(force)
+    def prepare(self, spec: str, loading: LoadWishes = PLAINLY) -> Prepared:
+        self.loadings.append(loading)
         self.prepared.append(spec)
         return Prepared(self.model, self.warning)
 

@@ -1,0 +1,47 @@
+"""What the engine asks of the memory of prompts it has read before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """caches: one a layer, as the model makes them for a single row, holding exactly the first `length` tokens. They
+    are the taker's own: writing on in them changes nothing that is remembered.
+    """
+
+    length: int
+    caches: list[Any]
+
+
+class Prefixes(Protocol):
+    """Every call from the engine's thread."""
+
+    def longest(self, tokens: Sequence[int]) -> Prefix | None:
+        """The longest remembered beginning of these tokens, shorter than all of them: at least the last token is left
+        to be read. None when nothing is remembered. Never raises: what cannot be read is forgotten.
+        """
+
+    def keep(self, tokens: Sequence[int], caches: list[Any], *, boundary: bool) -> None:
+        """Remember that single-row `caches` hold exactly these tokens. boundary: a turn ends here, so that a cache that
+        cannot be cut short is worth a snapshot. The caches stay the caller's, who may write on. Never raises.
+        """
+
+    def close(self) -> None:
+        """Write down what must outlive the process. Idempotent."""
+
+
+class NoPrefixes:
+    """Remembers nothing."""
+
+    def longest(self, tokens: Sequence[int]) -> Prefix | None:  # noqa: ARG002
+        return None
+
+    def keep(self, tokens: Sequence[int], caches: list[Any], *, boundary: bool) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Nothing to do."""

@@ -1,0 +1,24 @@
+"""How the user wants a model to be loaded, in the user's own words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LoadWishes:
+    """force: although it may not fit into memory. adapter: a folder. draft_model: a name, as for any model. The others
+    as in LoadOptions; None is "as usual".
+    """
+
+    force: bool = False
+    adapter: str | None = None
+    draft_model: str | None = None
+    draft_ngram: int | None = None
+    draft_tokens: int | None = None
+    kv_bits: int | None = None
+    kv_group_size: int | None = None
+    max_kv_size: int | None = None
+
+
+PLAINLY = LoadWishes()
