@@ -13,7 +13,7 @@ EMPTY = "{}"
 _IN_STRING = re.compile(r'["\\]')
 _IN_NESTED = re.compile(r"[^\s\w+\-.,:]")  # quotes, braces, brackets, and what JSON has only inside of strings
 _AFTER_SCALAR = re.compile(r"[^\w+\-.]")
-_READABLE = re.compile(r"[^\ud800-\udfff]+")
+_HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
 
 class JsonCall:
@@ -172,7 +172,7 @@ class JsonCall:
         except (ValueError, RecursionError):
             value = None
             self.broken = True
-        if isinstance(value, str) and value and not _READABLE.fullmatch(value):
+        if isinstance(value, str) and not can_be_sent(value):
             self.broken = True
         self._value = []
         return value
@@ -219,3 +219,8 @@ def is_object(text: str) -> bool:
         return isinstance(json.loads(text, strict=False), dict)
     except (ValueError, RecursionError):
         return False
+
+
+def can_be_sent(text: str) -> bool:
+    """The text has no lone surrogates, which JSON can spell and UTF-8 cannot."""
+    return _HALF_CHARACTER.search(text) is None

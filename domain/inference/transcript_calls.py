@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from domain.inference.events import FinishReason, ToolCallDelta
-from domain.inference.json_call import EMPTY, JsonCall
+from domain.inference.json_call import EMPTY, JsonCall, can_be_sent
 from domain.inference.output_format import ToolMarks
 from domain.inference.tools import ToolCall
 from domain.inference.transcript_marks import Words
@@ -163,7 +163,7 @@ class CallReader:
             calls = self._parse(text) if readable else ()
         except ValueError:
             calls = ()
-        if calls:
+        if calls and all(can_be_sent(call.name + call.arguments) for call in calls):
             self._writer.write(calls)
             return
         problem = "could not be read" if readable else "was cut off by the token limit"

@@ -114,9 +114,10 @@ class ChannelReader:
         """Whether the header makes sense here."""
         channel, recipient = header["channel"], header["recipient"] or header["to"]
         if recipient not in NOBODY:
-            if self._writer is None:
+            name = recipient.removeprefix("functions.")
+            if self._writer is None or not name:
                 return False
-            self._writer.begin(recipient.removeprefix("functions."))
+            self._writer.begin(name)
             self._kind, self._arguments, self._raw_arguments = _Kind.CALL, Trimmed(), []
         elif channel == "analysis":
             self._open_thought(self._out.at)

@@ -55,6 +55,8 @@ def parsed(text: str) -> tuple[ToolCall, ...]:
     calls = found if isinstance(found, list) else [found]
     if not all(isinstance(call, dict) and isinstance(call.get("name"), str) for call in calls):
         raise ValueError(f"no call: {text}")
+    if not all(isinstance(call.get("arguments", {}), dict) for call in calls):
+        raise ValueError(f"no call: {text}")
     return tuple(ToolCall(call.get("id", ""), call["name"], json.dumps(call.get("arguments", {}))) for call in calls)
 
 
