@@ -53,8 +53,9 @@ def test_a_thought_that_never_ends_is_all_thought() -> None:
 
 
 def test_parts_of_a_kind_are_set_apart_by_an_empty_line() -> None:
-    text = f"{THOUGHT}<|start|>assistant{THOUGHT}<|start|>assistant<|channel|>commentary<|message|>First.<|end|>{FINAL}Now."
-    assert read(text) == Result("First.\n\nNow.", "Let me see.\n\nLet me see.", ())
+    thoughts = f"{THOUGHT}<|start|>assistant{THOUGHT}"
+    preamble = "<|start|>assistant<|channel|>commentary<|message|>First.<|end|>"
+    assert read(f"{thoughts}{preamble}{FINAL}Now.") == Result("First.\n\nNow.", "Let me see.\n\nLet me see.", ())
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,32 +46,35 @@ def texts(parts: list[str]) -> st.SearchStrategy[str]:
     return st.lists(st.sampled_from(parts), max_size=10).map("".join)
 
 
-def result(
-    pieces: list[str], form: OutputFormat, stop: list[str], tools: str, start: AnswerStart, end: FinishReason
-) -> Result:
-    offered = None if tools == "none" else rules("f", "g", parallel=tools == "many")
-    return transcribed(pieces, form, stop=stop, tools=offered, start=start, end=end)
+class How(TypedDict):
+    stop: list[str]
+    tools: str
+    start: AnswerStart
+    end: FinishReason
 
 
-TOOLS = st.sampled_from(["none", "one", "many"])
+def result(pieces: list[str], form: OutputFormat, how: How) -> Result:
+    offered = None if how["tools"] == "none" else rules("f", "g", parallel=how["tools"] == "many")
+    return transcribed(pieces, form, stop=how["stop"], tools=offered, start=how["start"], end=how["end"])
 
 
-@given(texts(TAG_PARTS), st.sampled_from([PLAIN, TAGS, WHOLE_CALLS, OPEN_END]), STOPS, TOOLS, STARTS, ENDS, CUTS)
-def test_answers_with_tags(
-    text: str, form: OutputFormat, stop: list[str], tools: str, start: AnswerStart, end: FinishReason, cuts: list[int]
-) -> None:
-    whole = result([text], form, stop, tools, start, end)
-    assert result(cut(text, cuts), form, stop, tools, start, end) == whole
-    assert result(list(text), form, stop, tools, start, end) == whole
+HOWS = st.builds(How, stop=STOPS, tools=st.sampled_from(["none", "one", "many"]), start=STARTS, end=ENDS)
 
 
-@given(texts(CHANNEL_PARTS), STOPS, TOOLS, STARTS, ENDS, CUTS)
-def test_answers_in_channels(
-    text: str, stop: list[str], tools: str, start: AnswerStart, end: FinishReason, cuts: list[int]
-) -> None:
-    whole = result([text], CHANNELS, stop, tools, start, end)
-    assert result(cut(text, cuts), CHANNELS, stop, tools, start, end) == whole
-    assert result(list(text), CHANNELS, stop, tools, start, end) == whole
+def check(text: str, form: OutputFormat, how: How, cuts: list[int]) -> None:
+    whole = result([text], form, how)
+    assert result(cut(text, cuts), form, how) == whole
+    assert result(list(text), form, how) == whole
+
+
+@given(texts(TAG_PARTS), st.sampled_from([PLAIN, TAGS, WHOLE_CALLS, OPEN_END]), HOWS, CUTS)
+def test_answers_with_tags(text: str, form: OutputFormat, how: How, cuts: list[int]) -> None:
+    check(text, form, how, cuts)
+
+
+@given(texts(CHANNEL_PARTS), HOWS, CUTS)
+def test_answers_in_channels(text: str, how: How, cuts: list[int]) -> None:
+    check(text, CHANNELS, how, cuts)
 
 
 @given(st.text("ab\n🎉", max_size=40), st.lists(st.text("ab\n🎉", min_size=1, max_size=5), max_size=4), CUTS)
