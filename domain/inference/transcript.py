@@ -36,8 +36,8 @@ class Transcript:
     - A thought can open only where nothing is visible yet: at the start, after another, after a call. Elsewhere its
       mark is text.
     - Calls are read where `rules` are given; without them they are text. The whitespace before a call goes, and so does
-      what follows one, if that is whitespace only. A call that cannot be read is text, marks included, with a warning;
-      what was shown of a call that breaks off later stays, with a warning.
+      what follows one, if that is whitespace only. One that begins inside of a thought ends it. A call that cannot be
+      read is text, marks included, with a warning; what was shown of one that breaks off later stays, with a warning.
     - Stop strings work on visible text only. The earliest one cuts the answer.
 
     One owner.

@@ -72,7 +72,8 @@ class CallWriter:
 
 class CallReader:
     """The text between one pair of marks. JSON objects are written while they come; other text once it is whole, by
-    the parser. What cannot be read at all is given back as text, marks included.
+    the parser. What cannot be read at all is given back as text, marks included. One that begins inside of a thought
+    ends it, or is part of it when it cannot be read.
     """
 
     def __init__(self, marks: ToolMarks, rules: CallRules, out: TranscriptOutput) -> None:
@@ -117,6 +118,7 @@ class CallReader:
         if call.name is not None:
             if not self._announced:
                 self._announced = True
+                self._end_thought()
                 self._writer.begin(call.name, call.call_id)
             self._writer.add(call.take_arguments())
         if call.done or (call.whole and (call.broken or ending is not None)):
@@ -164,8 +166,16 @@ class CallReader:
         except ValueError:
             calls = ()
         if calls and all(can_be_sent(call.name + call.arguments) for call in calls):
+            self._end_thought()
             self._writer.write(calls)
             return
         problem = "could not be read" if readable else "was cut off by the token limit"
         self._out.warn(f"a call {problem} and is given as text: {text.strip()[:MOST_QUOTED]!r}")
-        self._out.show(self._opening + text + closing, self._start)
+        if self._out.thinking:
+            self._out.think(self._opening + text + closing)
+        else:
+            self._out.show(self._opening + text + closing, self._start)
+
+    def _end_thought(self) -> None:
+        if self._out.thinking:
+            self._out.close_thought(self._start)

@@ -128,9 +128,9 @@ class TranscriptOutput:
             self._deltas.append(ReasoningDelta(text))
 
     @property
-    def thought_begun(self) -> bool:
-        """Something of the open thought has been shown."""
-        return self._thought.begun
+    def thinking(self) -> bool:
+        """A thought is open."""
+        return bool(self.thoughts) and self.thoughts[-1][1] is None
 
     def close_thought(self, end: int) -> None:
         self.thoughts[-1] = (self.thoughts[-1][0], end)

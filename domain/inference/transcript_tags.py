@@ -13,7 +13,7 @@ from domain.inference.transcript_output import TranscriptOutput
 
 class TagReader:
     """Reads one answer. A thought may open where nothing is visible yet: at the start, after a thought, after a call;
-    further on its mark is text. Calls may come anywhere outside of thoughts.
+    further on its mark is text. Calls may come anywhere; some models call before they have closed their thought.
     """
 
     def __init__(self, form: OutputFormat, stop: Sequence[str], rules: CallRules | None, out: TranscriptOutput) -> None:
@@ -24,8 +24,10 @@ class TagReader:
         self._tool_opening = () if tools is None else (tools.opening,)
         thought_opening = () if form.reasoning is None else (form.reasoning.opening,)
         self._openings = sorted((*thought_opening, *self._tool_opening), key=len, reverse=True)
+        self._call_in_thought = False
         self._visible = Words(self._tool_opening, stop)
-        self._thought = Words(() if form.reasoning is None else (form.reasoning.closing,))
+        self._thought_closing = () if form.reasoning is None else (form.reasoning.closing,)
+        self._thought = Words((*self._thought_closing, *self._tool_opening))
         self._state = self._read_start if self._openings else self._read_visible
 
     def begin_in_thought(self) -> None:
@@ -59,12 +61,17 @@ class TagReader:
         return used
 
     def _read_start(self, text: str, ending: FinishReason | None) -> int:
-        """Whitespace before a mark goes. Before text it stays, unless a thought or a call was first."""
+        """Whitespace before a mark goes. Before text it stays, unless a thought or a call was first. A thought that a
+        call has ended may be closed by its mark after that.
+        """
         blank = len(text) - len(text.lstrip())
         rest = text[blank:]
-        for mark in self._openings:
+        late_closing = self._thought_closing if self._call_in_thought else ()
+        for mark in (*self._openings, *late_closing):
             if rest.startswith(mark):
-                self._open(mark, self._out.at + blank)
+                self._call_in_thought = False
+                if mark not in late_closing:
+                    self._open(mark, self._out.at + blank)
                 return blank + len(mark)
             if ending is None and mark.startswith(rest):
                 return 0
@@ -85,6 +92,7 @@ class TagReader:
 
     def _open(self, mark: str, start: int) -> None:
         if self._calls is not None and mark in self._tool_opening:
+            self._call_in_thought = self._out.thinking
             self._calls.begin(mark, start)
             self._state = self._read_call
         else:
@@ -107,16 +115,18 @@ class TagReader:
     def _read_thought(self, text: str, ending: FinishReason | None) -> int:
         at, mark = self._thought.find(text, final=ending is not None)
         self._out.think(text[:at])
-        if mark is None:
-            return at
-        self._out.close_thought(self._out.at + at + len(mark))
-        self._state = self._read_start
-        return at + len(mark)
+        if mark is not None and mark in self._tool_opening:
+            self._open(mark, self._out.at + at)
+        elif mark is not None:
+            self._out.close_thought(self._out.at + at + len(mark))
+            self._state = self._read_start
+        return at + len(mark or "")
 
     def _read_call(self, text: str, ending: FinishReason | None) -> int:
         if self._calls is None:
             return len(text)
         used = self._calls.read(text, ending)
         if self._calls.over:
-            self._state = self._read_start if self._out.clean else self._read_visible
+            unread = self._read_thought if self._out.thinking else self._read_visible
+            self._state = self._read_start if self._out.clean and not self._out.thinking else unread
         return used

@@ -190,6 +190,18 @@ def test_an_answer_may_begin_inside_of_a_call() -> None:
     assert result == Result("", "", (("call_0", "f", "{}"),), (), 1)
 
 
+def test_a_call_ends_the_thought_it_begins_in() -> None:
+    result = read_with_tools(f"<think>\nI look.\n{CALL}\n</think>\n\nDone </think>")
+    assert (result.reasoning, result.content, result.complete_calls) == ("I look.", "Done </think>", 1)
+    assert read_with_tools(f"<think>a{CALL}<think>b</think>c").reasoning == "a\n\nb"
+
+
+def test_what_is_no_call_inside_of_a_thought_is_part_of_it() -> None:
+    result = read_with_tools("<think>The mark is <tool_call>x</tool_call>, so.</think>Done")
+    assert (result.reasoning, result.content) == ("The mark is <tool_call>x</tool_call>, so.", "Done")
+    assert said(f"<think>a{CALL}</think>b").reasoning == f"a{CALL}", "no tools, no calls"
+
+
 # Calls that go wrong
 
 
