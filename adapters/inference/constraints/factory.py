@@ -130,7 +130,8 @@ class ConstraintFactory:
         return self._grammar(grammars.output_grammar(request.output), request.output.param)
 
     def _grammar(self, grammar: str, param: str, never: frozenset[int] = frozenset()) -> GrammarConstraint:
-        return GrammarConstraint(self._compiler.compile(grammar, param), self._stops - never, never)
+        matcher = self._compiler.compile(grammar, param, lenient=param == "tools")
+        return GrammarConstraint(matcher, self._stops - never, never)
 
     def _terminal(self, mark: str) -> str:
         return grammars.mark_terminal(mark, self._vocabulary.added.get(mark))

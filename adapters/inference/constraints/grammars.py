@@ -14,6 +14,7 @@ from domain.inference import ConstraintKind, OutputConstraint, Tool
 # Unbounded white space invites a small model to write nothing else for ever.
 WHITE_SPACE = r"[ \n\t]{1,40}"
 ANY_OBJECT: Mapping[str, object] = {"type": "object"}
+GUIDANCE = "x-guidance"  # where a schema holds options for llguidance
 # Between the parts of a call: what models write, one line or several.
 _GAP = r"/[ \n\t]{0,8}/"
 
@@ -52,9 +53,10 @@ def call_schema(tool: Tool, compiles: Callable[[str], bool]) -> Mapping[str, obj
     enforced, an object at least.
     """
     schema = {**ANY_OBJECT, **tool.parameters}
+    schema.pop(GUIDANCE, None)
     if tool.strict:
         return schema
-    lenient = {**schema, "x-guidance": {"lenient": True}}
+    lenient = {**schema, GUIDANCE: {"lenient": True}}
     return lenient if compiles(schema_grammar(lenient)) else ANY_OBJECT
 
 
@@ -125,9 +127,9 @@ def _schema(output: OutputConstraint) -> object:
 
 
 def _json(schema: Mapping[str, object]) -> str:
-    given = schema.get("x-guidance")
-    guidance = {**given} if isinstance(given, Mapping) else {}
-    return f"%json {json.dumps({**schema, 'x-guidance': {**guidance, 'whitespace_pattern': WHITE_SPACE}})}"
+    given = schema.get(GUIDANCE)
+    guidance = {**(given if isinstance(given, Mapping) else {}), "whitespace_pattern": WHITE_SPACE}
+    return f"%json {json.dumps({**schema, GUIDANCE: guidance})}"
 
 
 def _text(text: str) -> str:

@@ -12,7 +12,7 @@ import mlx.core as mx
 import pytest
 from tokenizers import Tokenizer
 
-from adapters.inference.text_codec import as_paragraphs
+from adapters.inference.conversation_prompt import as_paragraphs
 from adapters.inference.text_loading import eos_ids
 from adapters.inference.text_runtime import MlxTextRuntime
 from domain.catalog import LocatedModel, ModelSource
