@@ -94,13 +94,13 @@ def _refuse_calls(last: Message) -> None:
 def _continued(template: ChatTemplate, output_format: OutputFormat, conversation: Conversation) -> str:
     """By the template where it keeps the words as they are, else the opening of the turn with the words behind it."""
     words = conversation.messages[-1].text
+    if not words.strip():
+        return _opening_with_words(template, output_format, conversation)
     try:
         text = template.render(conversation.turns, conversation.tools, "continue", conversation.variables)
     except (ValueError, InvalidRequest):
         text = ""
-    if text.endswith(words) and len(text) > len(words):
-        return text
-    return _opening_with_words(template, output_format, conversation)
+    return text if text.endswith(words) else _opening_with_words(template, output_format, conversation)
 
 
 def _opening_with_words(template: ChatTemplate, output_format: OutputFormat, conversation: Conversation) -> str:
