@@ -31,7 +31,7 @@ from adapters.inference.token_decoder import (
 )
 from adapters.inference.tool_parsing import parse_calls, read_tool_format
 from domain.errors import CapabilityMismatch, InvalidRequest, MlxkError
-from domain.inference import GenerationRequest, Message, OutputFormat, PromptOptions, Tool, ToolCall, ToolMode, ToolUse
+from domain.inference import GenerationRequest, OutputFormat, PromptOptions, Tool, ToolCall, ToolMode, ToolUse
 from ports.text_codec import EncodedPrompt, TokenDecoder
 from ports.token_constraint import TokenConstraint
 
@@ -80,12 +80,13 @@ class MlxTextCodec:
 
     def encode(self, request: GenerationRequest) -> EncodedPrompt:
         for at, message in enumerate(request.messages):
-            _refuse_lone_surrogates(at, message)
+            _refuse_half_characters(f"message {at}", message.content)
         with self._lock:
             if request.prompt.template and self._template.exists:
                 return self._encode_by_template(request)
             self._refuse_tools_without_template(request)
             text = as_paragraphs(request.messages) if request.prompt.template else bare_text(request.messages)
+            _refuse_half_characters("the prompt", text)
             return EncodedPrompt(tuple(self._tokens(text, special=not self._begins_specially(text))))
 
     def decoder(self) -> TokenDecoder:
@@ -112,6 +113,7 @@ class MlxTextCodec:
             marks = self._output_format.reasoning
             text += f"{marks.closing}\n\n{opening}" if marks is not None and reasoning_open else opening
             reasoning_open = False
+        _refuse_half_characters("the prompt", text)
         tokens, anchors = self._tokens_and_anchors(PromptText(text, prompt.turn_ends))
         return EncodedPrompt(tokens, anchors, reasoning_open, starts_tool_call=bool(opening))
 
@@ -209,12 +211,12 @@ def _token_at(encoded: Any, end: int, length: int) -> int:
     return token if token is not None and encoded.token_to_chars(token).start == end else 0
 
 
-def _refuse_lone_surrogates(at: int, message: Message) -> None:
+def _refuse_half_characters(where: str, text: str) -> None:
     try:
-        message.content.encode()
+        text.encode()
     except UnicodeEncodeError as fault:
         raise InvalidRequest(
-            f"message {at} holds half a character (a lone surrogate) at position {fault.start}",
+            f"{where} holds half a character (a lone surrogate) at position {fault.start}",
             hint="send the text as valid Unicode",
             param="messages",
         ) from fault

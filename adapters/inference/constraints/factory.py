@@ -40,7 +40,12 @@ class ConstraintFactory:
         self._stops = vocabulary.tokens.stops
 
     def build(self, request: GenerationRequest, prompt: EncodedPrompt) -> TokenConstraint | None:
-        """None for a free answer. Raises InvalidRequest for what cannot be enforced."""
+        """None for a free answer. Raises InvalidRequest for what cannot be enforced.
+
+        The assistant's words that are to be continued are the beginning of the form, where they can be.
+        """
+        if not request.prompt.template:
+            return None if request.output is None else self._grammar_of_output(request)
         if self._format.channels:
             return self._in_channels(request)
         if request.output is not None:
@@ -127,7 +132,13 @@ class ConstraintFactory:
 
     def _grammar_of_output(self, request: GenerationRequest) -> GrammarConstraint:
         assert request.output is not None  # noqa: S101  (both callers have looked)
-        return self._grammar(grammars.output_grammar(request.output), request.output.param)
+        grammar = self._grammar(grammars.output_grammar(request.output), request.output.param)
+        if request.continues and request.prompt.template:
+            marks = self._format.reasoning
+            words = request.messages[-1].text
+            said = words.rpartition(marks.closing)[2].lstrip() if marks and marks.closing in words else words
+            grammar.begin_if_fits(self._vocabulary.tokens.encode(said))
+        return grammar
 
     def _grammar(self, grammar: str, param: str, never: frozenset[int] = frozenset()) -> GrammarConstraint:
         matcher = self._compiler.compile(grammar, param, lenient=param == "tools")

@@ -31,7 +31,13 @@ class ChannelTokens:
 
 
 def output_grammar(output: OutputConstraint) -> str:
-    """Raises InvalidRequest for a schema that is no JSON."""
+    """Raises InvalidRequest for a schema that is no JSON, and for text that is no Unicode."""
+    try:
+        output.source.encode()
+    except UnicodeEncodeError as fault:
+        raise InvalidRequest(
+            f"{output.param} holds half a character (a lone surrogate) at position {fault.start}", param=output.param
+        ) from fault
     match output.kind:
         case ConstraintKind.JSON_OBJECT:
             return _json_grammar(dict(ANY_OBJECT))

@@ -51,6 +51,11 @@ class GrammarConstraint:
         """A copy, at the place where this one is."""
         return GrammarConstraint(self._matcher.deep_copy(), self._stops, self._never)
 
+    def begin_if_fits(self, tokens: list[int]) -> None:
+        """Take words that are already there as the beginning, if they can be one; else begin anew."""
+        if tokens and self._matcher.validate_tokens(tokens) == len(tokens):
+            self._matcher.consume_tokens(tokens)
+
     def begin_with(self, text: bytes, tokens: list[int]) -> None:
         """What was written before this grammar took over but belongs to it."""
         for token in tokens:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from adapters.inference.text_codec import MlxTextCodec
-from domain.errors import InvalidRequest, UnsupportedParameter
+from domain.errors import GenerationFailed, InvalidRequest, UnsupportedParameter
 from domain.inference import ConstraintKind, OutputConstraint, PromptOptions, Tool, ToolMode, ToolUse
 from tests.adapters.inference.test_token_decoder import sentencepiece
 from tests.support.codec_kit import (
@@ -317,6 +320,47 @@ def test_in_channels_a_strict_call_is_held_to_its_schema(harmony: MlxTextCodec) 
 def test_a_switched_off_thought_leaves_the_grammar_at_the_start(thinker: MlxTextCodec) -> None:
     request = ask("hi", output=SCHEMA, prompt=PromptOptions(thinking=False))
     assert refused_at(thinker, constraint_of(thinker, request), '{"a":1}') is None
+
+
+@pytest.mark.parametrize(("words", "rest"), [('{"a"', ":1}"), ('{"a":1', "}"), ("Here it is: ", '{"a":1}')])
+def test_words_to_continue_are_the_beginning_of_the_form_where_they_can_be(
+    plain: MlxTextCodec, harmony: MlxTextCodec, words: str, rest: str
+) -> None:
+    for codec in (plain, harmony):
+        constraint = constraint_of(codec, ask("hi", words, output=SCHEMA))
+        assert may_stop(codec, constraint) == set()
+        assert refused_at(codec, constraint, rest) is None
+        assert may_stop(codec, constraint)
+
+
+def test_without_a_template_the_form_begins_at_once(harmony: MlxTextCodec) -> None:
+    constraint = constraint_of(harmony, ask("hi", output=SCHEMA, prompt=PromptOptions(template=False)))
+    assert set(permitted(harmony, constraint)) == {"{"}
+
+
+@settings(max_examples=60)
+@given(kind=st.sampled_from(list(ConstraintKind)), source=st.text(max_size=30))
+def test_whatever_the_source_it_is_a_constraint_or_an_invalid_request(
+    plain: MlxTextCodec, kind: ConstraintKind, source: str
+) -> None:
+    request = ask("hi", output=OutputConstraint(kind, source))
+    try:
+        constraint = constraint_of(plain, request)
+    except InvalidRequest as refused:
+        assert refused.param == "response_format"
+    else:
+        with contextlib.suppress(GenerationFailed):  # a form that no text has
+            assert any(constraint.allowed() or b"")
+
+
+@pytest.mark.parametrize("source", ["(a{1,1000}){1,1000}b", "((((a*)*)*)*)*", "[^\\x00]{1,100000}", "(a|aa|aaa)+" * 50])
+def test_an_expression_that_explodes_is_refused_or_works_and_hangs_nothing(plain: MlxTextCodec, source: str) -> None:
+    request = ask("hi", output=OutputConstraint(ConstraintKind.REGEX, source))
+    try:
+        constraint = constraint_of(plain, request)
+    except InvalidRequest:
+        return
+    assert refused_at(plain, constraint, "aaa") is None
 
 
 def words_tokenizer(words: list[str]) -> Tokenizer:

@@ -10,6 +10,7 @@ from adapters.inference.chat_template import undeclared_variables
 from adapters.inference.text_codec import MlxTextCodec
 from domain.errors import CapabilityMismatch, GenerationFailed, InvalidRequest
 from domain.inference import GenerationRequest, Message, PromptOptions, Role, Tool, ToolCall, ToolMode, ToolUse
+from tests.adapters.inference.test_constraints import words_tokenizer
 from tests.adapters.inference.test_token_decoder import sentencepiece
 from tests.support.codec_kit import (
     ALWAYS_THINKS,
@@ -337,6 +338,26 @@ def test_a_longer_conversation_begins_with_what_an_anchor_ends(tmp_path: Path) -
 def test_a_turn_that_is_continued_has_its_anchor_before_it(tmp_path: Path) -> None:
     codec = CHATML_MODEL.codec(tmp_path)
     assert anchored(codec, ask("one", "Well")) == ["<|im_start|>user\none<|im_end|>\n"]
+
+
+def test_a_token_that_reaches_over_the_end_of_a_turn_leaves_no_anchor(tmp_path: Path) -> None:
+    template = "{% for m in messages %}{{ m.content }}{% endfor %}{% if add_generation_prompt %}b{% endif %}"
+    tokenizer = words_tokenizer(["a", "b", "ab"])
+    turns = (Message(Role.SYSTEM, "b"), Message(Role.USER, "a"), Message(Role.ASSISTANT, "b"), Message(Role.USER, "a"))
+    codec = ToyModel(template, ["<|end|>"], tokenizer=tokenizer).codec(tmp_path)
+    assert anchored(codec, GenerationRequest(turns)) == ["b", "bab"]
+
+
+@pytest.mark.parametrize("where", ["description", "variable"])
+def test_half_a_character_anywhere_in_the_prompt_is_refused(where: str, tmp_path: Path) -> None:
+    half = "abc\ud83e"
+    tools = ToolUse((Tool("t", half),)) if where == "description" else ToolUse()
+    wishes = options(variables={"mood": half}) if where == "variable" else options()
+    codec = ToyModel("{{ mood }}{% for t in tools or [] %}{{ t.function.description }}{% endfor %}" + CHATML).codec(
+        tmp_path
+    )
+    with pytest.raises(InvalidRequest, match="half a character"):
+        codec.encode(ask("hi", tools=tools, prompt=wishes))
 
 
 @pytest.mark.parametrize(
