@@ -15,6 +15,8 @@ from domain.inference import Sampling
 from domain.inference.row_key import row_key
 from ports.text_engine import TokenScore
 
+XTC_SALT = 0x5851F42D4C957F2D  # XTC's own coin: another stream of keys than the draw's
+
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
@@ -53,10 +55,18 @@ class RowDraw:
     top_k, temperature.
 
     prompt_tokens: positions count from there. scores: how many of the likeliest tokens to report, None for no report.
+    stop_tokens: XTC never leaves these out.
     """
 
-    def __init__(self, sampling: Sampling, prompt_tokens: int, scores: int | None = None) -> None:
+    def __init__(
+        self,
+        sampling: Sampling,
+        prompt_tokens: int,
+        scores: int | None = None,
+        stop_tokens: frozenset[int] = frozenset(),
+    ) -> None:
         self._sampling = sampling
+        self._spared = mx.array(sorted(stop_tokens), mx.int32)
         self._prompt_tokens = prompt_tokens
         self._scores = scores
         self._bias_ids = mx.array([token for token, _ in sampling.logit_bias], mx.int32)
@@ -114,11 +124,20 @@ class RowDraw:
             least = logprobs.max() + mx.log(mx.array(sampling.min_p))
             logprobs = mx.where(logprobs < least, -mx.inf, logprobs)
         if sampling.xtc_probability > 0.0:
-            logprobs = _without_top_choices(logprobs, sampling, mx.random.split(key)[1])
+            logprobs = self._without_top_choices(logprobs, position)
         if 0 < sampling.top_k < logprobs.size:
             beyond = mx.argpartition(-logprobs, sampling.top_k - 1)[sampling.top_k :]
             logprobs = mx.put_along_axis(logprobs, beyond, mx.array(-mx.inf), axis=0)
         return mx.random.categorical(logprobs / sampling.temperature, key=key)
+
+    def _without_top_choices(self, logprobs: mx.array, position: int) -> mx.array:
+        """XTC: now and then all tokens above the threshold are left out, but for the least likely of them."""
+        sampling = self._sampling
+        coin = mx.random.uniform(key=mx.random.key(row_key(sampling.seed ^ XTC_SALT, position)))
+        chances = mx.softmax(logprobs)
+        excluded = chances > mx.where(chances > sampling.xtc_threshold, chances, mx.inf).min()
+        excluded[self._spared] = False
+        return mx.where(excluded & (coin <= sampling.xtc_probability), -mx.inf, logprobs)
 
 
 def _less_repeated(logits: mx.array, window: Sequence[int], penalty: float) -> mx.array:
@@ -134,14 +153,6 @@ def _nucleus(logprobs: mx.array, top_p: float) -> mx.array:
     mass = mx.exp(ranked)
     kept = mx.cumsum(mass, inclusive=False) < top_p * mass.sum()
     return mx.where(logprobs < mx.where(kept, ranked, mx.inf).min(), -mx.inf, logprobs)
-
-
-def _without_top_choices(logprobs: mx.array, sampling: Sampling, key: mx.array) -> mx.array:
-    """XTC: now and then all tokens above the threshold are left out, but for the least likely of them."""
-    chances = mx.softmax(logprobs)
-    least = mx.where(chances > sampling.xtc_threshold, chances, mx.inf).min()
-    cut = mx.where(chances > least, -mx.inf, logprobs)
-    return mx.where(mx.random.uniform(key=key) < sampling.xtc_probability, cut, logprobs)
 
 
 def _mask(allowed: bytes, size: int) -> mx.array:

@@ -60,7 +60,7 @@ class SoloRow:
         self._started = time.monotonic()
         self._first_token_at: float | None = None
         self._context = list(row.prompt)
-        self._draw = RowDraw(row.sampling, len(row.prompt), row.logprobs)
+        self._draw = RowDraw(row.sampling, len(row.prompt), row.logprobs, model.stop_tokens)
         self._proposer = model.make_proposer()
         mx.reset_peak_memory()
         found = model.prefixes.longest(row.prompt)
@@ -134,7 +134,8 @@ class SoloRow:
         for at in range(len(guesses) + 1):
             drawn = self._draw.draw(logits[at], self._said, self._context, self.row.constraint.allowed())
             token = whole_number(drawn.token)
-            self.row.constraint.accept(token)
+            if token not in self._model.stop_tokens:
+                self.row.constraint.accept(token)
             yield token, drawn.score()
             if at < len(guesses) and token != guesses[at]:
                 return
