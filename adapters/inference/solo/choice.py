@@ -103,5 +103,5 @@ def _vocabulary(network: Any) -> int:
 def _difference(one: Mapping[str, int], other: Mapping[str, int]) -> str:
     if len(one) != len(other):
         return f"{len(one):,} tokens against {len(other):,}"
-    word = next(word for word in one if one[word] != other.get(word))
+    word = next(word for word in sorted(one, key=one.__getitem__) if one[word] != other.get(word))
     return f"{word!r} is {one[word]} in one and {other.get(word, 'absent')} in the other"
