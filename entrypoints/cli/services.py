@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from application.hub.show_remote import ShowRemote
     from application.hub.verify_model import VerifyModel
     from application.inference.chat import Chat
+    from application.inference.find_server import FindServer
     from application.serving.model_pool import ModelPool
     from application.workspace.clone_model import CloneModel
     from application.workspace.convert_model import ConvertModel
@@ -75,6 +76,8 @@ class Services(Protocol):
     def recalculate_hash(self) -> RecalculateHash: ...
 
     def chat(self) -> Chat: ...
+
+    def find_server(self) -> FindServer: ...
 
     def model_pool(self) -> ModelPool: ...
 
