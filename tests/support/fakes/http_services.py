@@ -22,6 +22,7 @@ from domain.serving.server_instance import ServerInstance
 from mlxk import __version__
 from ports.hub import ModelHub
 from ports.running_servers import ServerEntry, ServerRegister
+from tests.support.fakes.event_worker import EventLauncher
 from tests.support.fakes.worker import PLAIN_LOAD, FakeWorker, FakeWorkerLauncher, Script
 
 CHANGED = datetime(2026, 5, 17, 12, 0, 0, tzinfo=UTC)
@@ -140,7 +141,7 @@ class ServedModels:
         return self._reports
 
 
-class ChildLauncher(FakeWorkerLauncher):
+class ChildLauncher(EventLauncher):
     """Fake workers with a real child process each, which ends when its pipe closes or its worker is closed.
 
     gate: models called `slow` are loaded once it is set.

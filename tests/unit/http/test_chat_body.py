@@ -106,15 +106,6 @@ def test_a_wrong_value_is_named(fields: dict[str, Any], param: str) -> None:
     assert fault.param == param
 
 
-@pytest.mark.parametrize("kind", ["image_url", "input_audio", "file", "video_url"])
-def test_media_parts_are_refused_by_place(kind: str) -> None:
-    parts = [{"type": "text", "text": "look"}, {"type": kind}]
-    fault = refused(messages=[USER, {"role": "user", "content": parts}])
-    assert isinstance(fault, CapabilityMismatch)
-    assert fault.param == "messages.1.content.1"
-    assert kind in fault.message
-
-
 ASKING = {
     "audio": {"voice": "x"},
     "function_call": {"name": "f"},
