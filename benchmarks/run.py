@@ -3,7 +3,7 @@
     python -m benchmarks.run [--runs 5] [--json]
 
 Each side is a fresh process on a pseudo-terminal, asked the same question of the built-in model; measured from its start
-to the first byte of the answer. Medians of `--runs` rounds; a round starts every side once, after one unmeasured round.
+to the first byte of the answer. Medians of `--runs` rounds; a round starts every side once, after an unmeasured one.
 """
 
 from __future__ import annotations
