@@ -2,8 +2,9 @@
 
     python -m benchmarks.run [--runs 5] [--json]
 
-Each side is a fresh process on a pseudo-terminal, asked the same question of the built-in model; measured from its start
-to the first byte of the answer. Medians of `--runs` rounds; a round starts every side once, after an unmeasured one.
+Each side is a fresh process on a pseudo-terminal, asked the same question of the built-in model; measured from its
+start to the first byte of the answer. Medians of `--runs` rounds; a round starts every side once, after an unmeasured
+one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from benchmarks.startup import OURS, ROOT, compile_all
 
@@ -27,7 +27,7 @@ MODEL = ROOT / "adapters" / "builtin_model" / "demo"
 LAUNCHER = [sys.executable, str(ROOT / "mlxk" / "__main__.py")]
 RUN = [*LAUNCHER, "run", "demo", QUESTION, "--temperature", "0"]
 RAW = [
-    str(Path(sys.executable).with_name("mlx_lm.generate")),
+    *(sys.executable, "-c", "from mlx_lm.generate import main; main()"),  # what its console script does
     *("--model", str(MODEL), "--prompt", QUESTION, "--temp", "0", "--max-tokens", "64"),
 ]
 RULER = b"=" * 10  # mlx_lm.generate's line before the answer
@@ -46,7 +46,7 @@ def first_token_seconds(command: list[str], home: str, after: bytes = b"") -> fl
     with contextlib.suppress(OSError):  # how a pseudo-terminal says that the other side has gone
         while piece := os.read(terminal, 4096):
             seen += piece
-            if not taken and seen.partition(after)[2].strip():
+            if not taken and seen[seen.find(after) + len(after) :].strip() and after in seen:
                 taken = time.perf_counter() - begin
     os.close(terminal)
     assert process.wait() == 0, (command, seen)
