@@ -16,7 +16,9 @@ import pytest
 from adapters.server_client.entries import ServerFolder
 from adapters.server_client.servers import FoundServers
 from adapters.worker_process.request_messages import encode_request
-from application.inference.find_server import Answering, FindServer
+from application.inference.answering import Answering
+from application.inference.chat import plainly
+from application.inference.find_server import FindServer
 from container import Container
 from domain.catalog import LocatedModel
 from domain.errors import ContextLengthExceeded, GenerationFailed
@@ -105,7 +107,7 @@ def nobody() -> Answering:
 
 def served_house(home: Path, stack: ExitStack) -> House:
     server = stack.enter_context(started(preload_model="demo", register=home))
-    find = FindServer(Demo(), FoundServers(ServerFolder(home), __version__, SECONDS), nobody)
+    find = FindServer(Demo(), FoundServers(ServerFolder(home), __version__, SECONDS), nobody, plainly)
 
     def chat(_: str) -> Answering:
         found = find.execute("demo")
