@@ -42,9 +42,9 @@ SERVE = Command(
         Option("--log-level", "what is logged", Kind.TEXT, value="LEVEL", choices=LOG_LEVELS, default="info"),
         Option("--log-json", "log as JSON lines"),
         Option("--force", "load models although they may not fit into memory"),
-        *LOADING,
         Option("--verbose", "short for --log-level debug"),
         Option("--share", "let others pull the cached models from here, read-only, in the hub's protocol"),
+        *LOADING,
     ),
     details=(
         "--adapter, --draft-model, --draft-ngram, --draft-tokens, --kv-bits, --kv-group-size and --max-kv-size say how "
