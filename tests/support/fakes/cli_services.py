@@ -266,6 +266,18 @@ class FakeChat(Chat):
         return Prepared(self.model, self.warning)
 
 
+class FakeServerFinder:
+    """serving: who talks through a server, None for no server."""
+
+    def __init__(self) -> None:
+        self.serving: FakeChat | None = None
+        self.looked_up: list[tuple[str, LoadWishes]] = []
+
+    def execute(self, spec: str, loading: LoadWishes = PLAINLY) -> FakeChat | None:
+        self.looked_up.append((spec, loading))
+        return self.serving
+
+
 class FakeModelPool(ModelPool):
     def __init__(self) -> None:
         self.closed = 0
@@ -284,6 +296,7 @@ class FakeServices(FakeWorkspaceServices):
         self.listing = FakeListModels(reports)
         self.talk = FakeChat(answers)
         self.pool = FakeModelPool()
+        self.servers = FakeServerFinder()
         self.removing = FakeRemoveModel(reports)
         self.hub = FakeHubServices([detail(each) for each in reports if each.location.source is ModelSource.CACHE])
         self._reports = reports
@@ -333,6 +346,9 @@ class FakeServices(FakeWorkspaceServices):
 
     def chat(self) -> Chat:
         return self.talk
+
+    def find_server(self) -> FakeServerFinder:
+        return self.servers
 
     def model_pool(self) -> ModelPool:
         return self.pool
