@@ -11,8 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from inspect import iscoroutinefunction
+from os import urandom
+from time import time
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from mlxk import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +84,7 @@ if TYPE_CHECKING:
     from application.serving.memory_gate import MemoryGate
     from application.serving.model_pool import ModelPool
     from application.serving.readiness import ServerLifecycle
+    from domain.serving.server_instance import ServerInstance
     from entrypoints.settings import Settings
     from ports.installed_libraries import LibraryInspector
     from ports.memory import MemoryProbe
@@ -138,6 +143,12 @@ def _server_lifecycle() -> ServerLifecycle:
     from application.serving.readiness import ServerLifecycle
 
     return ServerLifecycle()
+
+
+def _server_instance() -> ServerInstance:
+    from domain.serving.server_instance import ServerInstance
+
+    return ServerInstance(urandom(32).hex())
 
 
 def _memory_probe() -> MemoryProbe:
@@ -218,6 +229,24 @@ class Container(containers.DeclarativeContainer):
     )
     list_served_models = providers.Factory(
         _later("application.serving.served_models", "ListServedModels"), list_models, inspect_model, first_model
+    )
+
+    server_folder = providers.Factory(
+        _later("adapters.server_client.entries", "ServerFolder"), settings.provided.user_cache_dir.value
+    )
+    server_instance = providers.ThreadSafeSingleton(_server_instance)
+    presence = providers.ThreadSafeSingleton(
+        _later("application.serving.presence", "Presence"),
+        server_folder, model_pool, server_instance, __version__, providers.Object(time),
+    )  # fmt: skip
+    chat_loaded = providers.Factory(
+        _later("application.inference.chat_loaded", "ChatLoaded"), model_pool, server_instance
+    )
+    running_servers = providers.Factory(
+        _later("adapters.server_client.servers", "FoundServers"), server_folder, __version__
+    )
+    find_server = providers.Factory(
+        _later("application.inference.find_server", "FindServer"), resolve_model, running_servers, chat.provider
     )
 
     filesystem = providers.Factory(_later("adapters.filesystem.local", "LocalFileSystem"))

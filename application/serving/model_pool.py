@@ -72,6 +72,12 @@ class ModelPool:
             workers = [seat.worker for seat in self._seats.values() if seat.state is SeatState.READY]
         return tuple(worker.loaded for worker in workers if worker is not None and worker.alive)
 
+    def loads(self) -> tuple[ModelLoad, ...]:
+        """As `loaded`, by how they were brought in; without those that must leave for another."""
+        with self._changed:
+            seats = [seat for seat in self._seats.values() if seat.state is SeatState.READY and not seat.draining]
+            return tuple(seat.load for seat in seats if seat.worker is not None and seat.worker.alive)
+
     def holds(self, load: ModelLoad) -> bool:
         """Whether it is loaded, or being loaded."""
         with self._changed:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from application.hub.search_hub import SearchHub
     from application.hub.show_remote import ShowRemote
     from application.hub.verify_model import VerifyModel
-    from application.inference.chat import Chat, ChatAnswer, Prepared
+    from application.inference.chat import Chat
+    from application.inference.find_server import FindServer
     from application.serving.model_pool import ModelPool
     from application.workspace.clone_model import CloneModel
     from application.workspace.convert_model import ConvertModel
@@ -31,29 +32,8 @@ if TYPE_CHECKING:
     from application.workspace.push_workspace import PushWorkspace
     from application.workspace.recalculate_hash import RecalculateHash
     from domain.errors import MlxkError
-    from domain.inference import GenerationRequest
-    from domain.serving.load_wishes import LoadWishes
     from entrypoints.http.front import Serving
     from entrypoints.settings import Settings
-
-
-class Talker(Protocol):
-    """application.inference.chat.Chat, or what behaves like it."""
-
-    def execute(
-        self, spec: str, request: GenerationRequest, *, streamed: bool = ..., loading: LoadWishes = ...
-    ) -> ChatAnswer: ...
-
-    def prepare(self, spec: str, loading: LoadWishes = ...) -> Prepared: ...
-
-
-class ServerFinder(Protocol):
-    """Looks for a running server of ours."""
-
-    def execute(self, spec: str, loading: LoadWishes = ...) -> Talker | None:
-        """Whoever talks through a server that holds this very model, loaded this very way; None when there is none. A
-        server that goes away before it answers is made good by the local way. Raises what a look-up of the name raises.
-        """
 
 
 class Services(Protocol):
@@ -97,7 +77,7 @@ class Services(Protocol):
 
     def chat(self) -> Chat: ...
 
-    def find_server(self) -> ServerFinder: ...
+    def find_server(self) -> FindServer: ...
 
     def model_pool(self) -> ModelPool: ...
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from domain.serving.load_wishes import LoadWishes
-from entrypoints.cli.services import Context, Services, Talker
+from entrypoints.cli.services import Context, Services
+
+if TYPE_CHECKING:
+    from application.inference.find_server import Answering
 
 LOCAL, SERVER = "local", "server"
 
@@ -16,7 +20,7 @@ LOCAL, SERVER = "local", "server"
 class Chosen:
     """talker: to be asked now. served_by: LOCAL or SERVER."""
 
-    talker: Talker
+    talker: Answering
     served_by: str
 
 

@@ -23,6 +23,7 @@ from application.hub.search_hub import SearchHub
 from application.hub.show_remote import ShowRemote
 from application.hub.verify_model import VerifyModel
 from application.inference.chat import Chat, ChatAnswer, Prepared
+from application.inference.find_server import FindServer, ServedChat
 from application.serving.model_pool import ModelPool, never
 from domain.catalog import LocatedModel, ModelReport, ModelSource
 from domain.catalog.removal import CacheContents, Removal, RemovalPlan
@@ -266,16 +267,16 @@ class FakeChat(Chat):
         return Prepared(self.model, self.warning)
 
 
-class FakeServerFinder:
-    """serving: who talks through a server, None for no server."""
+class FakeFindServer(FindServer):
+    """found: what answers in place of this process; None when nothing does. asked: for what."""
 
     def __init__(self) -> None:
-        self.serving: FakeChat | None = None
-        self.looked_up: list[tuple[str, LoadWishes]] = []
+        self.found: FakeChat | None = None
+        self.asked: list[tuple[str, LoadWishes]] = []
 
-    def execute(self, spec: str, loading: LoadWishes = PLAINLY) -> FakeChat | None:
-        self.looked_up.append((spec, loading))
-        return self.serving
+    def execute(self, spec: str, loading: LoadWishes = PLAINLY) -> ServedChat | None:
+        self.asked.append((spec, loading))
+        return self.found  # type: ignore[return-value]  # it only has to answer
 
 
 class FakeModelPool(ModelPool):
@@ -296,7 +297,7 @@ class FakeServices(FakeWorkspaceServices):
         self.listing = FakeListModels(reports)
         self.talk = FakeChat(answers)
         self.pool = FakeModelPool()
-        self.servers = FakeServerFinder()
+        self.finding = FakeFindServer()
         self.removing = FakeRemoveModel(reports)
         self.hub = FakeHubServices([detail(each) for each in reports if each.location.source is ModelSource.CACHE])
         self._reports = reports
@@ -347,8 +348,8 @@ class FakeServices(FakeWorkspaceServices):
     def chat(self) -> Chat:
         return self.talk
 
-    def find_server(self) -> FakeServerFinder:
-        return self.servers
+    def find_server(self) -> FindServer:
+        return self.finding
 
     def model_pool(self) -> ModelPool:
         return self.pool
