@@ -33,7 +33,7 @@ class AnswerView(Protocol):
 class Answer:
     """Filled by `listen`; what has come so far also after an interruption. finished: None until it ended by itself.
 
-    first_event_seconds, total_seconds: from `started` on, a moment of the same monotonic clock.
+    total_seconds: from `started` on, a moment of the same monotonic clock.
     """
 
     def __init__(self, started: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -44,7 +44,6 @@ class Answer:
         self._calls: dict[int, list[ToolCallDelta]] = {}
         self._logprobs: list[TokenLogprob] = []
         self.finished: Finished | None = None
-        self.first_event_seconds: float | None = None
         self.total_seconds = 0.0
 
     @property
@@ -84,8 +83,6 @@ class Answer:
             view.end(self)
 
     def _keep(self, event: GenerationEvent) -> None:
-        if self.first_event_seconds is None:
-            self.first_event_seconds = self._clock() - self._started
         match event:
             case TextDelta():
                 self._text.append(event.text)

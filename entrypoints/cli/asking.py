@@ -76,5 +76,5 @@ class Asker:
             self._console.note(f"[Reasoning]\n{answer.reasoning.rstrip()}")
         if exchange.served_by == SERVER:
             self._console.note("Answered through a running server")
-        for line in verbose_lines(answer, finished, exchange.load_seconds):
+        for line in verbose_lines(finished, exchange.load_seconds):
             self._console.note(line)

@@ -167,7 +167,7 @@ class ChatCommands:
         if last is None or last.answer.finished is None:
             return
         self._console.line("The last answer:")
-        for line in verbose_lines(last.answer, last.answer.finished, last.load_seconds):
+        for line in verbose_lines(last.answer.finished, last.load_seconds):
             self._console.line(f"  {line}")
 
 

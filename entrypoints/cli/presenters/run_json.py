@@ -27,7 +27,7 @@ def run_data(exchange: Exchange, question: str, arguments: Arguments) -> dict[st
         "usage": _usage(finished.usage),
         "logprobs": None if arguments.logprobs is None else _logprobs(answer.logprobs),
         "sampling": _sampling(finished.report),
-        "timings": _timings(speeds(answer, finished), exchange.load_seconds, answer.total_seconds),
+        "timings": _timings(speeds(finished), exchange.load_seconds, answer.total_seconds),
         "warnings": [*memory, *finished.warnings],
         "served_by": exchange.served_by,
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 from domain.inference import Finished, GenerationReport, Sampling
-from entrypoints.cli.answer import Answer
 from entrypoints.cli.presenters.formatting import size
 
 # Values that do nothing; two are only of use beside another one.
@@ -25,11 +24,11 @@ class Speeds:
     peak_memory_bytes: int | None
 
 
-def speeds(answer: Answer, finished: Finished) -> Speeds:
-    """By the engine's report; without one, the first token by our own watch."""
+def speeds(finished: Finished) -> Speeds:
+    """By the engine's report."""
     report, usage = finished.report, finished.usage
     if report is None:
-        return Speeds(answer.first_event_seconds, None, None, None)
+        return Speeds(None, None, None, None)
     return Speeds(
         report.waiting_seconds + report.prefill_seconds,
         _rate(usage.prompt_tokens - usage.cached_tokens, report.prefill_seconds),
@@ -38,9 +37,9 @@ def speeds(answer: Answer, finished: Finished) -> Speeds:
     )
 
 
-def verbose_lines(answer: Answer, finished: Finished, load_seconds: float) -> list[str]:
+def verbose_lines(finished: Finished, load_seconds: float) -> list[str]:
     """What --verbose tells on standard error."""
-    measured, usage, report = speeds(answer, finished), finished.usage, finished.report
+    measured, usage, report = speeds(finished), finished.usage, finished.report
     first = "" if measured.first_token_seconds is None else f", first token after {measured.first_token_seconds:.3f} s"
     lines = [
         f"Model: ready after {load_seconds:.2f} s",
