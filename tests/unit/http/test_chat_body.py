@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from domain.errors import CapabilityMismatch, InvalidRequest, MlxkError, UnsupportedParameter
+from domain.errors import InvalidRequest, MlxkError, UnsupportedParameter
 from domain.inference import DefaultLength, Message, Role
 from entrypoints.http.schemas.chat import ChatBody, parse_chat
 from entrypoints.http.schemas.unsupported import NEUTRAL
