@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MOST_SERVERS = 8
 # A healthy server answers within a few milliseconds, a very busy one within some tens.
 LOOK_UP_SECONDS = 0.25
+PROVING_SECONDS = 2.0  # of a server that has been found: what comes in its place takes longer
 INTRODUCTION = "/v1/mlxk/server?challenge="
 
 
@@ -65,7 +66,7 @@ class FoundServer:
 
         token = self._entry.instance.load_token(identity)
         body = chat_body(request, name=name, load_token=token, streamed=streamed)
-        return AnswerStream(lambda: introduce(self._entry, LOOK_UP_SECONDS * 4)[0], body, streamed=streamed)
+        return AnswerStream(lambda: introduce(self._entry, PROVING_SECONDS)[0], body, streamed=streamed)
 
 
 def introduce(entry: ServerEntry, seconds: float) -> tuple[Line, frozenset[str]]:

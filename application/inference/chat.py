@@ -35,10 +35,13 @@ class ChatAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """model: loaded, and ready to answer. warning: as in ChatAnswer."""
+    """model: loaded, and ready to answer. warning: as in ChatAnswer. context_length: tokens it can hold, None where
+    that is not told.
+    """
 
     model: LocatedModel
     warning: str | None = None
+    context_length: int | None = None
 
 
 OptionsFor = Callable[[LocatedModel, LoadWishes], LoadOptions]
@@ -111,8 +114,8 @@ class Chat:
         require_chat(report)
         load = self._load_of(report, loading)
         warning = self._admit(report, load, None, force=loading.force)
-        self._pool.preload(load)
-        return Prepared(report.location, warning)
+        loaded = self._pool.preload(load)
+        return Prepared(report.location, warning, loaded.context_length)
 
     def _load_of(self, report: ModelReport, wishes: LoadWishes) -> ModelLoad:
         return ModelLoad(report.location, report.size_bytes, self._options_for(report.location, wishes))

@@ -130,8 +130,10 @@ class FirstOrElse:
             event = next(self._inner)
         except DECLINED:
             otherwise, self._otherwise = self._otherwise, None
-            if otherwise is None or self._cancelled:
+            if otherwise is None:
                 raise
+            if self._cancelled:
+                raise StopIteration from None
             self._begin(otherwise())
             event = next(self._inner)
         self._otherwise = None

@@ -16,12 +16,13 @@ from entrypoints.cli.talkers import SERVER, Talkers
 from ports.model_worker import GenerationStream
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Exchange:
-    """A question that was asked. answer: empty until it was listened to. load_seconds: until the model was ready.
-    memory_warning: of the load, None without one.
+    """A question that was asked. answer: empty until it was listened to; served_by is final then. load_seconds: until
+    the model was ready. memory_warning: of the load, None without one.
     """
 
+    spec: str
     model: str
     served_by: str
     load_seconds: float
@@ -47,9 +48,11 @@ class Asker:
         reply = chosen.talker.execute(spec, request, streamed=self.live, loading=wishes)
         asked = time.monotonic()
         self.warn(reply.warning)
-        return Exchange(reply.model.name, chosen.served_by, asked - begun, reply.warning, reply.events, Answer(asked))
+        return Exchange(
+            spec, reply.model.name, chosen.served_by, asked - begun, reply.warning, reply.events, Answer(asked)
+        )
 
-    def listen(self, exchange: Exchange) -> None:
+    def listen(self, talkers: Talkers, exchange: Exchange) -> None:
         """Show the answer as it comes, and the remarks on it once it is whole. Raises as the events do."""
         exchange.answer.listen(
             exchange.events,
@@ -57,6 +60,7 @@ class Asker:
                 self._console, live=self.live, thoughts=not self._arguments.no_reasoning, colour=self._colour
             ),
         )
+        exchange.served_by = talkers.who_answered(exchange.spec, exchange.served_by)
         self._remark(exchange)
 
     def warn(self, warning: str | None) -> None:

@@ -80,7 +80,7 @@ class Conversation:
             exchange = self._asker.begin(
                 self._talkers, state.spec, self._request(state.with_question(said)), state.wishes
             )
-            self._asker.listen(exchange)
+            self._asker.listen(self._talkers, exchange)
         except KeyboardInterrupt:
             self._console.note(f"[{INTERRUPTED_NOTE}]")
         if exchange is not None:

@@ -31,15 +31,24 @@ class Talkers:
         self._services = services
         self._local = local
         self._settled: set[str] = set()
+        self._held: tuple[object, ...] = ()
 
     def choose(self, spec: str, wishes: LoadWishes) -> Chosen:
         """Before every question, since servers come and go. Raises what looking the model up raises."""
         here = self._local or spec in self._settled
         served = None if here else self._services.find_server().execute(spec, wishes)
         if served is not None:
+            self._held = self._services.model_pool().loads()
             return Chosen(served, SERVER)
         self._settled.add(spec)
         return Chosen(self._services.chat(), LOCAL)
+
+    def who_answered(self, spec: str, chosen_for: str) -> str:
+        """Once the answer is there: a server that declined has been made good here, by a model loaded for it."""
+        if chosen_for == SERVER and self._services.model_pool().loads() != self._held:
+            self._settled.add(spec)
+            return LOCAL
+        return chosen_for
 
 
 @contextmanager

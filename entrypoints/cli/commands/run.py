@@ -62,7 +62,7 @@ class _Single:
         with talkers_of(self._context, local=arguments.local) as talkers:
             try:
                 exchange = asker.begin(talkers, arguments.model, self._request, arguments.wishes())
-                asker.listen(exchange)
+                asker.listen(talkers, exchange)
             except KeyboardInterrupt:
                 raise Interrupted(prompts.INTERRUPTED_NOTE) from None
         if exchange.answer.finished is None:

@@ -20,6 +20,7 @@ from domain.inference import (
     ToolCallDelta,
     Usage,
 )
+from domain.serving.model_load import ModelLoad
 from entrypoints.cli.errors import INTERRUPTED
 from tests.support.fakes.cli_services import FakeChat, FakeServices, Line, Step, spoken
 
@@ -202,6 +203,21 @@ def test_json_says_who_answered() -> None:
     asked = line()
     asked.services.finding.found = FakeChat([spoken("From afar.")])
     assert json.loads(asked.run("run", "demo", "x", "--json").out)["data"]["served_by"] == "server"
+
+
+def test_a_server_that_declined_did_not_answer() -> None:
+    asked = line()
+    pool = asked.services.pool
+
+    class Declining(FakeChat):
+        """Answers, but by a model that was loaded here."""
+
+        def execute(self, *arguments, **options):  # type: ignore[no-untyped-def]
+            pool.held = (ModelLoad(self.model, 1),)
+            return super().execute(*arguments, **options)
+
+    asked.services.finding.found = Declining([spoken("Here after all.")])
+    assert json.loads(asked.run("run", "demo", "x", "--json").out)["data"]["served_by"] == "local"
 
 
 def test_local_looks_for_no_server() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.http_server import Server, started
 
-TOOLS = [
+TOOLS: Any = [
     {"type": "function", "function": {"name": name, "parameters": {"type": "object"}}} for name in ("weather", "time")
 ]
 
@@ -68,7 +68,7 @@ def test_calls_streamed_are_put_together_by_the_client(client: openai.OpenAI) ->
     with client.chat.completions.stream(
         model="demo",
         messages=[{"role": "user", "content": "say and call"}],
-        tools=TOOLS,  # type: ignore[arg-type]
+        tools=TOOLS,
     ) as stream:
         final = stream.get_final_completion()
     said = final.choices[0].message
@@ -123,7 +123,7 @@ def test_nothing_that_is_read_is_called_ignored(client: openai.OpenAI) -> None:
     raw = client.chat.completions.with_raw_response.create(
         model="demo",
         messages=[{"role": "user", "content": "hi"}],
-        tools=TOOLS,  # type: ignore[arg-type]
+        tools=TOOLS,
         tool_choice="none",
         extra_body={"xtc_probability": 0.1, "guided_regex": "a+", "user": "u", "new": 1},
     )

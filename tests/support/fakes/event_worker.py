@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from domain.catalog import LocatedModel
+from domain.errors import GenerationFailed
 from domain.inference import (
     Finished,
     FinishReason,
@@ -71,6 +72,9 @@ TOLD: Told = {
         Finished(FinishReason.LENGTH, Usage(3, 4), REPORT, ("a call could not be read", "and one more")),
     ),
 }
+
+
+FAULT = GenerationFailed("the engine stumbled", hint="over a step", param="messages", detail={"at": 3})
 
 
 class EventWorker(FakeWorker):

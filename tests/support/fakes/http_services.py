@@ -53,14 +53,17 @@ def served(name: str, source: ModelSource = ModelSource.CACHE, **facts: object) 
 MODELS = (served(DEMO, ModelSource.BUILTIN), served("org/one"), served(SLOW), served("my-work", ModelSource.WORKSPACE))
 
 
-class NoRegister:
-    """A register that forgets."""
+class FakeRegister:
+    """ServerRegister that nobody else reads."""
+
+    def __init__(self) -> None:
+        self.entries: dict[int, ServerEntry] = {}
 
     def enter(self, entry: ServerEntry) -> None:
-        self.entered = entry
+        self.entries[entry.process_id] = entry
 
     def leave(self, process_id: int) -> None:
-        self.left = process_id
+        self.entries.pop(process_id, None)
 
 
 class FakeServices:
@@ -76,7 +79,7 @@ class FakeServices:
         self.models = tuple(models)
         self.pool = ModelPool(self.launcher, budget_bytes=1_000_000_000)
         self.instance = ServerInstance("a secret")
-        self.register = register or NoRegister()
+        self.register = register or FakeRegister()
         self._presence = Presence(self.register, self.pool, self.instance, __version__, lambda: 1.0)
         self._lifecycle = ServerLifecycle()
         self.specs: list[str] = []

@@ -90,7 +90,7 @@ def test_every_form(fields: dict[str, Any], output: OutputConstraint | None) -> 
 
 
 def test_every_way_of_sampling() -> None:
-    asked = {
+    asked: dict[str, Any] = {
         "temperature": 0.5,
         "top_p": 0.25,
         "seed": -3,
