@@ -385,6 +385,30 @@ def has_child(parent: int) -> bool:
     return str(parent) in listing.stdout.split()
 
 
+def test_a_running_server_that_holds_the_model_answers(env: dict[str, str]) -> None:
+    question = ("run", "demo", QUESTION[WHO_ARE_YOU], "--temperature", "0")
+    server = subprocess.Popen(
+        [*COMMAND, "serve", "--model", "demo", "--json", "--port", "0"],
+        env=env,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert server.stdout is not None
+    try:
+        assert b"}\n" in iter(server.stdout.readline, b"")
+        served = envelope(mlxk(*question, "--json", env=env).stdout)["data"]
+        said = mlxk(*question, "--verbose", env=env)
+        local = envelope(mlxk(*question, "--local", "--json", env=env).stdout)["data"]
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=PATIENCE_SECONDS)
+    gone = envelope(mlxk(*question, "--json", env=env).stdout)["data"]
+    assert [each["served_by"] for each in (served, local, gone)] == ["server", "local", "local"]
+    assert {each["response"] for each in (served, local, gone)} == {WHO_ARE_YOU}
+    assert (said.stdout.decode(), b"Answered through a running server" in said.stderr) == (WHO_ARE_YOU + "\n", True)
+
+
 def test_serve_prints_one_envelope_and_a_port_in_use_is_one_too(env: dict[str, str]) -> None:
     server = subprocess.Popen(
         [*COMMAND, "serve", "--json", "--port", "0"],
