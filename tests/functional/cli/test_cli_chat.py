@@ -282,6 +282,49 @@ def test_ctrl_c_drops_a_block_that_was_begun() -> None:
     assert asked(talk) == [[("user", "a")]]
 
 
+def test_two_times_ctrl_c_means_in_a_row() -> None:
+    talk, _ = interrupted(None, "\n", None, "a\n", "q\n")
+    assert asked(talk) == [[("user", "a")]]
+
+
+def test_ctrl_c_while_another_model_is_loaded_keeps_the_chat() -> None:
+    class Slow(Choosy):
+        def prepare(self, spec: str, loading: LoadWishes = LoadWishes()):  # type: ignore[no-untyped-def]  # noqa: B008
+            if spec == "slow":
+                raise KeyboardInterrupt
+            return super().prepare(spec, loading)
+
+    talk = line("/model slow", "b")
+    talk.services.talk = Slow([spoken("B")])
+    assert talk.run("run", "demo").code == 0
+    assert [spec for spec, _, _ in talk.services.talk.asked] == ["demo"]
+
+
+def test_a_chat_that_began_here_stays_here() -> None:
+    talk = line("a", "b", answers=[])
+
+    class Telling(FakeChat):
+        def execute(self, *arguments, **options):  # type: ignore[no-untyped-def]
+            talk.services.finding.found = FakeChat([spoken("Far.")])
+            return super().execute(*arguments, **options)
+
+    talk.services.talk = Telling([spoken("A"), spoken("B")])
+    assert "B" in talk.run("run", "demo").out
+    assert len(talk.services.talk.asked) == 2
+
+
+def test_a_chat_that_cannot_be_written_whole_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    (tmp_path / "old.json").write_text("old")
+    _, seen = chat("a", f"/save {tmp_path}/new.json", f"/save {tmp_path}/old.json --force")
+    assert seen.err.count("cannot be written: No space left on device") == 2
+    assert [each.name for each in tmp_path.iterdir()] == ["old.json"]
+    assert (tmp_path / "old.json").read_text() == "old"
+
+
 def test_what_no_request_can_be_is_told_before_the_model_is_loaded() -> None:
     talk = line("a")
     seen = talk.run("run", "demo", "--stop", "")
