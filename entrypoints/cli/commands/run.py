@@ -7,7 +7,6 @@ from domain.inference import GenerationRequest, Message, Role
 from entrypoints.cli import prompt as prompts
 from entrypoints.cli.asking import Asker, Exchange
 from entrypoints.cli.attachments import context_of
-from entrypoints.cli.conversation import Conversation
 from entrypoints.cli.presenters.run_json import run_data
 from entrypoints.cli.run_arguments import Arguments
 from entrypoints.cli.run_request import request_for
@@ -33,6 +32,8 @@ def execute(context: Context, arguments: Arguments) -> Outcome:
     request((Message(Role.USER, "?"),))  # what no request can be is told before a model is loaded for it
 
     def converse() -> None:
+        from entrypoints.cli.conversation import Conversation  # only a chat needs it
+
         with talkers_of(context, local=arguments.local) as talkers:
             Conversation(context, arguments, request, talkers).hold(opening, attached)
 
