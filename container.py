@@ -11,12 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from inspect import iscoroutinefunction
-from os import urandom
-from time import time
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
-
-from mlxk import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,10 +78,10 @@ if TYPE_CHECKING:
     from application.catalog.inspect_model import InspectModel
     from application.catalog.stores import ModelStores
     from application.inference.chat import Chat, Resolver
+    from application.inference.load_plan import PlanLoad, PlanServedLoad
     from application.serving.memory_gate import MemoryGate
     from application.serving.model_pool import ModelPool
     from application.serving.readiness import ServerLifecycle
-    from domain.serving.server_instance import ServerInstance
     from entrypoints.settings import Settings
     from ports.installed_libraries import LibraryInspector
     from ports.memory import MemoryProbe
@@ -132,12 +128,14 @@ def _memory_gate(stores: ModelStores, probe: MemoryProbe, settings: Settings) ->
     return MemoryGate(stores, probe, force=settings.force.value)
 
 
-def _chat(resolve: Resolver, inspect: InspectModel, pool: ModelPool, gate: MemoryGate) -> Chat:
+def _chat(
+    resolve: Resolver, inspect: InspectModel, pool: ModelPool, gate: MemoryGate, plan: PlanLoad | PlanServedLoad
+) -> Chat:
     from time import monotonic
 
     from application.inference.chat import Chat
 
-    return Chat(resolve, inspect, pool, gate, monotonic)
+    return Chat(resolve, inspect, pool, gate, monotonic, plan.execute)
 
 
 def _run_benchmark(chat: Chat) -> RunBenchmark:
@@ -154,12 +152,6 @@ def _server_lifecycle() -> ServerLifecycle:
     from application.serving.readiness import ServerLifecycle
 
     return ServerLifecycle()
-
-
-def _server_instance() -> ServerInstance:
-    from domain.serving.server_instance import ServerInstance
-
-    return ServerInstance(urandom(32).hex())
 
 
 def _memory_probe() -> MemoryProbe:
@@ -225,14 +217,26 @@ class Container(containers.DeclarativeContainer):
     resident_budget = providers.Callable(_resident_budget, memory_probe)
     model_pool = providers.ThreadSafeSingleton(_model_pool, worker_launcher, resident_budget)
     memory_gate = providers.Factory(_memory_gate, model_stores, memory_probe, settings)
-    chat = providers.ThreadSafeSingleton(_chat, resolve_model, inspect_model, model_pool, memory_gate)
+    plan_load = providers.Factory(
+        _later("application.inference.load_plan", "PlanLoad"),
+        resolve_model,
+        inspect_model,
+        providers.Callable(lambda: import_module("adapters.model_store.lora_folder").find_adapter),
+    )
+    chat = providers.ThreadSafeSingleton(_chat, resolve_model, inspect_model, model_pool, memory_gate, plan_load)
     first_model = providers.ThreadSafeSingleton(
         _later("application.serving.served_models", "FirstModel"), resolve_model, settings.provided.preload_model.value
     )
     resolve_served_model = providers.Factory(
         _later("application.serving.served_models", "ResolveServedModel"), resolve_model, first_model
     )
-    served_chat = providers.ThreadSafeSingleton(_chat, resolve_served_model, inspect_model, model_pool, memory_gate)
+    plan_served_load = providers.ThreadSafeSingleton(
+        _later("application.inference.load_plan", "PlanServedLoad"),
+        plan_load, first_model, settings.provided.loading.wishes,
+    )  # fmt: skip
+    served_chat = providers.ThreadSafeSingleton(
+        _chat, resolve_served_model, inspect_model, model_pool, memory_gate, plan_served_load
+    )
 
     run_benchmark = providers.Factory(_run_benchmark, chat)
     chart = providers.Factory(_later("adapters.charts.png_chart", "PngChart"))
@@ -245,22 +249,13 @@ class Container(containers.DeclarativeContainer):
         _later("application.serving.served_models", "ListServedModels"), list_models, inspect_model, first_model
     )
 
-    server_folder = providers.Factory(
-        _later("adapters.server_client.entries", "ServerFolder"), settings.provided.user_cache_dir.value
-    )
-    server_instance = providers.ThreadSafeSingleton(_server_instance)
+    server_instance = providers.ThreadSafeSingleton(_later("container_serving", "server_instance"))
     presence = providers.ThreadSafeSingleton(
-        _later("application.serving.presence", "Presence"),
-        server_folder, model_pool, server_instance, __version__, providers.Object(time),
-    )  # fmt: skip
-    chat_loaded = providers.Factory(
-        _later("application.inference.chat_loaded", "ChatLoaded"), model_pool, server_instance
+        _later("container_serving", "presence"), settings, model_pool, server_instance
     )
-    running_servers = providers.Factory(
-        _later("adapters.server_client.servers", "FoundServers"), server_folder, __version__
-    )
+    chat_loaded = providers.Factory(_later("container_serving", "chat_loaded"), model_pool, server_instance)
     find_server = providers.Factory(
-        _later("application.inference.find_server", "FindServer"), resolve_model, running_servers, chat.provider
+        _later("container_serving", "find_server"), settings, resolve_model, chat.provider, plan_load.provider
     )
 
     filesystem = providers.Factory(_later("adapters.filesystem.local", "LocalFileSystem"))

@@ -122,10 +122,9 @@ def _extension(request: GenerationRequest, load_token: str) -> Json:
     body: Json = {"report": True, "loaded": load_token, "default_length": request.limits.default.value}
     if not request.prompt.template:
         body["template"] = False
-    if request.chat_stops:
-        body["chat_stops"] = True
-    if request.inspect:
-        body["inspect"] = True
+    for name in ("chat_stops", "inspect", "ignore_stops"):
+        if getattr(request, name):
+            body[name] = True
     if request.urgency != Urgency():
         body |= {"priority": request.urgency.priority, "deadline_seconds": request.urgency.deadline_seconds}
     return body

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from application.inference.chat import ChatAnswer
-from application.serving.model_pool import ModelPool, never
+from application.inference.answering import ChatAnswer, never
+from application.serving.model_pool import ModelPool
 from domain.errors import ModelNotFound
 from domain.inference import GenerationRequest
 from domain.serving.server_instance import ServerInstance

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
-from application.inference.chat import ChatAnswer, OptionsFor, Prepared, Resolver, plainly
-from application.serving.model_pool import never
+from application.inference.answering import Answering, ChatAnswer, PlanFor, Prepared, Resolver, never
 from domain.errors import Interrupted, ModelNotFound, PayloadTooLarge, ServerBusy, ServerShutdown
 from domain.inference import GenerationEvent, GenerationRequest
+from domain.serving.load_options import LoadOptions
 from domain.serving.load_wishes import PLAINLY, LoadWishes
 from domain.serving.model_load import ModelLoad
 from ports.model_worker import GenerationStream
@@ -19,38 +18,18 @@ from ports.running_servers import RunningServer, RunningServers
 DECLINED = (ServerShutdown, ServerBusy, ModelNotFound, PayloadTooLarge)
 
 
-class Answering(Protocol):
-    """application.inference.chat.Chat, or what behaves like it."""
-
-    def execute(
-        self,
-        spec: str,
-        request: GenerationRequest,
-        *,
-        streamed: bool = True,
-        loading: LoadWishes = PLAINLY,
-        given_up: Callable[[], bool] = never,
-    ) -> ChatAnswer: ...
-
-    def prepare(self, spec: str, loading: LoadWishes = PLAINLY) -> Prepared: ...
-
-
 class FindServer:
-    """options_for: the same as Chat's. local: who answers when a server has been found and then declines; asked for
-    only then.
+    """local: who answers when a server has been found and then declines; asked for only then. plan_for: the same as
+    Chat's; not asked where nothing is wished for.
     """
 
     def __init__(
-        self,
-        resolve: Resolver,
-        servers: RunningServers,
-        local: Callable[[], Answering],
-        options_for: OptionsFor = plainly,
+        self, resolve: Resolver, servers: RunningServers, local: Callable[[], Answering], plan_for: PlanFor
     ) -> None:
         self._resolve = resolve
         self._servers = servers
         self._local = local
-        self._options_for = options_for
+        self._plan_for = plan_for
 
     def execute(self, spec: str, loading: LoadWishes = PLAINLY) -> ServedChat | None:
         """None when no server holds this very model, loaded this very way.
@@ -66,7 +45,8 @@ class FindServer:
 
     def _load(self, spec: str, loading: LoadWishes) -> ModelLoad:
         location = self._resolve.execute(spec)
-        return ModelLoad(location, 0, self._options_for(location, loading))
+        options = LoadOptions() if loading.plain else self._plan_for(location, loading).options
+        return ModelLoad(location, 0, options)
 
 
 class ServedChat:

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from application.inference.answering import never
 from application.serving.replay import ReplayingStream
 from application.serving.seat import Seat, SeatState
 from domain.errors import InternalError, Interrupted, MlxkError, ServerShutdown
@@ -14,10 +15,7 @@ from domain.serving.model_load import ModelLoad
 from domain.serving.residency import Resident, room_for
 from ports.model_worker import GenerationStream, LoadedModel, ModelWorker, WorkerLauncher
 
-
-def never() -> bool:
-    """The default `given_up`: the request waits as long as it takes."""
-    return False
+__all__ = ["ModelPool", "never"]
 
 
 class ModelPool:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from application.hub.verify_model import VerifyModel
     from application.inference.chat import Chat
     from application.inference.find_server import FindServer
+    from application.inference.load_plan import PlanLoad
     from application.serving.model_pool import ModelPool
     from application.workspace.clone_model import CloneModel
     from application.workspace.convert_model import ConvertModel
@@ -76,6 +77,8 @@ class Services(Protocol):
     def push_workspace(self) -> PushWorkspace: ...
 
     def recalculate_hash(self) -> RecalculateHash: ...
+
+    def plan_load(self) -> PlanLoad: ...
 
     def chat(self) -> Chat: ...
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ import pytest
 from adapters.server_client.entries import ServerFolder
 from adapters.server_client.servers import FoundServers
 from adapters.worker_process.request_messages import encode_request
-from application.inference.find_server import Answering, FindServer
+from application.inference.answering import Answering
+from application.inference.chat import plainly
+from application.inference.find_server import FindServer
 from container import Container
 from domain.catalog import LocatedModel
 from domain.errors import ContextLengthExceeded, GenerationFailed
@@ -25,6 +27,7 @@ from domain.inference import (
     DefaultLength,
     Finished,
     GenerationEvent,
+    GenerationReport,
     GenerationRequest,
     Message,
     OutputConstraint,
@@ -105,7 +108,7 @@ def nobody() -> Answering:
 
 def served_house(home: Path, stack: ExitStack) -> House:
     server = stack.enter_context(started(preload_model="demo", register=home))
-    find = FindServer(Demo(), FoundServers(ServerFolder(home), __version__, SECONDS), nobody)
+    find = FindServer(Demo(), FoundServers(ServerFolder(home), __version__, SECONDS), nobody, plainly)
 
     def chat(_: str) -> Answering:
         found = find.execute("demo")
@@ -242,6 +245,7 @@ WHOLE = GenerationRequest(
     logprobs=3,
     chat_stops=True,
     inspect=True,
+    ignore_stops=True,
     urgency=Urgency(-3, 99.5),
 )
 ASKED = [
@@ -257,6 +261,25 @@ ASKED = [
     asking("no tools", tools=ToolUse((Tool("f"),), ToolMode.NONE)),
     asking("thinking", prompt=PromptOptions(thinking=True), logprobs=0),
 ]
+
+
+def test_the_whole_request_of_this_suite_leaves_nothing_at_its_default() -> None:
+    """So that a new field must be carried before this passes again."""
+    plain = GenerationRequest((Message(Role.USER, "plain"),))
+    for part in (WHOLE, WHOLE.sampling, WHOLE.prompt, WHOLE.urgency):
+        usual = plain if part is WHOLE else type(part)()
+        left = {each.name for each in fields(part) if getattr(part, each.name) == getattr(usual, each.name)}
+        assert left <= {"output"}
+
+
+def test_the_answers_of_this_suite_have_everything_an_answer_can_have() -> None:
+    report = TOLD["warn"][-1]
+    thinking = TOLD["think"][-1]
+    assert isinstance(report, Finished)
+    assert isinstance(thinking, Finished)
+    assert all(getattr(report, each.name) for each in fields(report))
+    assert all(getattr(report.report, each.name) for each in fields(GenerationReport))
+    assert all(getattr(thinking.usage, each.name) for each in fields(thinking.usage))
 
 
 @pytest.mark.parametrize("request_", ASKED, ids=lambda each: str(each.messages[-1].content).strip())

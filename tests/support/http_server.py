@@ -26,6 +26,7 @@ from typing import Any
 from adapters.server_client.entries import ServerFolder
 from adapters.worker_process.request_messages import encode_request
 from domain.errors import GenerationFailed
+from domain.inference import OutputFormat, ReasoningMarks, ToolMarks
 from entrypoints.http.front import Serving
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.server import serve
@@ -37,6 +38,7 @@ from tests.support.fakes.worker import Script
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 30.0
+CALL = '{"name": "weather", "arguments": {"city": "Bonn am Rhein"}}'
 SMALL_THREADS = {"threads": 48, "open_answers": 8, "slow_clients": 8}
 
 
@@ -60,7 +62,14 @@ def _announce(serving: Serving) -> None:
 
 def _services(settings: Settings, register: ServerRegister | None = None) -> FakeServices:
     script = Script(
-        answers={"count": " ".join(str(number) for number in range(1, 21)), "hi": "hello there"},
+        answers={
+            "count": " ".join(str(number) for number in range(1, 21)),
+            "hi": "hello there",
+            "ponder": "<think>two and two</think>four it is",
+            "fetch": f"<think>where?</think>Wait. <call>{CALL}</call>",
+        },
+        output_format=OutputFormat(ReasoningMarks("<think>", "</think>"), ToolMarks("<call>", "</call>", json=True)),
+        cached_tokens=1,
         refuse={"fail": FAULT},
     )
     if settings.preload_model.value == "org/one":

@@ -21,6 +21,7 @@ from domain.errors import (
 )
 from domain.inference import Finished, FinishReason, GenerationEvent, GenerationRequest, Message, Role, TextDelta, Usage
 from domain.serving.load_options import LoadOptions
+from domain.serving.load_plan import LoadPlan
 from domain.serving.load_wishes import LoadWishes
 from domain.serving.model_load import ModelLoad
 from domain.serving.server_instance import ServerInstance
@@ -71,19 +72,19 @@ class Servers:
         return self._servers
 
 
-def options_for(_: LocatedModel, wishes: LoadWishes) -> LoadOptions:
-    return LoadOptions(kv_bits=wishes.kv_bits)
+def plan_for(_: LocatedModel, wishes: LoadWishes) -> LoadPlan:
+    return LoadPlan(LoadOptions(kv_bits=wishes.kv_bits))
 
 
 def load(spec: str, wishes: LoadWishes | None = None) -> ModelLoad:
-    return ModelLoad(located(spec), 1, options_for(located(spec), wishes or LoadWishes()))
+    return ModelLoad(located(spec), 1, plan_for(located(spec), wishes or LoadWishes()).options)
 
 
 class House:
     def __init__(self, *servers: Server) -> None:
         self.local = FakeChat([spoken("here")] * 3)
         self.names = Names()
-        self.find = FindServer(self.names, Servers(*servers), lambda: self.local, options_for)
+        self.find = FindServer(self.names, Servers(*servers), lambda: self.local, plan_for)
 
     def chat(self, spec: str = "a", loading: LoadWishes | None = None) -> ServedChat:
         found = self.find.execute(spec, loading or LoadWishes())

@@ -93,6 +93,7 @@ def _request(values: Mapping[str, Any], extension: Extension, default_max_tokens
         logprobs=read_logprobs(values),
         chat_stops=extension.chat_stops,
         inspect=extension.inspect,
+        ignore_stops=extension.ignore_stops,
         urgency=extension.urgency,
     )
 

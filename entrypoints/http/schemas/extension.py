@@ -39,6 +39,7 @@ class ExtensionSchema(StrictSchema):
     template = StrictBoolean(load_default=None)
     chat_stops = StrictBoolean(load_default=None)
     inspect = StrictBoolean(load_default=None)
+    ignore_stops = StrictBoolean(load_default=None)
     default_length = LengthRule(load_default=None)
     priority = StrictInteger(load_default=None)
     deadline_seconds = StrictNumber(load_default=None)
@@ -61,6 +62,7 @@ class Extension:
     template: bool = True
     chat_stops: bool = False
     inspect: bool = False
+    ignore_stops: bool = False
     default_length: DefaultLength | None = None
     urgency: Urgency = field(default_factory=Urgency)
 
@@ -86,6 +88,7 @@ def read_extension(values: Mapping[str, Any]) -> Extension:
         template=given["template"] is not False,
         chat_stops=bool(given["chat_stops"]),
         inspect=bool(given["inspect"]),
+        ignore_stops=bool(given["ignore_stops"]),
         default_length=given["default_length"],
         urgency=Urgency(given["priority"] or 0, given["deadline_seconds"]),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -147,3 +148,29 @@ def test_what_is_wrong_is_named_to_the_client(client: openai.OpenAI, fields: dic
     with pytest.raises(openai.APIStatusError) as caught:
         ask(client, "hi", **fields)
     assert caught.value.param == param
+
+
+@pytest.mark.parametrize(("question", "tools"), [("ponder", None), ("fetch", TOOLS), ("count", None)])
+def test_what_a_model_writes_reaches_the_client_the_same_whole_and_streamed(
+    client: openai.OpenAI, question: str, tools: Any
+) -> None:
+    """From marks in the text to fields of the answer, through everything between."""
+    asked = {"logprobs": True, "top_logprobs": 2} | ({"tools": tools} if tools else {})
+    whole = ask(client, question, **asked)
+    said = whole.choices[0].message
+    chunks = streamed(client, question, **asked)
+    deltas = [each.choices[0].delta for each in chunks if each.choices]
+    pieces = [piece for delta in deltas for piece in delta.tool_calls or []]
+    told = [each.choices[0].logprobs for each in chunks if each.choices]
+    assert "".join(delta.content or "" for delta in deltas) == (said.content or "")
+    thoughts = "".join(getattr(delta, "reasoning_content", None) or "" for delta in deltas)
+    assert thoughts == (getattr(said, "reasoning_content", None) or "")
+    assert [entry for each in told if each for entry in each.content] == whole.choices[0].logprobs.content
+    assert chunks[-1].usage == whole.usage
+    assert [each.choices[0].finish_reason for each in chunks if each.choices][-1] == whole.choices[0].finish_reason
+    if tools:
+        (call,) = said.tool_calls
+        assert call.function.arguments == "".join(piece.function.arguments for piece in pieces)
+        assert json.loads(call.function.arguments) == {"city": "Bonn am Rhein"}
+        assert (call.function.name, pieces[0].function.name) == ("weather", "weather")
+    assert (thoughts != "") == (question != "count")

@@ -26,6 +26,7 @@ from application.hub.show_remote import ShowRemote
 from application.hub.verify_model import VerifyModel
 from application.inference.chat import Chat, ChatAnswer, Prepared
 from application.inference.find_server import FindServer, ServedChat
+from application.inference.load_plan import PlanLoad
 from application.serving.model_pool import ModelPool, never
 from domain.catalog import LocatedModel, ModelReport, ModelSource
 from domain.catalog.removal import CacheContents, Removal, RemovalPlan
@@ -348,6 +349,9 @@ class FakeServices(FakeWorkspaceServices):
 
     def inspect_model(self) -> InspectModel:
         return FakeInspectModel(self._reports)
+
+    def plan_load(self) -> PlanLoad:
+        return PlanLoad(self.resolve_model(), self.inspect_model(), PurePosixPath("/adapters").joinpath)
 
     def list_models(self) -> ListModels:
         return self.listing

@@ -129,6 +129,7 @@ def test_our_own_additions() -> None:
             "template": False,
             "chat_stops": True,
             "inspect": True,
+            "ignore_stops": True,
             "default_length": "full_context",
             "priority": -2,
             "deadline_seconds": 1.5,
@@ -136,7 +137,7 @@ def test_our_own_additions() -> None:
     )
     request = body.request
     assert (body.report, body.loaded) == (True, "token")
-    assert (request.prompt.template, request.chat_stops, request.inspect) == (False, True, True)
+    assert (request.prompt.template, request.chat_stops, request.inspect, request.ignore_stops) == (False, *[True] * 3)
     assert (request.limits.default, request.limits.server_default) == (DefaultLength.FULL_CONTEXT, None)
     assert request.urgency == Urgency(-2, 1.5)
     plain = parse(mlxk={})
