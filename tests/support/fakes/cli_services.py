@@ -34,6 +34,7 @@ from domain.errors import Conflict, MlxkError, ModelNotFound
 from domain.inference import Finished, FinishReason, GenerationEvent, GenerationRequest, TextDelta, Usage
 from domain.serving.load_wishes import PLAINLY, LoadWishes
 from domain.serving.memory_policy import MemoryForecast
+from domain.serving.model_load import ModelLoad
 from entrypoints.cli.console import Console
 from entrypoints.cli.main import run
 from entrypoints.cli.services import Context, Server
@@ -287,6 +288,10 @@ class FakeFindServer(FindServer):
 class FakeModelPool(ModelPool):
     def __init__(self) -> None:
         self.closed = 0
+        self.held: tuple[ModelLoad, ...] = ()
+
+    def loads(self) -> tuple[ModelLoad, ...]:
+        return self.held
 
     def close(self) -> None:
         self.closed += 1
