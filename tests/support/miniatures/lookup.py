@@ -25,8 +25,8 @@ class Lookup:
 
     The hidden state holds one number a token, one that is always 1, one for each sighting (this token, so many places
     before), for each word, and for each turning. One attention layer fills in sightings and words, the MLP behind it
-    the turnings. Scores of the next token, in steps of MARGIN: beginnings 1, 2, ... (later words win), a usual
-    successor more than any of them, a turning more than that.
+    the turnings. Scores of the next token, in steps of MARGIN: beginnings 1, 2, 4, ... (so that later words
+    win), a usual successor more than all of them, a turning more than that.
     """
 
     def __init__(
@@ -44,7 +44,8 @@ class Lookup:
         self._first_sighting = vocabulary + 1
         self._first_word = self._first_sighting + len(self._sightings)
         self._first_turning = self._first_word + len(words)
-        self._hidden = self._first_turning + len(rules.turnings)
+        needed = self._first_turning + len(rules.turnings)
+        self._hidden = needed + -needed % self._heads  # a config of another shape is refused
         self._head_size = max(HEAD_SIZE, len(self._sightings) + len(self._sightings) % 2)
         self._scale = (self._hidden / 2) ** 0.5  # what the norm makes of a 1 in a token's embedding
 
@@ -140,12 +141,12 @@ class Lookup:
 
     def _scores(self) -> Matrix:
         scores = _zeros(self._vocabulary, self._hidden)
-        usual, step = float(len(self._beginnings) + 1), MARGIN / self._scale
+        usual, step = 2.0 ** len(self._beginnings), MARGIN / self._scale
         for token in range(self._vocabulary):
             successor = self._rules.successors.get(token)
             scores[self._beginnings[0] if successor is None else successor, token] = 1.0 if successor is None else usual
         for at, beginning in enumerate(self._beginnings[1:]):
-            scores[beginning, self._first_word + at] = at + 2.0
+            scores[beginning, self._first_word + at] = 2.0 ** (at + 1)
         for at, turning in enumerate(self._rules.turnings):
             scores[turning.successor, self._first_turning + at] = 6.0 * usual
         scores *= step

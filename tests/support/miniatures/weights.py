@@ -11,6 +11,7 @@ from mlx.utils import tree_flatten
 
 NOISE = 0.1
 UNSAID = 0.02
+TIED = 0.2  # a louder embedding would make a model repeat what it has just said
 
 
 def new_network(config: Mapping[str, object]) -> Any:
@@ -31,16 +32,15 @@ def random_weights(
     keys = mx.random.split(mx.random.key(seed), len(names))
     weights = {name: _drawn(name, shapes[name], key, gain) for name, key in zip(names, keys, strict=True)}
     liked = mx.array([1.0 if like else UNSAID for like in sayable])[:, None]
-    output = next((name for name in names if name.endswith("lm_head.weight")), None) or next(
-        name for name in names if name.endswith(("embed_tokens.weight", "embeddings.weight"))
-    )
-    weights[output] = weights[output] * liked
+    output = next((name for name in names if name.endswith("lm_head.weight")), None)
+    tied = next(name for name in names if name.endswith(("embed_tokens.weight", "embeddings.weight")))
+    weights[output or tied] = weights[output or tied] * liked * (1.0 if output else TIED)
     return weights
 
 
 def _drawn(name: str, like: mx.array, key: mx.array, gain: float) -> mx.array:
     noise = mx.random.normal(like.shape, key=key)
-    if name.endswith("bias"):
+    if name.endswith(("bias", "A_log")):  # random in the class itself
         return mx.multiply(noise, NOISE)
     if like.ndim == 1:
         return mx.add(like.astype(mx.float32), noise * NOISE)
