@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,12 @@ class SoloOracle:
     _engine: TextEngine | None = None
     _greedy: dict[tuple[tuple[int, ...], int], Greedy] = field(default_factory=dict)
     _alone: dict[EngineRow, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def stops(self) -> frozenset[int]:
+        """What generation_config.json names."""
+        named = json.loads((self.folder / "generation_config.json").read_text(encoding="utf-8"))["eos_token_id"]
+        return frozenset(named if isinstance(named, list) else [named])
 
     @property
     def engine(self) -> TextEngine:

@@ -10,7 +10,8 @@ from ports.text_engine import EngineRow
 from tests.support.miniatures import MINIATURES
 from tests.support.solo_oracle import GREEDY, SoloOracle, drain, tokens_of
 
-# Lengths around the window of 16 tokens that the sliding miniatures have, one far beyond it, one single token.
+# Lengths around the window of 16 tokens that the sliding miniatures have, one far beyond it, one single
+# token, one longer than a chunk of prefill.
 PROMPTS = (
     (72, 105),
     tuple(range(65, 105)),
@@ -18,6 +19,7 @@ PROMPTS = (
     tuple(range(40, 56)),
     tuple(33 + at * 37 % 90 for at in range(130)),
     tuple(range(97, 114)),
+    tuple(33 + at * 53 % 91 for at in range(700)),
 )
 TOKENS = 24
 NEAR_TIE = 0.0015  # nats; shapes of batches move float32 scores by less than a hundredth of that

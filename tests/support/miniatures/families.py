@@ -110,7 +110,7 @@ MINIATURES: Mapping[str, Miniature] = {
     "mixtral": Miniature(
         _sized("mixtral", num_local_experts=4, num_experts_per_tok=2),
         TOOL_INSTRUCTIONS,
-        seed=3,
+        seed=15,
         stops=("</s>",),
         template="instructions.jinja",
         bos="<s>",
@@ -118,7 +118,7 @@ MINIATURES: Mapping[str, Miniature] = {
     "mistral": Miniature(
         _sized("llama", architectures=["MistralForCausalLM"]),
         TOOL_INSTRUCTIONS,
-        seed=10,
+        seed=5,
         stops=("</s>",),
         template="instructions.jinja",
         bos="<s>",
