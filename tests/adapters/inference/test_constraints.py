@@ -124,6 +124,7 @@ def test_a_constraint_made_on_one_thread_works_on_another(plain: MlxTextCodec) -
         (OutputConstraint(ConstraintKind.JSON_SCHEMA, '{"$ref": "#/nowhere"}'), "nowhere"),
         (OutputConstraint(ConstraintKind.JSON_SCHEMA, "{"), "no JSON"),
         (OutputConstraint(ConstraintKind.JSON_SCHEMA, "[1]"), "a schema is a JSON object"),
+        (OutputConstraint(ConstraintKind.JSON_SCHEMA, '{"not": {}, "x-guidance": {"lenient": true}}'), "not"),
         (OutputConstraint(ConstraintKind.REGEX, "(a", "regex"), "unclosed group"),
         (OutputConstraint(ConstraintKind.GRAMMAR, "start: foo", "grammar"), "foo"),
     ],
@@ -151,6 +152,13 @@ def test_the_grammar_waits_for_the_end_of_a_thought(thinker: MlxTextCodec) -> No
 def test_without_a_thought_the_grammar_begins_at_once(thinker: MlxTextCodec) -> None:
     constraint = constraint_of(thinker, ask("hi", output=SCHEMA))
     assert refused_at(thinker, constraint, '{"a":1}<think>') == '{"a":1}'
+
+
+def test_a_mark_of_a_thought_that_the_grammar_itself_asks_for_is_the_grammars(thinker: MlxTextCodec) -> None:
+    grammar = OutputConstraint(ConstraintKind.GRAMMAR, 'start: <think> "x"', "grammar")
+    constraint = constraint_of(thinker, ask("hi", output=grammar))
+    assert refused_at(thinker, constraint, "<think>") is None
+    assert set(permitted(thinker, constraint)) == {"x"}
 
 
 def test_a_thought_that_the_prompt_opens_is_free(tmp_path: Path) -> None:
@@ -230,8 +238,11 @@ def test_a_required_call_without_strictness_takes_schemas_as_far_as_they_go(thin
         assert refused_at(thinker, constraint, call) is None
 
 
-def test_a_strict_tool_whose_schema_cannot_be_enforced_is_refused(thinker: MlxTextCodec) -> None:
-    tool = Tool("odd", "", {"type": "object", "properties": {"n": {"not": {"const": 3}}}}, strict=True)
+@pytest.mark.parametrize("more", [{}, {"x-guidance": {"lenient": True}}])
+def test_a_strict_tool_whose_schema_cannot_be_enforced_is_refused(
+    thinker: MlxTextCodec, more: dict[str, object]
+) -> None:
+    tool = Tool("odd", "", {"type": "object", "properties": {"n": {"not": {"const": 3}}}, **more}, strict=True)
     for mode in (ToolMode.AUTO, ToolMode.REQUIRED):
         request = ask("hi", tools=ToolUse((tool,), mode))
         with pytest.raises(InvalidRequest, match="not"):
