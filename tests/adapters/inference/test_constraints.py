@@ -419,3 +419,4 @@ def test_every_family_of_tokenizers_can_be_held(make: Callable[[], Tokenizer], t
         written += codec.token_bytes(token)
     assert {word.strip() for word in may_stop(codec, constraint)} == {"<|im_end|>"}
     assert written.replace(b" ", b"") == b'{"a":1}'
+    assert codec.token_bytes(10**6) == b""

@@ -357,9 +357,9 @@ def test_a_turn_that_is_continued_has_its_anchor_before_it(tmp_path: Path) -> No
 def test_a_token_that_reaches_over_the_end_of_a_turn_leaves_no_anchor(tmp_path: Path) -> None:
     template = "{% for m in messages %}{{ m.content }}{% endfor %}{% if add_generation_prompt %}b{% endif %}"
     tokenizer = words_tokenizer(["a", "b", "ab"])
-    turns = (Message(Role.SYSTEM, "b"), Message(Role.USER, "a"), Message(Role.ASSISTANT, "b"), Message(Role.USER, "a"))
+    turns = (Message(Role.SYSTEM, "ba"), Message(Role.USER, "bb"))
     codec = ToyModel(template, ["<|end|>"], tokenizer=tokenizer).codec(tmp_path)
-    assert anchored(codec, GenerationRequest(turns)) == ["b", "bab"]
+    assert anchored(codec, GenerationRequest(turns)) == ["babb"]
 
 
 @pytest.mark.parametrize("where", ["description", "variable"])
