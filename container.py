@@ -74,6 +74,7 @@ with (
     from dependency_injector import containers, providers
 
 if TYPE_CHECKING:
+    from application.bench.run_benchmark import RunBenchmark
     from application.catalog.inspect_model import InspectModel
     from application.catalog.stores import ModelStores
     from application.inference.chat import Chat, Resolver
@@ -135,6 +136,16 @@ def _chat(
     from application.inference.chat import Chat
 
     return Chat(resolve, inspect, pool, gate, monotonic, plan.execute)
+
+
+def _run_benchmark(chat: Chat) -> RunBenchmark:
+    from datetime import UTC, datetime
+    from time import monotonic
+
+    from adapters.runtime_support.environment import describe_environment
+    from application.bench.run_benchmark import Clocks, RunBenchmark
+
+    return RunBenchmark(chat, Clocks(monotonic, lambda: datetime.now(UTC)), describe_environment)
 
 
 def _server_lifecycle() -> ServerLifecycle:
@@ -226,6 +237,9 @@ class Container(containers.DeclarativeContainer):
     served_chat = providers.ThreadSafeSingleton(
         _chat, resolve_served_model, inspect_model, model_pool, memory_gate, plan_served_load
     )
+
+    run_benchmark = providers.Factory(_run_benchmark, chat)
+    chart = providers.Factory(_later("adapters.charts.png_chart", "PngChart"))
 
     lifecycle = providers.ThreadSafeSingleton(_server_lifecycle)
     check_readiness = providers.Factory(

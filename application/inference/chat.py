@@ -35,10 +35,13 @@ class ChatAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """model: loaded, and ready to answer. warning: as in ChatAnswer."""
+    """model: loaded, and ready to answer. warning: as in ChatAnswer. context_length: tokens it can hold, None where
+    that is not told.
+    """
 
     model: LocatedModel
     warning: str | None = None
+    context_length: int | None = None
 
 
 PlanFor = Callable[[LocatedModel, LoadWishes], LoadPlan]
@@ -108,8 +111,8 @@ class Chat:
         report = self._look_up(spec)
         require_chat(report)
         load, warning = self._admitted(report, loading, None)
-        self._pool.preload(load)
-        return Prepared(report.location, warning)
+        loaded = self._pool.preload(load)
+        return Prepared(report.location, warning, loaded.context_length)
 
     def _admitted(self, report: ModelReport, wishes: LoadWishes, tokens: int | None) -> tuple[ModelLoad, str | None]:
         """What is to be loaded, and a warning when it takes most of the memory."""

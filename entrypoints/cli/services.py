@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from entrypoints.cli.console import Console
 
 if TYPE_CHECKING:
+    from application.bench.run_benchmark import RunBenchmark
     from application.catalog.check_health import CheckHealth
     from application.catalog.inspect_model import InspectModel
     from application.catalog.list_models import ListModels
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from domain.errors import MlxkError
     from entrypoints.http.front import Serving
     from entrypoints.settings import Settings
+    from ports.chart import Chart
 
 
 class Services(Protocol):
@@ -80,6 +82,10 @@ class Services(Protocol):
     def chat(self) -> Chat: ...
 
     def model_pool(self) -> ModelPool: ...
+
+    def run_benchmark(self) -> RunBenchmark: ...
+
+    def chart(self) -> Chart: ...
 
 
 class Server(Protocol):

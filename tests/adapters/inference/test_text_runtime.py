@@ -12,11 +12,11 @@ import mlx.core as mx
 import pytest
 from tokenizers import Tokenizer
 
-from adapters.inference.text_codec import as_paragraphs
+from adapters.inference.conversation_prompt import as_paragraphs
 from adapters.inference.text_loading import eos_ids
 from adapters.inference.text_runtime import MlxTextRuntime
 from domain.catalog import LocatedModel, ModelSource
-from domain.errors import InvalidRequest, ModelLoadFailed
+from domain.errors import GenerationFailed, InvalidRequest, ModelLoadFailed
 from domain.inference import GenerationRequest, Message, Role, Sampling
 from domain.serving.load_options import LoadOptions
 from ports.text_engine import EngineRow
@@ -121,7 +121,7 @@ def test_half_a_character_in_a_message_is_an_invalid_request(
 
 def test_a_template_may_not_reach_into_python(build: Callable[..., Path], load: Callable[[Path], LoadedText]) -> None:
     codec = load(build(chat_template="{{ messages.__class__.__mro__[1].__subclasses__() }}")).codec
-    with pytest.raises(InvalidRequest, match="template refuses"):
+    with pytest.raises(GenerationFailed, match="template is broken"):
         codec.encode(GenerationRequest((Message(Role.USER, "hello"),)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,7 +83,6 @@ def test_every_wish_has_a_variable_of_its_own(tmp_path: Path) -> None:
     numbers = {name.upper(): str(value) for value, name in enumerate(NUMBERS, start=2)}
     words = {"ADAPTER": "a", "DRAFT_MODEL": "b"}
     loading = load_settings({}, {f"MLXK_{name}": value for name, value in (words | numbers).items()}).loading
-    assert loading.wishes == LoadWishes(
-        adapter="a", draft_model="b", draft_ngram=2, draft_tokens=3, kv_bits=4, kv_group_size=5, max_kv_size=6
-    )
+    wanted: dict[str, Any] = {"adapter": "a", "draft_model": "b", **dict(zip(NUMBERS, range(2, 7), strict=True))}
+    assert loading.wishes == LoadWishes(**wanted)
     assert len(loading.given) == 7

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from adapters.charts.png_chart import PngChart
+from application.bench.run_benchmark import RunBenchmark
 from application.catalog.check_health import CheckHealth, HealthEntry, HealthSummary
 from application.catalog.inspect_model import InspectModel
 from application.catalog.list_models import ListModels, ListQuery
@@ -35,6 +37,8 @@ from entrypoints.cli.console import Console
 from entrypoints.cli.main import run
 from entrypoints.cli.services import Context, Server
 from entrypoints.settings import Settings, load_settings
+from ports.chart import Chart
+from tests.support.fakes.bench import MeasuredChat, fake_benchmarks
 from tests.support.fakes.hub_services import FakeFindOutdated, FakeHubServices, FakeShowRemote, FakeVerifyModel
 from tests.support.fakes.workspace_services import FakeWorkspaceServices
 
@@ -287,6 +291,7 @@ class FakeServices(FakeWorkspaceServices):
         self.pool = FakeModelPool()
         self.removing = FakeRemoveModel(reports)
         self.hub = FakeHubServices([detail(each) for each in reports if each.location.source is ModelSource.CACHE])
+        self.measured = MeasuredChat()
         self._reports = reports
 
     def pull_model(self) -> PullModel:
@@ -297,6 +302,12 @@ class FakeServices(FakeWorkspaceServices):
 
     def show_remote(self) -> ShowRemote:
         return FakeShowRemote(self.hub.details)
+
+    def run_benchmark(self) -> RunBenchmark:
+        return fake_benchmarks(self.measured)
+
+    def chart(self) -> Chart:
+        return PngChart()
 
     def verify_model(self) -> VerifyModel:
         return FakeVerifyModel(*self.hub.states)
