@@ -17,6 +17,9 @@ _COMMON = {
     "vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
     "num_key_value_heads": 2, "intermediate_size": 48, "max_position_embeddings": 4096, "rms_norm_eps": 1e-5,
 }  # fmt: skip
+YARN = {
+    "type": "yarn", "factor": 1.0, "original_max_position_embeddings": 4096, "mscale": 1.0, "mscale_all_dim": 0,
+}  # fmt: skip
 CONFIGS: dict[str, dict[str, Any]] = {
     "llama": {**_COMMON, "hidden_size": 64, "rope_theta": 10000.0},
     "gemma3_text": {**_COMMON, "head_dim": 16, "num_key_value_heads": 1, "sliding_window": 40,
@@ -27,7 +30,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "falcon_h1": {**_COMMON, "head_dim": 16, "mamba_d_head": 8, "mamba_d_ssm": 32, "mamba_d_state": 8,
                   "mamba_n_heads": 4, "mamba_chunk_size": 16},
     "deepseek_v2": {**_COMMON, "kv_lora_rank": 16, "q_lora_rank": None, "qk_rope_head_dim": 8, "v_head_dim": 12,
-                    "qk_nope_head_dim": 16, "moe_intermediate_size": 16, "rope_scaling": {"type": "yarn", "factor": 1.0, "original_max_position_embeddings": 4096, "mscale": 1.0, "mscale_all_dim": 0},
+                    "qk_nope_head_dim": 16, "moe_intermediate_size": 16, "rope_scaling": YARN,
                     "first_k_dense_replace": 5},
 }  # fmt: skip
 CUTTABLE = ("llama", "deepseek_v2", "llama quantised")
@@ -62,7 +65,7 @@ def spoken(model: Any, caches: list[Any], logits: Any, count: int) -> list[int]:
     """The likeliest tokens from here on."""
     found: list[int] = []
     for _ in range(count):
-        found.append(int(mx.argmax(logits).item()))
+        found.append(int(np.argmax(np.array(logits))))
         logits = model(mx.array([[found[-1]]]), cache=caches)[0, -1]
     return found
 

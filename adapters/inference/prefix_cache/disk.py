@@ -75,9 +75,11 @@ class DiskTier:
                 stored=True,
             )  # fmt: skip
 
-    def put(self, record: Record, *, wait: bool = False) -> bool:
-        """False when too much waits to be written already; wait: until it does not."""
-        return self._lock is not None and self._writer.put(record, time.time_ns() - record.start, wait=wait)
+    def put(self, record: Record, used_ns: int, *, wait: bool = False) -> bool:
+        """used_ns: when it was used last; of what is used longest ago least is kept. False when too much waits to be
+        written already; wait: until it does not.
+        """
+        return self._lock is not None and self._writer.put(record, used_ns, wait=wait)
 
     def read(self, keys: Sequence[bytes]) -> list[Record | Unreadable]:
         """Whole and checked, in the order of the keys."""

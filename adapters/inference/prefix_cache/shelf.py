@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
@@ -41,15 +42,16 @@ class Shelf:
                 self._disk.forget(entry.key)
 
     def put(self, fresh: Sequence[tuple[Entry, Held]]) -> None:
-        """Take values in: of new entries, and of those that were on the disk alone. Evaluates them at once, so that
-        they pin nothing of the caches they come from.
+        """Take values in, in order from the first token on: of new entries, and of those that were on the disk alone.
+        Evaluates them at once, so that they pin nothing of the caches they come from.
         """
         mx.eval([(*held.rows, *held.whole) for _, held in fresh])
-        for entry, held in fresh:
+        now_ns = time.time_ns()
+        for at, (entry, held) in enumerate(fresh):
             entry.held = held
             self.index.add(entry)
             if self._disk is not None and not entry.stored:
-                entry.stored = self._disk.put(packed(entry, held))
+                entry.stored = self._disk.put(packed(entry, held), now_ns - at)
 
     def use(self, path: Sequence[Entry]) -> None:
         """These were just used, in order from the first token on."""
@@ -113,9 +115,10 @@ class Shelf:
         if self._disk is None:
             return
         self.notice()
-        for entry in reversed(self._used.values()):
+        now_ns = time.time_ns()
+        for at, entry in enumerate(reversed(self._used.values())):
             if not entry.stored and entry.held is not None:
-                self._disk.put(packed(entry, entry.held), wait=True)
+                self._disk.put(packed(entry, entry.held), now_ns - at, wait=True)
         self._disk.close()
         self._disk = None
 

@@ -47,7 +47,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     opened[-1].close()
 
 
-@pytest.mark.parametrize("length", [1, 255, 256, 300, 700, 1024])
+@pytest.mark.parametrize("length", [1, 256, 700])
 @pytest.mark.parametrize("name", [*CUTTABLE, *EXACT])
 def test_a_model_goes_on_from_what_is_handed_out_as_if_it_had_read_it_all(name: str, length: int, place: Any) -> None:
     keeping, taking = place
@@ -85,7 +85,7 @@ def flat(cache: Any) -> list[Any]:
     return [cache.keys, cache.values] if isinstance(cache, KVCache) else [*cache.keys, *cache.values]
 
 
-@pytest.mark.parametrize("common", [1, 17, 255, 256, 257, 511, 512, 600, 700])
+@pytest.mark.parametrize("common", [1, 255, 256, 257, 600])
 def test_caches_that_can_be_cut_match_to_the_token(common: int, place: Any) -> None:
     keeping, taking = place
     tokens = numbers(700)
@@ -97,7 +97,7 @@ def test_caches_that_can_be_cut_match_to_the_token(common: int, place: Any) -> N
     assert tells(prefix.caches, other[:common])
 
 
-@pytest.mark.parametrize("length", [2, 256, 512, 513, 700])
+@pytest.mark.parametrize("length", [2, 256, 512, 700])
 def test_a_prompt_that_equals_a_kept_one_leaves_its_last_token_to_be_read(length: int, place: Any) -> None:
     keeping, taking = place
     tokens = numbers(length)
