@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from application.serving.memory_gate import MemoryGate
     from application.serving.model_pool import ModelPool
     from application.serving.readiness import ServerLifecycle
+    from domain.serving.load_options import PrefixCacheBudget
     from entrypoints.settings import Settings
     from ports.installed_libraries import LibraryInspector
     from ports.memory import MemoryProbe
@@ -160,6 +161,16 @@ def _resident_budget(probe: MemoryProbe) -> int:
     return sys.maxsize if memory is None else memory.total_bytes * USER_LIMIT_PERCENT // 100
 
 
+def _prefix_cache_budget(settings: Settings, probe: MemoryProbe) -> PrefixCacheBudget:
+    from domain.serving.prefix_budget import prefix_cache_budget
+
+    memory = probe.read()
+    total_bytes = None if memory is None else memory.total_bytes
+    return prefix_cache_budget(
+        settings.cache_ram.value, settings.cache_disk.value, settings.cache_dir.value, total_bytes
+    )
+
+
 def _later(module: str, name: str) -> Callable[..., Any]:
     """A class that is imported when it is first wanted, for those that take exactly what their providers give."""
 
@@ -222,6 +233,13 @@ class Container(containers.DeclarativeContainer):
 
     filesystem = providers.Factory(_later("adapters.filesystem.local", "LocalFileSystem"))
     file_locks = providers.Factory(_later("adapters.filesystem.locks", "FlockFileLocks"))
+    prefix_store = providers.Factory(
+        _later("adapters.inference.prefix_cache.stored", "FolderPrefixStore"), settings.provided.cache_dir.value
+    )
+    prefix_cache_budget = providers.Callable(_prefix_cache_budget, settings, memory_probe)
+    prompt_cache = providers.Factory(
+        _later("application.serving.prompt_cache", "PromptCache"), prefix_store, prefix_cache_budget
+    )
     remove_model = providers.Factory(
         _later("application.catalog.remove_model", "RemoveModel"),
         model_stores,
@@ -230,6 +248,7 @@ class Container(containers.DeclarativeContainer):
         ),
         filesystem,
         file_locks,
+        prefix_store,
     )
     hub = providers.ThreadSafeSingleton(
         _later("container_hub", "HubUseCases"), settings, model_stores, installed_libraries, memory_probe

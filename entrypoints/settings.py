@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from domain.byte_size import parse_size
 from domain.errors import UsageError
 
 DEFAULT_HUB = "https://huggingface.co"
@@ -55,6 +56,9 @@ class Settings:
     hub: Setting[str]
     force: Setting[bool]
     share: Setting[bool]
+    cache_ram: Setting[int | None]
+    cache_disk: Setting[int]
+    cache_dir: Setting[Path]
     environ: Mapping[str, str]
 
     def __repr__(self) -> str:
@@ -83,6 +87,9 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
         hub=reader.read("hub", "HF_ENDPOINT", _text, default=DEFAULT_HUB),
         share=reader.read("share", "MLXK_SHARE", _boolean, default=False),
         force=reader.read("force", "MLXK_FORCE", _boolean, default=False),
+        cache_ram=reader.read("cache_ram", "MLXK_CACHE_RAM", parse_size, default=None),
+        cache_disk=reader.read("cache_disk", "MLXK_CACHE_DISK", parse_size, default=0),
+        cache_dir=reader.read("cache_dir", "MLXK_CACHE_DIR", _folder, default=_prompts_dir(reader.environ)),
         environ=reader.environ,
     )
 
@@ -125,6 +132,11 @@ def _user_cache_dir(environ: Mapping[str, str]) -> Setting[Path]:
     return Setting(_xdg_cache(environ) / "mlxk", Source.DEFAULT, "XDG_CACHE_HOME")
 
 
+def _prompts_dir(environ: Mapping[str, str]) -> Path:
+    """Where prompts are remembered on the disk."""
+    return _xdg_cache(environ) / "mlxk" / "prompts"
+
+
 def _xdg_cache(environ: Mapping[str, str]) -> Path:
     named = environ.get("XDG_CACHE_HOME", "").strip()
     return Path(named).expanduser() if named else Path(environ.get("HOME") or "~").expanduser() / ".cache"
@@ -139,6 +151,10 @@ def _hf_token(reader: _Reader) -> Setting[str | None]:
 
 def _text(text: str) -> str:
     return text
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser().absolute()
 
 
 def _existing_folder(text: str) -> Path | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from application.hub.verify_model import VerifyModel
     from application.inference.chat import Chat
     from application.serving.model_pool import ModelPool
+    from application.serving.prompt_cache import PromptCache
     from application.workspace.clone_model import CloneModel
     from application.workspace.convert_model import ConvertModel
     from application.workspace.doctor import Doctor
@@ -77,6 +78,8 @@ class Services(Protocol):
     def chat(self) -> Chat: ...
 
     def model_pool(self) -> ModelPool: ...
+
+    def prompt_cache(self) -> PromptCache: ...
 
 
 class Server(Protocol):
