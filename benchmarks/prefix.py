@@ -74,8 +74,9 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
 class Rounds:
     """Each round measures every way once, so that a slow moment hits them alike."""
 
-    def __init__(self, model: Any, tokens: list[int], turn: int, folder: Path) -> None:
+    def __init__(self, model: Any, tokens: list[int], turn: int, folder: Path, pause: float) -> None:
         self._model = model
+        self._pause = pause
         self._tokens = tokens
         self._start = len(tokens) - turn
         self._folder = folder
@@ -98,6 +99,7 @@ class Rounds:
     def restart(self) -> tuple[float, float]:
         """Milliseconds to open, and to the first token of the first request."""
         opening_ms, prefixes = timed(self._opened)
+        time.sleep(self._pause)  # a server that has started waits for its first request
         first_ms, _ = timed(lambda: self._through(prefixes))
         prefixes.close()
         return opening_ms, first_ms
@@ -117,12 +119,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, value in (("tokens", 2_000), ("turn", 32), ("hidden", 768), ("layers", 12), ("kv_heads", 4), ("runs", 7)):
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=value)
+    parser.add_argument("--pause", type=float, default=1.0, help="seconds between a restart and its first request")
     options = parser.parse_args()
     model = built(options.hidden, options.layers, options.kv_heads)
     draw = random.Random(1)  # noqa: S311
     tokens = [draw.randrange(VOCABULARY) for _ in range(options.tokens + options.turn)]
     with tempfile.TemporaryDirectory() as folder:
-        rounds = Rounds(model, tokens, options.turn, Path(folder))
+        rounds = Rounds(model, tokens, options.turn, Path(folder), options.pause)
         found = [(rounds.suffix(), rounds.warm(), *rounds.restart()) for _ in range(options.runs)]
     suffix, warm, opening, restart = (statistics.median(column) for column in zip(*found, strict=True))
     warm_share = statistics.median(each[1] / each[0] for each in found)
@@ -131,7 +134,8 @@ def main() -> None:
     print(f"{options.tokens} tokens remembered ({size_mb:.0f} MB), a turn of {options.turn}; medians of {options.runs}")
     print(f"cold {rounds.cold_ms:.0f} ms; keep {rounds.keep_ms:.1f} ms, with the disk {rounds.keep_disk_ms:.1f} ms")
     print(f"suffix {suffix:.1f} ms; warm {warm:.1f} ms ({warm_share:.2f}x)")
-    print(f"after a restart {restart:.1f} ms ({restart_share:.2f}x), found again in {opening:.1f} ms")
+    print(f"after a restart, {options.pause:g} s later, {restart:.1f} ms ({restart_share:.2f}x)", end="; ")
+    print(f"found again in {opening:.1f} ms")
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from adapters.inference.prefix_cache import folders
 from adapters.inference.prefix_cache.entry import Entry
+from adapters.inference.prefix_cache.read_ahead import ReadAhead
 from adapters.inference.prefix_cache.record_file import (
     LENGTH_BYTES,
     Record,
@@ -24,7 +24,6 @@ from adapters.inference.prefix_cache.record_file import (
 from adapters.inference.prefix_cache.writer import PieceWriter
 
 _LOG = logging.getLogger(__name__)
-READERS = 4
 
 
 def open_disk(directory: Path, root: bytes, about: Mapping[str, str], budget_bytes: int) -> DiskTier | None:
@@ -54,7 +53,13 @@ class DiskTier:
         self._lock: int | None = lock
         self._lost: deque[bytes] = deque()
         self._writer = PieceWriter(folder, budget_bytes, self._lost.append, self.wiped_by_others)
+        self._ahead = ReadAhead(self._read_file)
         self._mark = self._introduce()
+
+    @property
+    def ahead_bytes(self) -> int:
+        """In memory, because they may be asked for soon."""
+        return self._ahead.held_bytes
 
     def found(self) -> Iterator[Entry]:
         """Every piece that lies here and whose header fits its name; the rest is removed."""
@@ -83,12 +88,17 @@ class DiskTier:
 
     def read(self, keys: Sequence[bytes]) -> list[Record | Unreadable]:
         """Whole and checked, in the order of the keys."""
-        if len(keys) < 2:
-            return [self._read(key) for key in keys]
-        with ThreadPoolExecutor(READERS) as readers:
-            return list(readers.map(self._read, keys))
+        return [self._writer.pending(key) or self._ahead.take(key) or self._read_file(key) for key in keys]
+
+    def read_ahead(self, keys: Sequence[bytes], most_bytes: int) -> None:
+        """Bring these into memory, behind the engine's back."""
+        self._ahead.start(keys, most_bytes)
+
+    def drop_ahead(self) -> None:
+        self._ahead.drop()
 
     def forget(self, key: bytes) -> None:
+        self._ahead.take(key)
         self._writer.forget(key)
 
     def touch(self, keys: Sequence[bytes]) -> None:
@@ -120,6 +130,7 @@ class DiskTier:
 
     def wipe(self) -> None:
         """Remove every piece."""
+        self._ahead.drop()
         self._writer.drop_all()
         for file in folders.pieces(self._folder):
             self._remove(file.path)
@@ -140,13 +151,11 @@ class DiskTier:
 
     def close(self) -> None:
         """Wait until all is written, and give the folder back. Idempotent."""
+        self._ahead.drop()
         self._writer.close()
         self._release()
 
-    def _read(self, key: bytes) -> Record | Unreadable:
-        pending = self._writer.pending(key)
-        if pending is not None:
-            return pending
+    def _read_file(self, key: bytes) -> Record | Unreadable:
         try:
             return decoded(self._writer.path_of(key).read_bytes(), key)
         except FileNotFoundError:

@@ -14,6 +14,10 @@ from adapters.inference.prefix_cache.index import PrefixIndex
 from adapters.inference.prefix_cache.packing import packed, unpacked
 from adapters.inference.prefix_cache.record_file import Unreadable
 
+# Of the memory's budget, what may be read ahead when a process starts.
+AHEAD_SHARE = 4
+AHEAD_BYTES = 512 << 20
+
 
 class Shelf:
     """An entry is in the index while its values are in memory or on the disk. Used last is dropped last, and of one
@@ -40,6 +44,8 @@ class Shelf:
                 self.index.add(entry)
             else:
                 self._disk.forget(entry.key)
+        newest_first = [entry.key for entry in self.index][::-1]
+        self._disk.read_ahead(newest_first, min(self._ram_bytes // AHEAD_SHARE, AHEAD_BYTES))
 
     def put(self, fresh: Sequence[tuple[Entry, Held]]) -> None:
         """Take values in, in order from the first token on: of new entries, and of those that were on the disk alone.
@@ -64,6 +70,8 @@ class Shelf:
             self._used.move_to_end(entry.key)
         if self._disk is not None:
             self._disk.touch([entry.key for entry in path if entry.stored])
+            if self._bytes + self._disk.ahead_bytes > self._ram_bytes:
+                self._disk.drop_ahead()
         while self._bytes > self._ram_bytes:
             self._let_go(next(iter(self._used.values())))
 

@@ -16,6 +16,7 @@ from mlx_lm.models.cache import KVCache
 from adapters.inference.prefix_cache import folders
 from adapters.inference.prefix_cache.disk import open_disk
 from adapters.inference.prefix_cache.prefix_cache import PrefixCache
+from adapters.inference.prefix_cache.record_file import Record, Unreadable
 from tests.support.eventually import eventually
 from tests.support.prefix_networks import numbers, tells, told
 
@@ -186,7 +187,7 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_file_that_is_damaged_is_forgotten_and_removed(tmp_path: Path, damage: str, when: str) -> None:
     kept(tmp_path)
-    again = opened(tmp_path) if when == "after it" else None
+    again = opened(tmp_path, ram_bytes=0) if when == "after it" else None
     broken = piece_files(tmp_path)[1]
     DAMAGES[damage](broken)
     again = again or opened(tmp_path)
@@ -195,6 +196,37 @@ def test_a_file_that_is_damaged_is_forgotten_and_removed(tmp_path: Path, damage:
     again.close()
     again = opened(tmp_path, ram_bytes=0)
     assert found(again) == 700
+    again.close()
+
+
+def test_what_was_used_last_is_in_memory_before_anybody_asks(tmp_path: Path) -> None:
+    kept(tmp_path, numbers(256, seed=1))
+    kept(tmp_path, numbers(256, seed=2))
+    disk = open_disk(tmp_path, ROOT, {"model": "m"}, PLENTY)
+    assert disk is not None
+    older, newer = [entry.key for entry in disk.found()]
+    disk.read_ahead([newer, older], 3_000)
+    eventually(lambda: disk.ahead_bytes > 0, "the newer one has been read")
+    for path in piece_files(tmp_path):
+        path.unlink()
+    found_newer, found_older = disk.read([newer, older])
+    assert isinstance(found_newer, Record)
+    assert found_newer.tokens == numbers(256, seed=2)
+    assert isinstance(found_older, Unreadable), "only one had room"
+    assert disk.ahead_bytes == 0, "what was taken is not held twice"
+    disk.close()
+
+
+def test_what_was_read_ahead_makes_room_for_what_is_used(tmp_path: Path) -> None:
+    block = 256 * 8
+    kept(tmp_path, numbers(256, seed=1))
+    again = opened(tmp_path, ram_bytes=4 * block)
+    disk = again._shelf._disk
+    assert disk is not None
+    eventually(lambda: disk.ahead_bytes == block, "it has been read")
+    long = numbers(1024, seed=2)
+    again.keep(long, told(long), boundary=True)
+    assert (again.held_bytes, disk.ahead_bytes) == (4 * block, 0)
     again.close()
 
 
