@@ -74,13 +74,14 @@ with (
     from dependency_injector import containers, providers
 
 if TYPE_CHECKING:
+    from application.bench.run_benchmark import RunBenchmark
     from application.catalog.inspect_model import InspectModel
     from application.catalog.stores import ModelStores
     from application.inference.chat import Chat, Resolver
+    from application.inference.load_plan import PlanLoad, PlanServedLoad
     from application.serving.memory_gate import MemoryGate
     from application.serving.model_pool import ModelPool
     from application.serving.readiness import ServerLifecycle
-    from domain.serving.load_options import PrefixCacheBudget
     from entrypoints.settings import Settings
     from ports.installed_libraries import LibraryInspector
     from ports.memory import MemoryProbe
@@ -127,12 +128,24 @@ def _memory_gate(stores: ModelStores, probe: MemoryProbe, settings: Settings) ->
     return MemoryGate(stores, probe, force=settings.force.value)
 
 
-def _chat(resolve: Resolver, inspect: InspectModel, pool: ModelPool, gate: MemoryGate) -> Chat:
+def _chat(
+    resolve: Resolver, inspect: InspectModel, pool: ModelPool, gate: MemoryGate, plan: PlanLoad | PlanServedLoad
+) -> Chat:
     from time import monotonic
 
     from application.inference.chat import Chat
 
-    return Chat(resolve, inspect, pool, gate, monotonic)
+    return Chat(resolve, inspect, pool, gate, monotonic, plan.execute)
+
+
+def _run_benchmark(chat: Chat) -> RunBenchmark:
+    from datetime import UTC, datetime
+    from time import monotonic
+
+    from adapters.runtime_support.environment import describe_environment
+    from application.bench.run_benchmark import Clocks, RunBenchmark
+
+    return RunBenchmark(chat, Clocks(monotonic, lambda: datetime.now(UTC)), describe_environment)
 
 
 def _server_lifecycle() -> ServerLifecycle:
@@ -159,16 +172,6 @@ def _resident_budget(probe: MemoryProbe) -> int:
 
     memory = probe.read()
     return sys.maxsize if memory is None else memory.total_bytes * USER_LIMIT_PERCENT // 100
-
-
-def _prefix_cache_budget(settings: Settings, probe: MemoryProbe) -> PrefixCacheBudget:
-    from domain.serving.prefix_budget import prefix_cache_budget
-
-    memory = probe.read()
-    total_bytes = None if memory is None else memory.total_bytes
-    return prefix_cache_budget(
-        settings.cache_ram.value, settings.cache_disk.value, settings.cache_dir.value, total_bytes
-    )
 
 
 def _later(module: str, name: str) -> Callable[..., Any]:
@@ -214,14 +217,29 @@ class Container(containers.DeclarativeContainer):
     resident_budget = providers.Callable(_resident_budget, memory_probe)
     model_pool = providers.ThreadSafeSingleton(_model_pool, worker_launcher, resident_budget)
     memory_gate = providers.Factory(_memory_gate, model_stores, memory_probe, settings)
-    chat = providers.ThreadSafeSingleton(_chat, resolve_model, inspect_model, model_pool, memory_gate)
+    plan_load = providers.Factory(
+        _later("application.inference.load_plan", "PlanLoad"),
+        resolve_model,
+        inspect_model,
+        providers.Callable(lambda: import_module("adapters.model_store.lora_folder").find_adapter),
+    )
+    chat = providers.ThreadSafeSingleton(_chat, resolve_model, inspect_model, model_pool, memory_gate, plan_load)
     first_model = providers.ThreadSafeSingleton(
         _later("application.serving.served_models", "FirstModel"), resolve_model, settings.provided.preload_model.value
     )
     resolve_served_model = providers.Factory(
         _later("application.serving.served_models", "ResolveServedModel"), resolve_model, first_model
     )
-    served_chat = providers.ThreadSafeSingleton(_chat, resolve_served_model, inspect_model, model_pool, memory_gate)
+    plan_served_load = providers.ThreadSafeSingleton(
+        _later("application.inference.load_plan", "PlanServedLoad"),
+        plan_load, first_model, settings.provided.loading.wishes,
+    )  # fmt: skip
+    served_chat = providers.ThreadSafeSingleton(
+        _chat, resolve_served_model, inspect_model, model_pool, memory_gate, plan_served_load
+    )
+
+    run_benchmark = providers.Factory(_run_benchmark, chat)
+    chart = providers.Factory(_later("adapters.charts.png_chart", "PngChart"))
 
     lifecycle = providers.ThreadSafeSingleton(_server_lifecycle)
     check_readiness = providers.Factory(
@@ -236,7 +254,11 @@ class Container(containers.DeclarativeContainer):
     prefix_store = providers.Factory(
         _later("adapters.inference.prefix_cache.stored", "FolderPrefixStore"), settings.provided.cache_dir.value
     )
-    prefix_cache_budget = providers.Callable(_prefix_cache_budget, settings, memory_probe)
+    prefix_cache_budget = providers.Callable(
+        _later("application.serving.prefix_budget", "budget_here"),
+        settings.provided.cache_ram.value, settings.provided.cache_disk.value, settings.provided.cache_dir.value,
+        memory_probe,
+    )  # fmt: skip
     prompt_cache = providers.Factory(
         _later("application.serving.prompt_cache", "PromptCache"), prefix_store, prefix_cache_budget
     )

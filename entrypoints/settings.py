@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from domain.byte_size import parse_size
 from domain.errors import UsageError
+from domain.serving.load_wishes import LoadWishes
 
 DEFAULT_HUB = "https://huggingface.co"
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -39,6 +40,29 @@ class Setting(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class LoadSettings:
+    """How a server loads the model that it is started with; as in LoadWishes."""
+
+    adapter: Setting[str | None]
+    draft_model: Setting[str | None]
+    draft_ngram: Setting[int | None]
+    draft_tokens: Setting[int | None]
+    kv_bits: Setting[int | None]
+    kv_group_size: Setting[int | None]
+    max_kv_size: Setting[int | None]
+
+    @property
+    def wishes(self) -> LoadWishes:
+        return LoadWishes(**{each.name: getattr(self, each.name).value for each in fields(self)})
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The flags or variables that say something."""
+        settings = [getattr(self, each.name) for each in fields(self)]
+        return tuple(each.name for each in settings if each.value is not None)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """environ: the process's environment as it was at start-up, for child processes; never printed."""
 
@@ -59,6 +83,7 @@ class Settings:
     cache_ram: Setting[int | None]
     cache_disk: Setting[int]
     cache_dir: Setting[Path]
+    loading: LoadSettings
     environ: Mapping[str, str]
 
     def __repr__(self) -> str:
@@ -90,6 +115,7 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
         cache_ram=reader.read("cache_ram", "MLXK_CACHE_RAM", parse_size, default=None),
         cache_disk=reader.read("cache_disk", "MLXK_CACHE_DISK", parse_size, default=0),
         cache_dir=reader.read("cache_dir", "MLXK_CACHE_DIR", _folder, default=_prompts_dir(reader.environ)),
+        loading=_loading(reader),
         environ=reader.environ,
     )
 
@@ -116,6 +142,18 @@ def _parsed(name: str, text: str, parse: Callable[[str], T]) -> T:
         return parse(text)
     except ValueError as fault:
         raise UsageError(f"{name}={text}: {fault}", hint=f"give {name} a value that fits, or leave it out") from fault
+
+
+def _loading(reader: _Reader) -> LoadSettings:
+    return LoadSettings(
+        adapter=reader.read("adapter", "MLXK_ADAPTER", _text, default=None),
+        draft_model=reader.read("draft_model", "MLXK_DRAFT_MODEL", _text, default=None),
+        draft_ngram=reader.read("draft_ngram", "MLXK_DRAFT_NGRAM", _positive, default=None),
+        draft_tokens=reader.read("draft_tokens", "MLXK_DRAFT_TOKENS", _positive, default=None),
+        kv_bits=reader.read("kv_bits", "MLXK_KV_BITS", _positive, default=None),
+        kv_group_size=reader.read("kv_group_size", "MLXK_KV_GROUP_SIZE", _positive, default=None),
+        max_kv_size=reader.read("max_kv_size", "MLXK_MAX_KV_SIZE", _positive, default=None),
+    )
 
 
 def _cache_dir(environ: Mapping[str, str]) -> Setting[Path]:

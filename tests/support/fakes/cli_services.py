@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from adapters.charts.png_chart import PngChart
+from application.bench.run_benchmark import RunBenchmark
 from application.catalog.check_health import CheckHealth, HealthEntry, HealthSummary
 from application.catalog.inspect_model import InspectModel
 from application.catalog.list_models import ListModels, ListQuery
@@ -23,6 +25,7 @@ from application.hub.search_hub import SearchHub
 from application.hub.show_remote import ShowRemote
 from application.hub.verify_model import VerifyModel
 from application.inference.chat import Chat, ChatAnswer, Prepared
+from application.inference.load_plan import PlanLoad
 from application.serving.model_pool import ModelPool, never
 from application.serving.prompt_cache import PromptCache
 from domain.catalog import LocatedModel, ModelReport, ModelSource
@@ -36,6 +39,8 @@ from entrypoints.cli.console import Console
 from entrypoints.cli.main import run
 from entrypoints.cli.services import Context, Server
 from entrypoints.settings import Settings, load_settings
+from ports.chart import Chart
+from tests.support.fakes.bench import MeasuredChat, fake_benchmarks
 from tests.support.fakes.hub_services import FakeFindOutdated, FakeHubServices, FakeShowRemote, FakeVerifyModel
 from tests.support.fakes.prefix_store import FakePrefixStore
 from tests.support.fakes.workspace_services import FakeWorkspaceServices
@@ -290,6 +295,7 @@ class FakeServices(FakeWorkspaceServices):
         self.removing = FakeRemoveModel(reports)
         self.prompts = FakePrefixStore()
         self.hub = FakeHubServices([detail(each) for each in reports if each.location.source is ModelSource.CACHE])
+        self.measured = MeasuredChat()
         self._reports = reports
 
     def pull_model(self) -> PullModel:
@@ -300,6 +306,12 @@ class FakeServices(FakeWorkspaceServices):
 
     def show_remote(self) -> ShowRemote:
         return FakeShowRemote(self.hub.details)
+
+    def run_benchmark(self) -> RunBenchmark:
+        return fake_benchmarks(self.measured)
+
+    def chart(self) -> Chart:
+        return PngChart()
 
     def verify_model(self) -> VerifyModel:
         return FakeVerifyModel(*self.hub.states)
@@ -322,6 +334,9 @@ class FakeServices(FakeWorkspaceServices):
 
     def inspect_model(self) -> InspectModel:
         return FakeInspectModel(self._reports)
+
+    def plan_load(self) -> PlanLoad:
+        return PlanLoad(self.resolve_model(), self.inspect_model(), PurePosixPath("/adapters").joinpath)
 
     def list_models(self) -> ListModels:
         return self.listing
