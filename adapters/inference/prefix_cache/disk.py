@@ -30,7 +30,7 @@ def open_disk(directory: Path, root: bytes, about: Mapping[str, str], budget_byt
     """None, with a remark in the log, when another process owns this model's folder, or the disk refuses."""
     folder = directory / root.hex()[:32]
     try:
-        folders.make_private(directory)
+        folders.make_directory(directory)
         folders.make_private(folder)
         lock = folders.take_lock(folder / folders.LOCK, wait=False)
         if lock is None:
@@ -118,6 +118,7 @@ class DiskTier:
         """After a wipe: the folder is made ready once more. Where it cannot be, there is no disk from now on."""
         self.wipe()
         try:
+            folders.make_directory(self._folder.parent)
             folders.make_private(self._folder)
             if self._lock is not None and not folders.holds(self._lock, self._folder / folders.LOCK):
                 os.close(self._lock)

@@ -1,6 +1,6 @@
 """Where remembered prompts lie on the disk: a folder for each model as it was loaded, in one that all of them share.
 
-    DIR/                      0700
+    DIR/                      0700, where mlxk has made it
         budget.lock           held while somebody makes room
         <32 hex digits>/      0700, one model, loaded one way
             lock              held by the process that remembers prompts here
@@ -13,10 +13,12 @@ No MLX: the command line reads these too.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,10 +81,20 @@ def about(folder: Path) -> dict[str, str]:
     return {str(key): str(each) for key, each in value.items()} if isinstance(value, dict) else {}
 
 
+def make_directory(directory: Path) -> None:
+    """The one that all models share. One that is there already may be used by others too: it stays as it is. Raises
+    OSError.
+    """
+    directory.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+
+
 def make_private(folder: Path) -> None:
-    """Make it, and be sure that it is the user's alone. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
-    if folder.stat().st_mode & 0o077:
+    """Make it, and be sure that it is the user's own and alone. Raises OSError."""
+    folder.mkdir(exist_ok=True, mode=FOLDER_MODE)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        raise PermissionError(errno.EPERM, "it is a link, or belongs to somebody else", str(folder))
+    if status.st_mode & 0o077:
         folder.chmod(FOLDER_MODE)
 
 

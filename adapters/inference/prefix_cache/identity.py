@@ -78,7 +78,7 @@ class _Digests:
             return
         kept = dict(list(self._known.items())[-KEPT_DIGESTS:])
         try:
-            folders.make_private(self._memo.parent)
+            folders.make_directory(self._memo.parent)
             folders.write_private(self._memo, [json.dumps(kept).encode("ascii")])
         except OSError:
             return
@@ -87,7 +87,8 @@ class _Digests:
 def _read(memo: Path) -> dict[str, object]:
     try:
         with memo.open("rb") as file:
-            value = json.loads(file.read(MAX_MEMO_BYTES))
+            mine = os.fstat(file.fileno()).st_uid == os.geteuid()
+            value = json.loads(file.read(MAX_MEMO_BYTES)) if mine else None
     except (OSError, ValueError, RecursionError):
         return {}
     return dict(value) if isinstance(value, Mapping) else {}

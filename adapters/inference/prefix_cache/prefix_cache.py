@@ -156,6 +156,9 @@ class PrefixCache:
         self._note(tokens)
         if layout.exact and not boundary:
             raise Unremembered("no turn ends here, and its caches cannot be cut")
+        self._kept += 1
+        if self._kept & (self._kept - 1) == 0:  # the first, second, fourth, eighth ... are for the guard
+            self._due = tokens
         self._layouts.setdefault(layout.text, layout)
         path, fresh = self._pieces(tokens, layout, Source(layout, caches))
         self._shelf.put(fresh)
@@ -214,10 +217,7 @@ class PrefixCache:
         return True
 
     def _note(self, tokens: tuple[int, ...]) -> None:
-        """Remember the tokens themselves for explanations, and now and then one for the guard."""
-        self._kept += 1
-        if self._kept & (self._kept - 1) == 0:  # the first, second, fourth, eighth ...
-            self._due = tokens
+        """Remember the tokens themselves, for explanations."""
         if self._recent and common_length(self._recent[0], tokens) == len(self._recent[0]):
             self._recent_tokens -= len(self._recent.popleft())  # the same sequence, a turn later
         self._recent.appendleft(tokens)

@@ -75,8 +75,7 @@ def test_a_sequence_that_grows_over_many_runs_lies_there_once(tmp_path: Path) ->
 
 
 def test_folders_and_files_are_the_users_alone(tmp_path: Path) -> None:
-    place = tmp_path / "prompts"
-    place.mkdir(mode=0o755)
+    place = tmp_path / "cache" / "prompts"
     before = os.umask(0)
     try:
         kept(place)
@@ -85,6 +84,31 @@ def test_folders_and_files_are_the_users_alone(tmp_path: Path) -> None:
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (place, *place.rglob("*"))}
     assert set(modes.values()) == {0o700, 0o600}
     assert all((mode == 0o700) == path.is_dir() for path, mode in modes.items())
+
+
+def test_a_directory_that_was_there_stays_as_it_is(tmp_path: Path) -> None:
+    place = tmp_path / "shared"
+    place.mkdir()
+    place.chmod(0o755)
+    (place / ROOT.hex()[:32]).mkdir(mode=0o755)
+    kept(place)
+    assert stat.S_IMODE(place.stat().st_mode) == 0o755
+    assert stat.S_IMODE((place / ROOT.hex()[:32]).stat().st_mode) == 0o700
+
+
+def test_a_models_folder_that_is_a_link_is_not_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / ROOT.hex()[:32]).symlink_to(tmp_path / "elsewhere")
+    assert open_disk(tmp_path, ROOT, {"model": "m"}, PLENTY) is None
+    assert "it is a link, or belongs to somebody else" in caplog.text
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_models_folder_of_somebody_else_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / ROOT.hex()[:32]).mkdir()
+    os.chown(tmp_path / ROOT.hex()[:32], 12_345, 12_345)
+    assert open_disk(tmp_path, ROOT, {"model": "m"}, PLENTY) is None
 
 
 def test_a_second_owner_goes_without_the_disk_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
