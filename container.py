@@ -217,11 +217,17 @@ class Container(containers.DeclarativeContainer):
     resident_budget = providers.Callable(_resident_budget, memory_probe)
     model_pool = providers.ThreadSafeSingleton(_model_pool, worker_launcher, resident_budget)
     memory_gate = providers.Factory(_memory_gate, model_stores, memory_probe, settings)
+    prefix_cache_budget = providers.Callable(
+        _later("application.serving.prefix_budget", "budget_here"),
+        settings.provided.cache_ram.value, settings.provided.cache_disk.value, settings.provided.cache_dir.value,
+        memory_probe,
+    )  # fmt: skip
     plan_load = providers.Factory(
         _later("application.inference.load_plan", "PlanLoad"),
         resolve_model,
         inspect_model,
         providers.Callable(lambda: import_module("adapters.model_store.lora_folder").find_adapter),
+        prefix_cache_budget,
     )
     chat = providers.ThreadSafeSingleton(_chat, resolve_model, inspect_model, model_pool, memory_gate, plan_load)
     first_model = providers.ThreadSafeSingleton(
@@ -263,11 +269,6 @@ class Container(containers.DeclarativeContainer):
     prefix_store = providers.Factory(
         _later("adapters.inference.prefix_cache.stored", "FolderPrefixStore"), settings.provided.cache_dir.value
     )
-    prefix_cache_budget = providers.Callable(
-        _later("application.serving.prefix_budget", "budget_here"),
-        settings.provided.cache_ram.value, settings.provided.cache_disk.value, settings.provided.cache_dir.value,
-        memory_probe,
-    )  # fmt: skip
     prompt_cache = providers.Factory(
         _later("application.serving.prompt_cache", "PromptCache"), prefix_store, prefix_cache_budget
     )
