@@ -266,8 +266,8 @@ ASKED = [
 def test_the_whole_request_of_this_suite_leaves_nothing_at_its_default() -> None:
     """So that a new field must be carried before this passes again."""
     plain = GenerationRequest((Message(Role.USER, "plain"),))
-    for part in (WHOLE, WHOLE.sampling, WHOLE.prompt, WHOLE.urgency):
-        usual = plain if part is WHOLE else type(part)()
+    pairs = ((WHOLE, plain), (WHOLE.sampling, plain.sampling), (WHOLE.prompt, plain.prompt), (WHOLE.urgency, Urgency()))
+    for part, usual in pairs:
         left = {each.name for each in fields(part) if getattr(part, each.name) == getattr(usual, each.name)}
         assert left <= {"output"}
 
