@@ -81,9 +81,7 @@ if TYPE_CHECKING:
     from application.inference.load_plan import PlanLoad, PlanServedLoad
     from application.serving.memory_gate import MemoryGate
     from application.serving.model_pool import ModelPool
-    from application.serving.readiness import ServerLifecycle
     from entrypoints.settings import Settings
-    from ports.installed_libraries import LibraryInspector
     from ports.memory import MemoryProbe
     from ports.model_worker import WorkerLauncher
     from ports.report_index import ReportIndex
@@ -101,12 +99,6 @@ def _model_stores(settings: Settings) -> ModelStores:
         cache=HfCacheStore(settings.hf_cache_dir.value),
         builtin=BuiltinStore(builtin_model_folder()),
     )
-
-
-def _installed_libraries() -> LibraryInspector:
-    from adapters.runtime_support.installed import InstalledLibraryInspector
-
-    return InstalledLibraryInspector()
 
 
 def _report_index(settings: Settings) -> ReportIndex:
@@ -148,12 +140,6 @@ def _run_benchmark(chat: Chat) -> RunBenchmark:
     return RunBenchmark(chat, Clocks(monotonic, lambda: datetime.now(UTC)), describe_environment)
 
 
-def _server_lifecycle() -> ServerLifecycle:
-    from application.serving.readiness import ServerLifecycle
-
-    return ServerLifecycle()
-
-
 def _memory_probe() -> MemoryProbe:
     from adapters.memory import memory_probe_for
 
@@ -192,7 +178,9 @@ class Container(containers.DeclarativeContainer):
     keep_spare = providers.Object(False)  # noqa: FBT003
 
     model_stores = providers.ThreadSafeSingleton(_model_stores, settings)
-    installed_libraries = providers.ThreadSafeSingleton(_installed_libraries)
+    installed_libraries = providers.ThreadSafeSingleton(
+        _later("adapters.runtime_support.installed", "InstalledLibraryInspector")
+    )
     report_index = providers.ThreadSafeSingleton(_report_index, settings)
     memory_probe = providers.ThreadSafeSingleton(_memory_probe)
 
@@ -247,7 +235,7 @@ class Container(containers.DeclarativeContainer):
     run_benchmark = providers.Factory(_run_benchmark, chat)
     chart = providers.Factory(_later("adapters.charts.png_chart", "PngChart"))
 
-    lifecycle = providers.ThreadSafeSingleton(_server_lifecycle)
+    lifecycle = providers.ThreadSafeSingleton(_later("application.serving.readiness", "ServerLifecycle"))
     check_readiness = providers.Factory(
         _later("application.serving.readiness", "CheckReadiness"), lifecycle, model_pool
     )
