@@ -74,9 +74,11 @@ with (
     from dependency_injector import containers, providers
 
 if TYPE_CHECKING:
+    from application.bench.run_benchmark import RunBenchmark
     from application.catalog.inspect_model import InspectModel
     from application.catalog.stores import ModelStores
     from application.inference.chat import Chat, Resolver
+    from application.inference.load_plan import PlanLoad, PlanServedLoad
     from application.serving.memory_gate import MemoryGate
     from application.serving.model_pool import ModelPool
     from application.serving.readiness import ServerLifecycle
@@ -126,12 +128,24 @@ def _memory_gate(stores: ModelStores, probe: MemoryProbe, settings: Settings) ->
     return MemoryGate(stores, probe, force=settings.force.value)
 
 
-def _chat(resolve: Resolver, inspect: InspectModel, pool: ModelPool, gate: MemoryGate) -> Chat:
+def _chat(
+    resolve: Resolver, inspect: InspectModel, pool: ModelPool, gate: MemoryGate, plan: PlanLoad | PlanServedLoad
+) -> Chat:
     from time import monotonic
 
     from application.inference.chat import Chat
 
-    return Chat(resolve, inspect, pool, gate, monotonic)
+    return Chat(resolve, inspect, pool, gate, monotonic, plan.execute)
+
+
+def _run_benchmark(chat: Chat) -> RunBenchmark:
+    from datetime import UTC, datetime
+    from time import monotonic
+
+    from adapters.runtime_support.environment import describe_environment
+    from application.bench.run_benchmark import Clocks, RunBenchmark
+
+    return RunBenchmark(chat, Clocks(monotonic, lambda: datetime.now(UTC)), describe_environment)
 
 
 def _server_lifecycle() -> ServerLifecycle:
@@ -203,14 +217,29 @@ class Container(containers.DeclarativeContainer):
     resident_budget = providers.Callable(_resident_budget, memory_probe)
     model_pool = providers.ThreadSafeSingleton(_model_pool, worker_launcher, resident_budget)
     memory_gate = providers.Factory(_memory_gate, model_stores, memory_probe, settings)
-    chat = providers.ThreadSafeSingleton(_chat, resolve_model, inspect_model, model_pool, memory_gate)
+    plan_load = providers.Factory(
+        _later("application.inference.load_plan", "PlanLoad"),
+        resolve_model,
+        inspect_model,
+        providers.Callable(lambda: import_module("adapters.model_store.lora_folder").find_adapter),
+    )
+    chat = providers.ThreadSafeSingleton(_chat, resolve_model, inspect_model, model_pool, memory_gate, plan_load)
     first_model = providers.ThreadSafeSingleton(
         _later("application.serving.served_models", "FirstModel"), resolve_model, settings.provided.preload_model.value
     )
     resolve_served_model = providers.Factory(
         _later("application.serving.served_models", "ResolveServedModel"), resolve_model, first_model
     )
-    served_chat = providers.ThreadSafeSingleton(_chat, resolve_served_model, inspect_model, model_pool, memory_gate)
+    plan_served_load = providers.ThreadSafeSingleton(
+        _later("application.inference.load_plan", "PlanServedLoad"),
+        plan_load, first_model, settings.provided.loading.wishes,
+    )  # fmt: skip
+    served_chat = providers.ThreadSafeSingleton(
+        _chat, resolve_served_model, inspect_model, model_pool, memory_gate, plan_served_load
+    )
+
+    run_benchmark = providers.Factory(_run_benchmark, chat)
+    chart = providers.Factory(_later("adapters.charts.png_chart", "PngChart"))
 
     lifecycle = providers.ThreadSafeSingleton(_server_lifecycle)
     check_readiness = providers.Factory(
@@ -218,6 +247,15 @@ class Container(containers.DeclarativeContainer):
     )
     list_served_models = providers.Factory(
         _later("application.serving.served_models", "ListServedModels"), list_models, inspect_model, first_model
+    )
+
+    server_instance = providers.ThreadSafeSingleton(_later("container_serving", "server_instance"))
+    presence = providers.ThreadSafeSingleton(
+        _later("container_serving", "presence"), settings, model_pool, server_instance
+    )
+    chat_loaded = providers.Factory(_later("container_serving", "chat_loaded"), model_pool, server_instance)
+    find_server = providers.Factory(
+        _later("container_serving", "find_server"), settings, resolve_model, chat.provider, plan_load.provider
     )
 
     filesystem = providers.Factory(_later("adapters.filesystem.local", "LocalFileSystem"))

@@ -5,6 +5,7 @@ The guard, the help, docs/cli.md and shell completion all read it. A test compar
 
 from __future__ import annotations
 
+from entrypoints.cli.bench_options import BENCH
 from entrypoints.cli.completion.scripts import SHELLS
 from entrypoints.cli.grammar import Command, Completes, Option, Positional
 from entrypoints.cli.hub_options import HUB, HUB_COMMANDS, REMOTE
@@ -130,6 +131,7 @@ COMMANDS = (
     *WORKSPACE_COMMANDS,
     RUN,
     SERVE,
+    BENCH,
     COMPLETION,
     VERSION_COMMAND,
     HELP_COMMAND,

@@ -47,6 +47,7 @@ MODELS = (
 )
 COMMAND_LINES = (
     ("list",),
+    ("bench", "demo", "--prompt-tokens", "50", "--batch", "2", "--answer-tokens", "11", "--runs", "1"),
     ("list", "org", "--vision"),
     ("show", "Good"),
     ("show", "Good", "--files"),
@@ -103,6 +104,7 @@ WRONG_LINES = (
     ("doctor", "ws", "--fix", "--undo"),
     ("push", "ws", "me/mine"),
     ("push", "ws", "me/mine", "--private", "--public"),
+    ("bench", "demo", "--batch", "none"),
     ("run", "demo"),
     ("run", "demo", "x", "--temperature", "9"),
     ("serve", "--port", "x"),
