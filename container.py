@@ -149,7 +149,8 @@ def _memory_probe() -> MemoryProbe:
 def _worker_launcher(settings: Settings, *, keep_spare: bool) -> WorkerLauncher:
     from adapters.worker_process.launcher import ProcessWorkerLauncher
 
-    return ProcessWorkerLauncher(settings.environ, keep_spare=keep_spare)
+    debug = settings.debug.value or settings.log_level.value == "debug"
+    return ProcessWorkerLauncher(settings.environ, keep_spare=keep_spare, debug=debug)
 
 
 def _resident_budget(probe: MemoryProbe) -> int:
@@ -247,6 +248,10 @@ class Container(containers.DeclarativeContainer):
     presence = providers.ThreadSafeSingleton(
         _later("container_serving", "presence"), settings, model_pool, server_instance
     )
+    explain_prompt = providers.Factory(
+        _later("container_serving", "explain_prompt"),
+        resolve_served_model, plan_served_load, model_pool, server_instance,
+    )  # fmt: skip
     chat_loaded = providers.Factory(_later("container_serving", "chat_loaded"), model_pool, server_instance)
     find_server = providers.Factory(
         _later("container_serving", "find_server"), settings, resolve_model, chat.provider, plan_load.provider

@@ -17,6 +17,8 @@ from adapters.inference.engine.reading import Manner, Reading
 from adapters.inference.engine.rows import Row
 from adapters.inference.prefixes import NoPrefixes, Prefixes
 from domain.errors import GenerationFailed, InvalidRequest, ServerBusy
+from domain.serving.cache_check import CacheCheck
+from domain.serving.prompt_divergence import PromptDivergence
 from ports.text_engine import EngineRow, RowStep, TokenScore
 
 MAX_ROWS = 32
@@ -96,6 +98,16 @@ class MlxTextEngine:
         if self._news and not self._rows:
             mx.clear_cache()
         return self._news
+
+    def explain(self, prompt: tuple[int, ...]) -> PromptDivergence:
+        return self._prefixes.explain(prompt)
+
+    def idle(self) -> CacheCheck | None:
+        if self._model is None or self._rows:
+            return None
+        check = self._prefixes.idle_check(self._model.network)
+        mx.clear_cache()
+        return check
 
     def close(self) -> None:
         if self._model is None:
