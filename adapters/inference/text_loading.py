@@ -12,6 +12,7 @@ import mlx.core as mx
 from mlx_lm.utils import load_tokenizer
 
 from adapters.inference.network_loading import apply_adapter, load_network
+from adapters.inference.prefix_cache.opening import open_prefixes
 from adapters.inference.prefixes import NoPrefixes
 from adapters.inference.solo.choice import SAFE_TOKENIZER, SoloLoader, why_alone
 from adapters.inference.text_codec import MlxTextCodec
@@ -48,8 +49,11 @@ def _engine(
     """The batched one where that is possible."""
     alone = why_alone(network, options)
     if alone is None:
-        return MlxTextEngine(network, stop_tokens)
-    return SoloLoader(model, network, tokenizer.get_vocab()).engine(options, stop_tokens, alone, NoPrefixes())
+        return MlxTextEngine(network, stop_tokens, prefixes=open_prefixes(network, model, options))
+    # Quantised and bounded caches are not those that the model makes, which is all that is remembered.
+    own_caches = options.kv_bits is None and options.max_kv_size is None
+    prefixes = open_prefixes(network, model, options) if own_caches else NoPrefixes()
+    return SoloLoader(model, network, tokenizer.get_vocab()).engine(options, stop_tokens, alone, prefixes)
 
 
 def json_object(path: Path) -> dict[str, object]:
