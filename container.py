@@ -81,9 +81,7 @@ if TYPE_CHECKING:
     from application.inference.load_plan import PlanLoad, PlanServedLoad
     from application.serving.memory_gate import MemoryGate
     from application.serving.model_pool import ModelPool
-    from application.serving.readiness import ServerLifecycle
     from entrypoints.settings import Settings
-    from ports.installed_libraries import LibraryInspector
     from ports.memory import MemoryProbe
     from ports.model_worker import WorkerLauncher
     from ports.report_index import ReportIndex
@@ -101,12 +99,6 @@ def _model_stores(settings: Settings) -> ModelStores:
         cache=HfCacheStore(settings.hf_cache_dir.value),
         builtin=BuiltinStore(builtin_model_folder()),
     )
-
-
-def _installed_libraries() -> LibraryInspector:
-    from adapters.runtime_support.installed import InstalledLibraryInspector
-
-    return InstalledLibraryInspector()
 
 
 def _report_index(settings: Settings) -> ReportIndex:
@@ -148,12 +140,6 @@ def _run_benchmark(chat: Chat) -> RunBenchmark:
     return RunBenchmark(chat, Clocks(monotonic, lambda: datetime.now(UTC)), describe_environment)
 
 
-def _server_lifecycle() -> ServerLifecycle:
-    from application.serving.readiness import ServerLifecycle
-
-    return ServerLifecycle()
-
-
 def _memory_probe() -> MemoryProbe:
     from adapters.memory import memory_probe_for
 
@@ -192,7 +178,9 @@ class Container(containers.DeclarativeContainer):
     keep_spare = providers.Object(False)  # noqa: FBT003
 
     model_stores = providers.ThreadSafeSingleton(_model_stores, settings)
-    installed_libraries = providers.ThreadSafeSingleton(_installed_libraries)
+    installed_libraries = providers.ThreadSafeSingleton(
+        _later("adapters.runtime_support.installed", "InstalledLibraryInspector")
+    )
     report_index = providers.ThreadSafeSingleton(_report_index, settings)
     memory_probe = providers.ThreadSafeSingleton(_memory_probe)
 
@@ -217,11 +205,17 @@ class Container(containers.DeclarativeContainer):
     resident_budget = providers.Callable(_resident_budget, memory_probe)
     model_pool = providers.ThreadSafeSingleton(_model_pool, worker_launcher, resident_budget)
     memory_gate = providers.Factory(_memory_gate, model_stores, memory_probe, settings)
+    prefix_cache_budget = providers.Callable(
+        _later("application.serving.prefix_budget", "budget_here"),
+        settings.provided.cache_ram.value, settings.provided.cache_disk.value, settings.provided.cache_dir.value,
+        memory_probe,
+    )  # fmt: skip
     plan_load = providers.Factory(
         _later("application.inference.load_plan", "PlanLoad"),
         resolve_model,
         inspect_model,
         providers.Callable(lambda: import_module("adapters.model_store.lora_folder").find_adapter),
+        prefix_cache_budget,
     )
     chat = providers.ThreadSafeSingleton(_chat, resolve_model, inspect_model, model_pool, memory_gate, plan_load)
     first_model = providers.ThreadSafeSingleton(
@@ -241,7 +235,7 @@ class Container(containers.DeclarativeContainer):
     run_benchmark = providers.Factory(_run_benchmark, chat)
     chart = providers.Factory(_later("adapters.charts.png_chart", "PngChart"))
 
-    lifecycle = providers.ThreadSafeSingleton(_server_lifecycle)
+    lifecycle = providers.ThreadSafeSingleton(_later("application.serving.readiness", "ServerLifecycle"))
     check_readiness = providers.Factory(
         _later("application.serving.readiness", "CheckReadiness"), lifecycle, model_pool
     )
@@ -263,11 +257,6 @@ class Container(containers.DeclarativeContainer):
     prefix_store = providers.Factory(
         _later("adapters.inference.prefix_cache.stored", "FolderPrefixStore"), settings.provided.cache_dir.value
     )
-    prefix_cache_budget = providers.Callable(
-        _later("application.serving.prefix_budget", "budget_here"),
-        settings.provided.cache_ram.value, settings.provided.cache_disk.value, settings.provided.cache_dir.value,
-        memory_probe,
-    )  # fmt: skip
     prompt_cache = providers.Factory(
         _later("application.serving.prompt_cache", "PromptCache"), prefix_store, prefix_cache_budget
     )

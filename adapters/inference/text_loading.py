@@ -13,7 +13,6 @@ from mlx_lm.utils import load_tokenizer
 
 from adapters.inference.network_loading import apply_adapter, load_network
 from adapters.inference.prefix_cache.opening import open_prefixes
-from adapters.inference.prefixes import NoPrefixes
 from adapters.inference.solo.choice import SAFE_TOKENIZER, SoloLoader, why_alone
 from adapters.inference.text_codec import MlxTextCodec
 from adapters.inference.text_engine import MlxTextEngine
@@ -48,11 +47,9 @@ def _engine(
 ) -> TextEngine:
     """The batched one where that is possible."""
     alone = why_alone(network, options)
+    prefixes = open_prefixes(network, model, options)
     if alone is None:
-        return MlxTextEngine(network, stop_tokens, prefixes=open_prefixes(network, model, options))
-    # Quantised and bounded caches are not those that the model makes, which is all that is remembered.
-    own_caches = options.kv_bits is None and options.max_kv_size is None
-    prefixes = open_prefixes(network, model, options) if own_caches else NoPrefixes()
+        return MlxTextEngine(network, stop_tokens, prefixes=prefixes)
     return SoloLoader(model, network, tokenizer.get_vocab()).engine(options, stop_tokens, alone, prefixes)
 
 

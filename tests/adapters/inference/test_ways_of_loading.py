@@ -87,7 +87,7 @@ def test_lookup_and_quantisation_go_together(load: Callable[[LoadOptions], Loade
     [
         ({}, True),
         ({"draft_ngram": 1}, True),
-        ({"kv_bits": 4, "kv_group_size": 32}, False),
+        ({"kv_bits": 4, "kv_group_size": 32}, True),
         ({"max_kv_size": 64}, False),
     ],
 )

@@ -355,7 +355,8 @@ class FakeServices(FakeWorkspaceServices):
         return FakeInspectModel(self._reports)
 
     def plan_load(self) -> PlanLoad:
-        return PlanLoad(self.resolve_model(), self.inspect_model(), PurePosixPath("/adapters").joinpath)
+        adapters = PurePosixPath("/adapters").joinpath
+        return PlanLoad(self.resolve_model(), self.inspect_model(), adapters, PrefixCacheBudget())
 
     def list_models(self) -> ListModels:
         return self.listing
