@@ -249,6 +249,15 @@ class Container(containers.DeclarativeContainer):
         _later("application.serving.served_models", "ListServedModels"), list_models, inspect_model, first_model
     )
 
+    server_instance = providers.ThreadSafeSingleton(_later("container_serving", "server_instance"))
+    presence = providers.ThreadSafeSingleton(
+        _later("container_serving", "presence"), settings, model_pool, server_instance
+    )
+    chat_loaded = providers.Factory(_later("container_serving", "chat_loaded"), model_pool, server_instance)
+    find_server = providers.Factory(
+        _later("container_serving", "find_server"), settings, resolve_model, chat.provider, plan_load.provider
+    )
+
     filesystem = providers.Factory(_later("adapters.filesystem.local", "LocalFileSystem"))
     file_locks = providers.Factory(_later("adapters.filesystem.locks", "FlockFileLocks"))
     prefix_store = providers.Factory(

@@ -68,6 +68,7 @@ class Settings:
 
     hf_cache_dir: Setting[Path]
     user_cache_dir: Setting[Path]
+    user_state_dir: Setting[Path]
     workspace_home: Setting[Path | None]
     host: Setting[str]
     port: Setting[int]
@@ -80,6 +81,8 @@ class Settings:
     hub: Setting[str]
     force: Setting[bool]
     share: Setting[bool]
+    history: Setting[bool]
+    colour: Setting[bool]
     cache_ram: Setting[int | None]
     cache_disk: Setting[int]
     cache_dir: Setting[Path]
@@ -100,6 +103,7 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
     return Settings(
         hf_cache_dir=_cache_dir(reader.environ),
         user_cache_dir=_user_cache_dir(reader.environ),
+        user_state_dir=_user_state_dir(reader.environ),
         workspace_home=reader.read("workspace_home", "MLXK_WORKSPACE_HOME", _existing_folder, default=None),
         host=reader.read("host", "MLXK2_HOST", _text, default="127.0.0.1"),
         port=reader.read("port", "MLXK2_PORT", _port, default=8000),
@@ -112,6 +116,8 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
         hub=reader.read("hub", "HF_ENDPOINT", _text, default=DEFAULT_HUB),
         share=reader.read("share", "MLXK_SHARE", _boolean, default=False),
         force=reader.read("force", "MLXK_FORCE", _boolean, default=False),
+        history=reader.read("history", "MLXK_HISTORY", _boolean, default=True),
+        colour=_colour(reader.environ),
         cache_ram=reader.read("cache_ram", "MLXK_CACHE_RAM", parse_size, default=None),
         cache_disk=reader.read("cache_disk", "MLXK_CACHE_DISK", parse_size, default=0),
         cache_dir=reader.read("cache_dir", "MLXK_CACHE_DIR", _folder, default=_prompts_dir(reader.environ)),
@@ -168,6 +174,20 @@ def _cache_dir(environ: Mapping[str, str]) -> Setting[Path]:
 def _user_cache_dir(environ: Mapping[str, str]) -> Setting[Path]:
     """Where mlxk keeps what it can always make again."""
     return Setting(_xdg_cache(environ) / "mlxk", Source.DEFAULT, "XDG_CACHE_HOME")
+
+
+def _user_state_dir(environ: Mapping[str, str]) -> Setting[Path]:
+    """Where mlxk keeps what it cannot make again and nobody would miss for long: the history of chats."""
+    named = environ.get("XDG_STATE_HOME", "").strip()
+    base = Path(named).expanduser() if named else Path(environ.get("HOME") or "~").expanduser() / ".local" / "state"
+    return Setting(base / "mlxk", Source.DEFAULT, "XDG_STATE_HOME")
+
+
+def _colour(environ: Mapping[str, str]) -> Setting[bool]:
+    """Whether a terminal may be given colours: NO_COLOR with any value forbids them, and a dumb one has none."""
+    forbidden = bool(environ.get("NO_COLOR", ""))
+    source = Source.ENVIRONMENT if forbidden else Source.DEFAULT
+    return Setting(not forbidden and environ.get("TERM") != "dumb", source, "NO_COLOR")
 
 
 def _prompts_dir(environ: Mapping[str, str]) -> Path:

@@ -4,58 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
 
 from application.catalog.inspect_model import InspectModel
+from application.inference.answering import ChatAnswer, PlanFor, Prepared, Resolver, never
 from application.serving.memory_gate import MemoryGate
-from application.serving.model_pool import ModelPool, never
+from application.serving.model_pool import ModelPool
 from domain.catalog import LocatedModel, ModelReport
 from domain.catalog.fitness import require_chat
 from domain.inference import GenerationRequest
 from domain.serving.load_plan import PLAIN_PLAN, LoadPlan
 from domain.serving.load_wishes import PLAINLY, LoadWishes
 from domain.serving.model_load import ModelLoad
-from ports.model_worker import GenerationStream
+
+__all__ = ["Chat", "ChatAnswer", "Prepared", "Resolver", "plainly"]
 
 RESOLUTION_SECONDS = 2.0
 REMEMBERED_NAMES = 256
 
 
-@dataclass(frozen=True, slots=True)
-class ChatAnswer:
-    """model: the one that answers, whatever it was called. events: read them to the end, or cancel. warning: what the
-    user should know, when this request loaded a model that takes most of the memory.
-    """
-
-    model: LocatedModel
-    events: GenerationStream
-    warning: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """model: loaded, and ready to answer. warning: as in ChatAnswer. context_length: tokens it can hold, None where
-    that is not told.
-    """
-
-    model: LocatedModel
-    warning: str | None = None
-    context_length: int | None = None
-
-
-PlanFor = Callable[[LocatedModel, LoadWishes], LoadPlan]
-
-
 def plainly(_model: LocatedModel, _wishes: LoadWishes) -> LoadPlan:
     """The default `plan_for`: nothing special."""
     return PLAIN_PLAN
-
-
-class Resolver(Protocol):
-    """From a name to a model; raises InvalidRequest, ModelNotFound, AmbiguousModel."""
-
-    def execute(self, spec: str) -> LocatedModel: ...
 
 
 class Chat:

@@ -89,7 +89,7 @@ class TranscriptOutput:
 
     def close(self) -> None:
         """Nothing more comes: whitespace at the end of the answer is part of it."""
-        if self._space and not self._joint:
+        if self._space:
             space, self._space = self._space, ""
             self._put_text(space, Span(self._space_start, self._space_start + len(space)))
 

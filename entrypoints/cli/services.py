@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from application.hub.show_remote import ShowRemote
     from application.hub.verify_model import VerifyModel
     from application.inference.chat import Chat
+    from application.inference.find_server import FindServer
     from application.inference.load_plan import PlanLoad
     from application.serving.model_pool import ModelPool
     from application.serving.prompt_cache import PromptCache
@@ -81,6 +82,8 @@ class Services(Protocol):
     def plan_load(self) -> PlanLoad: ...
 
     def chat(self) -> Chat: ...
+
+    def find_server(self) -> FindServer: ...
 
     def model_pool(self) -> ModelPool: ...
 

@@ -27,6 +27,8 @@ from domain.inference import (
 THINK = ReasoningMarks("<think>", "</think>")
 TAGS = OutputFormat(THINK, ToolMarks("<tool_call>", "</tool_call>", json=True))
 WHOLE_CALLS = OutputFormat(THINK, ToolMarks("<call>", "</call>"))
+OPEN_JSON = OutputFormat(THINK, ToolMarks("[TOOL_CALLS]", "", json=True))
+NESTED = OutputFormat(ReasoningMarks("<<", ">>"), ToolMarks("<<<", ">>>"))  # each a beginning of another
 OPEN_END = OutputFormat(None, ToolMarks("[TOOL_CALLS]", ""))
 CHANNELS = OutputFormat(channels=True)
 
@@ -72,8 +74,9 @@ def transcribed(
     transcript = Transcript(form, stop, tools, start or AnswerStart())
     deltas: list[AnswerDelta] = []
     for piece in pieces:
-        deltas += transcript.feed(piece)
-    deltas += transcript.finish(end)
+        deltas += checked(transcript, transcript.feed(piece), "".join(pieces))
+    if not transcript.ended:
+        deltas += checked(transcript, transcript.finish(end), "".join(pieces))
     return Result(
         content="".join(delta.text for delta in deltas if isinstance(delta, TextDelta)),
         reasoning="".join(delta.text for delta in deltas if isinstance(delta, ReasoningDelta)),
@@ -83,6 +86,17 @@ def transcribed(
         ended=transcript.ended,
         stopped=transcript.stopped,
     )
+
+
+def checked(transcript: Transcript, deltas: Sequence[AnswerDelta], raw: str) -> Sequence[AnswerDelta]:
+    """The same deltas, after a look at where their text was written."""
+    texts = [delta.text for delta in deltas if isinstance(delta, TextDelta)]
+    assert len(texts) == len(transcript.spans)
+    for text, span in zip(texts, transcript.spans, strict=True):
+        written = raw[span.start : span.end]
+        between = "\n\n"  # two parts, nobody wrote it
+        assert text.replace(between, "") == written.replace(between, "")
+    return deltas
 
 
 def calls_of(deltas: Sequence[object]) -> tuple[tuple[str, str, str], ...]:

@@ -248,7 +248,9 @@ def test_an_answer_may_begin_inside_of_a_call() -> None:
 def test_an_answer_that_is_continued_goes_on_and_repeats_nothing() -> None:
     begun = GenerationRequest((USER, Message(Role.ASSISTANT, "The answer")))
     for codec in Counting(), Counting(CHANNELS):
-        assert parts(read(prepared(begun, codec).text, " is 42")) == (" is 42", "")
+        events = read(prepared(begun, codec).text, " <think>is 42")
+        assert parts(events) == (" <think>is 42", "")
+        assert not any(event.warnings for event in events if isinstance(event, Finished))
 
 
 def test_without_a_template_text_needs_no_channel() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from domain.inference import AnswerStart, FinishReason, TextDelta, ToolCallDelta, Transcript
 from domain.inference.events import ReasoningDelta
-from tests.support.transcripts import OPEN_END, TAGS, WHOLE_CALLS, Result, rules, transcribed
+from domain.inference.transcript_marks import Words
+from tests.support.transcripts import NESTED, OPEN_END, OPEN_JSON, TAGS, WHOLE_CALLS, Result, rules, transcribed
 
 CALL = '<tool_call>\n{"name": "f", "arguments": {"a": 1}}\n</tool_call>'
 CUT = FinishReason.LENGTH
@@ -100,6 +101,18 @@ def test_a_stop_string_waits_for_a_longer_one_that_began_before_it() -> None:
 
 def test_space_before_a_stop_string_is_shown_where_tools_hold_it_back() -> None:
     assert transcribed(["a \n", "END"], TAGS, tools=rules("f"), stop=["END"]).content == "a \n"
+    assert transcribed(["a \n"], TAGS, tools=rules("f")).content == "a \n"
+
+
+def test_where_marks_begin_alike_the_longest_counts() -> None:
+    call = '{"name": "f"}'
+    assert transcribed([f"<<<{call}>>>x"], NESTED, tools=rules("f")).content == "x"
+    assert transcribed([f"<<a>>x<<<{call}>>>"], NESTED, tools=rules("f")).reasoning == "a"
+    words = Words(["<<", "<<<"], ["<"])
+    assert [words.find(text, final=False) for text in ("a<", "a<<", "a<<<", "a<b")] == [
+        *((1, None), (1, None), (1, "<<<"), (1, "<")),
+    ]
+    assert words.find("a<<", final=True) == (1, "<<")
 
 
 # Calls
@@ -131,6 +144,7 @@ def test_arguments_are_shown_while_they_come() -> None:
         ('{"arguments": {"a": [1]}, "name": "f"}', '{"a": [1]}'),
         ('{"parameters": {"a": 1}, "name": "f"}', '{"a": 1}'),
         ('{"name": "f", "arguments": "{\\"a\\": \\"\\u00e9\\"}"}', '{"a": "é"}'),
+        ('{"name": "f", "arguments": "{\\"a\\":\n1}"}', '{"a":\n1}'),
         ('{"name": "f", "arguments": null}', "{}"),
         ('{"name": "f", "arguments": ""}', "{}"),
         ('{"name": "f"}', "{}"),
@@ -158,6 +172,13 @@ def test_calls_are_numbered_and_text_stands_between_them() -> None:
 def test_one_pair_of_marks_may_hold_several_objects() -> None:
     result = read_with_tools('<tool_call>{"name": "f"}\n {"name": "g"}</tool_call>x')
     assert ([name for _, name, _ in result.calls], result.content) == (["f", "g"], "x")
+    half = read_with_tools('a<tool_call>{"name": "f"}\n {"name": 5}</tool_call>')
+    assert (len(half.calls), half.content) == (1, 'a{"name": 5}</tool_call>')
+
+
+def test_what_follows_an_object_inside_of_the_marks_is_of_no_interest() -> None:
+    result = read_with_tools('<tool_call>{"name": "f"} or {"name": "g"}</tool_call>x')
+    assert ([name for _, name, _ in result.calls], result.content) == (["f"], "x")
 
 
 def test_a_list_of_calls_goes_to_the_parser() -> None:
@@ -245,6 +266,11 @@ def test_calls_without_a_closing_mark_go_on_to_the_end() -> None:
     for end in FinishReason.STOP, CUT:
         result = transcribed(["Hi [TOOL", f"_CALLS]{text[:9]}", text[9:]], OPEN_END, tools=rules("f"), end=end)
         assert (result.content, len(result.calls)) == ("Hi", 2)
+
+
+def test_an_object_without_a_closing_mark_ends_with_its_brace() -> None:
+    result = transcribed(['[TOOL_CALLS]{"name": "f"} {"a": 1}'], OPEN_JSON, tools=rules("f"))
+    assert (len(result.calls), result.content) == (1, '{"a": 1}')
 
 
 def test_a_name_with_half_a_character_is_no_name() -> None:

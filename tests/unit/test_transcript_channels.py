@@ -23,7 +23,7 @@ def read_with_tools(text: str, *, end: FinishReason = FinishReason.STOP, paralle
 
 @pytest.mark.parametrize("ending", ["", "<|return|>", "<|end|>"])
 def test_analysis_is_thought_and_final_is_said(ending: str) -> None:
-    assert read(f"{THOUGHT}{FINAL}Hello <b>\n{ending}") == Result("Hello <b>\n", "Let me see.", ())
+    assert read(f"{THOUGHT}{FINAL}\n\nHello <b>\n{ending}") == Result("Hello <b>\n", "Let me see.", ())
 
 
 def test_they_are_shown_while_they_come() -> None:
@@ -156,6 +156,21 @@ def test_a_header_that_makes_no_sense_is_text_and_so_is_its_message(header: str)
 def test_an_answer_without_any_header_is_text(text: str) -> None:
     result = read(text)
     assert (result.content, len(result.warnings)) == (text, 1)
+
+
+def test_a_header_that_does_not_end_is_shown_before_the_answer_does() -> None:
+    transcript = Transcript(CHANNELS)
+    assert transcript.feed("<|channel|>" + "y" * 300) == [TextDelta("<|channel|>" + "y" * 300)]
+
+
+def test_a_long_beginning_is_no_header_however_it_goes_on() -> None:
+    text = "to=" + "x" * 300 + " END more"
+    assert transcribed(list(text), CHANNELS, stop=["END", "xx"]) == transcribed([text], CHANNELS, stop=["END", "xx"])
+
+
+def test_a_header_that_ends_too_early_is_text_and_the_next_message_is_read() -> None:
+    result = read_with_tools("<|channel|>final<|end|> to=functions.f<|channel|>commentary<|message|>{}<|call|>")
+    assert (result.content, result.complete_calls) == ("<|channel|>final", 1)
 
 
 def test_half_a_header_at_the_limit_is_nothing() -> None:

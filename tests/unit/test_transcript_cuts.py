@@ -8,7 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.inference import PLAIN, AnswerStart, FinishReason, OutputFormat
-from tests.support.transcripts import CHANNELS, OPEN_END, TAGS, WHOLE_CALLS, Result, cut, rules, transcribed
+from tests.support.transcripts import (
+    CHANNELS,
+    NESTED,
+    OPEN_END,
+    OPEN_JSON,
+    TAGS,
+    WHOLE_CALLS,
+    Result,
+    cut,
+    rules,
+    transcribed,
+)
 
 GOOD_CALL = '{"name": "f", "arguments": {"a": "\\"</tool_call>\\" }🦉", "b": [1, {"c": null}]}}'
 TAG_PARTS = [
@@ -20,6 +31,8 @@ TAG_PARTS = [
     '{"arguments": {"x": 1.5e3}, "name": "g"}',
     '{"name": "h", "parameters": "{\\"a\\": 1}"}',
     '{"id": "x1", "name": "unknown"}',
+    '{"name": "f", "id": "late"}',
+    *("<<", "<", ">>>", ">"),
     '{"name": "f", "arguments": {"a": ',
     '{"name": "f", "arguments": {"a" 1}}',
     '{"name": "f", "arguments": [1]}',
@@ -34,8 +47,9 @@ CHANNEL_PARTS = [
     "<|start|>assistant to=functions.f<|channel|>commentary<|message|>",
     *('{"a": {"b": "}🦉"}}', "Hi", "🦉", " ", "\n\n", "END", "EN", "x" * 300),
 ]
-STOPS = st.lists(st.sampled_from(["END", "ENDE", "\n\n", "Hi", "🦉", "D<"]), max_size=2)
+STOPS = st.lists(st.sampled_from(["END", "ENDE", "\n\n", "Hi", "🦉", "D<", "<", "<<"]), max_size=2)
 CUTS = st.lists(st.integers(0, 2000), max_size=30)
+FORMS = [PLAIN, TAGS, WHOLE_CALLS, OPEN_END, OPEN_JSON, NESTED]
 ENDS = st.sampled_from([FinishReason.STOP, FinishReason.LENGTH])
 STARTS = st.sampled_from(
     [AnswerStart(), AnswerStart(in_thought=True), AnswerStart(in_call=True), AnswerStart(in_text=True)]
@@ -67,7 +81,7 @@ def check(text: str, form: OutputFormat, how: How, cuts: list[int]) -> None:
     assert result(list(text), form, how) == whole
 
 
-@given(texts(TAG_PARTS), st.sampled_from([PLAIN, TAGS, WHOLE_CALLS, OPEN_END]), HOWS, CUTS)
+@given(texts(TAG_PARTS), st.sampled_from(FORMS), HOWS, CUTS)
 def test_answers_with_tags(text: str, form: OutputFormat, how: How, cuts: list[int]) -> None:
     check(text, form, how, cuts)
 

@@ -25,6 +25,7 @@ from application.hub.search_hub import SearchHub
 from application.hub.show_remote import ShowRemote
 from application.hub.verify_model import VerifyModel
 from application.inference.chat import Chat, ChatAnswer, Prepared
+from application.inference.find_server import FindServer, ServedChat
 from application.inference.load_plan import PlanLoad
 from application.serving.model_pool import ModelPool, never
 from application.serving.prompt_cache import PromptCache
@@ -35,6 +36,7 @@ from domain.inference import Finished, FinishReason, GenerationEvent, Generation
 from domain.serving.load_options import PrefixCacheBudget
 from domain.serving.load_wishes import PLAINLY, LoadWishes
 from domain.serving.memory_policy import MemoryForecast
+from domain.serving.model_load import ModelLoad
 from entrypoints.cli.console import Console
 from entrypoints.cli.main import run
 from entrypoints.cli.services import Context, Server
@@ -274,9 +276,25 @@ class FakeChat(Chat):
         return Prepared(self.model, self.warning)
 
 
+class FakeFindServer(FindServer):
+    """found: what answers in place of this process; None when nothing does. asked: for what."""
+
+    def __init__(self) -> None:
+        self.found: FakeChat | None = None
+        self.asked: list[tuple[str, LoadWishes]] = []
+
+    def execute(self, spec: str, loading: LoadWishes = PLAINLY) -> ServedChat | None:
+        self.asked.append((spec, loading))
+        return self.found  # type: ignore[return-value]  # it only has to answer
+
+
 class FakeModelPool(ModelPool):
     def __init__(self) -> None:
         self.closed = 0
+        self.held: tuple[ModelLoad, ...] = ()
+
+    def loads(self) -> tuple[ModelLoad, ...]:
+        return self.held
 
     def close(self) -> None:
         self.closed += 1
@@ -292,6 +310,7 @@ class FakeServices(FakeWorkspaceServices):
         self.listing = FakeListModels(reports)
         self.talk = FakeChat(answers)
         self.pool = FakeModelPool()
+        self.finding = FakeFindServer()
         self.removing = FakeRemoveModel(reports)
         self.prompts = FakePrefixStore()
         self.hub = FakeHubServices([detail(each) for each in reports if each.location.source is ModelSource.CACHE])
@@ -355,6 +374,9 @@ class FakeServices(FakeWorkspaceServices):
 
     def chat(self) -> Chat:
         return self.talk
+
+    def find_server(self) -> FindServer:
+        return self.finding
 
     def model_pool(self) -> ModelPool:
         return self.pool
