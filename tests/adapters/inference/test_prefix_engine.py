@@ -11,12 +11,14 @@ from mlx_lm.utils import load_model
 from adapters.inference.prefix_cache.opening import open_prefixes
 from adapters.inference.prefixes import Prefixes
 from adapters.inference.text_engine import MlxTextEngine
+from adapters.inference.text_runtime import MlxTextRuntime
 from domain.catalog import LocatedModel, ModelSource
 from domain.inference import Sampling
 from domain.serving.load_options import LoadOptions, PrefixCacheBudget
-from ports.text_engine import EngineRow, RowStats
+from ports.text_engine import EngineRow, RowStats, TextEngine
 from tests.support.miniatures import MINIATURES
 from tests.support.prefix_networks import numbers
+from tests.support.tiny_llama import TinyLlama
 
 PLENTY = 1 << 30
 CUTTABLE, EXACT = ("llama", "qwen3_moe"), ("gemma3_text", "lfm2", "falcon_h1")
@@ -34,7 +36,7 @@ def remembering(model: tuple[str, Any, LocatedModel], folder: Path) -> Prefixes:
     return open_prefixes(model[1], model[2], LoadOptions(prefix_cache=budget))
 
 
-def answers(engine: MlxTextEngine, *prompts: tuple[int, ...]) -> list[tuple[list[int], RowStats]]:
+def answers(engine: TextEngine, *prompts: tuple[int, ...]) -> list[tuple[list[int], RowStats]]:
     """Greedy, all at once, in the order of the prompts."""
     told: dict[int, list[int]] = {at: [] for at in range(len(prompts))}
     stats: dict[int, RowStats] = {}
@@ -89,3 +91,17 @@ def test_prompts_that_equal_or_share_are_answered_as_without_memory(
     assert found[0][1].cached_tokens == len(base) - 1
     cold.close()
     warm.close()
+
+
+@pytest.mark.parametrize("way", [{}, {"kv_bits": 8, "kv_group_size": 32}, {"max_kv_size": 128}], ids=str)
+def test_a_model_that_is_loaded_with_a_budget_remembers(tmp_path: Path, way: dict[str, Any]) -> None:
+    folder = TinyLlama(hidden=64).build(tmp_path / "model")
+    model = LocatedModel("tiny", folder, ModelSource.WORKSPACE)
+    options = LoadOptions(prefix_cache=PrefixCacheBudget(PLENTY, PLENTY, tmp_path / "prompts"), **way)
+    prompt = numbers(200)
+    seen = []
+    for _ in range(2):
+        engine = MlxTextRuntime().load(model, options).engine
+        seen += [stats.cached_tokens for _, stats in (*answers(engine, prompt), *answers(engine, prompt))]
+        engine.close()
+    assert seen == [0, 199, 199, 199]
