@@ -1,138 +1,156 @@
-"""The batched decode loop, on mlx-lm's BatchGenerator."""
+"""The batched decode loop: our own, over mlx-lm's models and cache classes."""
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import mlx.core as mx
-from mlx_lm.generate import BatchGenerator
+from mlx_lm.models.cache import make_prompt_cache
 
-from adapters.inference.prefill import Prefill
-from adapters.inference.row_sampler import greedy, sampler_for
-from domain.errors import GenerationFailed
-from domain.inference import FinishReason
-from ports.text_engine import EngineRow, RowStep
+from adapters.inference.engine.caches import Weight
+from adapters.inference.engine.decoding import Decoding
+from adapters.inference.engine.model import Model
+from adapters.inference.engine.pace import Pace
+from adapters.inference.engine.probe import probed
+from adapters.inference.engine.reading import Manner, Reading
+from adapters.inference.engine.rows import Row
+from adapters.inference.prefixes import NoPrefixes, Prefixes
+from domain.errors import GenerationFailed, InvalidRequest, ServerBusy
+from ports.text_engine import EngineRow, RowStep, TokenScore
 
 MAX_ROWS = 32
-PREFILL_SECONDS_PER_STEP = 0.25
 
 
 class MlxTextEngine:
     """TextEngine over one mlx-lm model. Every call from the thread that made it: MLX streams belong to threads.
 
-    Prompts are prefilled here, row by row, first come first served; a row joins the generator with its cache filled and
-    one token left. While rows wait, each step spends about PREFILL_SECONDS_PER_STEP on them (one chunk at least) before
-    it decodes, so that a long prompt delays running answers but never stops them.
+    Prompts are read by priority, then first come first served; what a step has read it reports at once, and running
+    rows decode at least every Pace.step_seconds. A fault inside a step costs the caches of the rows it touched, never
+    the rows: they are read in again from their tokens and decode alone until each has shown that it was not the cause.
 
-    Invariant: a row is in `_waiting` until it has joined, then in `_joined`, then nowhere.
+    Invariant: a row in `_rows` is in `_reading` until its first token is drawn, then in `_decoding`.
     """
 
-    def __init__(self, model: Any, stop_tokens: frozenset[int], max_rows: int = MAX_ROWS) -> None:
-        self._model = model
-        self._stop_tokens = stop_tokens
+    def __init__(
+        self,
+        model: Any,
+        stop_tokens: frozenset[int],
+        max_rows: int = MAX_ROWS,
+        prefixes: Prefixes | None = None,
+        make_caches: Callable[[], list[Any]] | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        """prefixes: what is remembered of prompts; None: nothing. make_caches: for a single row, one a layer; None: as
+        the model wants them. Tries out what the model can do in a batch, which takes a few short passes.
+        """
+        self._pace = pace or Pace()
         self._max_rows = max_rows
-        self._stream = mx.default_stream(mx.default_device())
-        self._waiting: deque[Prefill] = deque()
-        self._joined: dict[int, int] = {}
-        self._generator: Any = self._new_generator()
+        self._prefixes = prefixes or NoPrefixes()
+        make_caches = make_caches or (lambda: make_prompt_cache(model))
+        found = probed(model, make_caches, self._pace.step_seconds)
+        self.alone = found.alone
+        self._model = Model(model, make_caches, stop_tokens, found.vocabulary)
+        manner = Manner(self._pace.chunk_tokens or found.chunk_tokens, found.together, self._pace.clock)
+        self._reading = Reading(self._model, self._prefixes, manner)
+        self._decoding = Decoding(Weight(make_caches()), self._prefixes)
+        self._rows: dict[int, Row] = {}
+        self._arrivals = 0
+        self._news: list[RowStep] = []
+        self._decoded_at = self._pace.clock()
+        mx.clear_cache()
 
     @property
     def active_rows(self) -> int:
-        return len(self._waiting) + len(self._joined)
+        return len(self._rows)
 
     def admit(self, row: EngineRow) -> None:
         if not row.prompt:
             raise GenerationFailed("the prompt has no tokens: there is nothing to continue")
-        self._waiting.append(Prefill(self._model, row))
+        vocabulary = self._model.vocabulary
+        strange = [token for token, _ in row.sampling.logit_bias if token >= vocabulary]
+        if strange:
+            raise InvalidRequest(
+                f"logit_bias names token {strange[0]}, and this model's vocabulary has {vocabulary:,} tokens",
+                param="logit_bias",
+            )
+        if len(self._reading) >= self._pace.max_waiting:
+            raise ServerBusy(f"{len(self._reading):,} requests are waiting already", hint="ask again in a moment")
+        self._arrivals += 1
+        self._rows[row.row_id] = Row(row, self._arrivals, self._pace.clock(), alone=self.alone)
+        self._reading.add(self._rows[row.row_id])
 
     def cancel(self, row_id: int) -> None:
-        self._waiting = deque(prefill for prefill in self._waiting if prefill.row.row_id != row_id)
-        for uid in [uid for uid, joined in self._joined.items() if joined == row_id]:
-            del self._joined[uid]
-            self._generator.remove([uid])
-        self._free_when_idle()
+        row = self._rows.pop(row_id, None)
+        if row is not None:
+            row.drop()
+            self._drop_done()
 
     def step(self) -> Sequence[RowStep]:
-        steps = self._prefill()
-        if self._joined:
-            try:
-                _, responses = self._generator.next()
-            except Exception as fault:
-                self._drop_everything()
-                raise GenerationFailed(f"the engine failed while decoding: {fault}") from fault
-            steps += [self._row_step(response) for response in responses]
-        self._free_when_idle()
-        return steps
+        self._news = []
+        self._expire()
+        if not self._read_a_chunk() or self._pace.clock() - self._decoded_at >= self._pace.step_seconds:
+            self._tell(self._decoding.step(self._hear))
+            self._decoded_at = self._pace.clock()
+            self._read_in_again()
+        if self._news and not self._rows:
+            mx.clear_cache()
+        return self._news
 
     def close(self) -> None:
         if self._model is None:
             return
-        self._waiting.clear()
-        self._joined.clear()
-        self._generator.close()
-        self._generator = self._model = None
+        self._rows.clear()
+        self._reading.clear()
+        self._decoding.clear()
+        self._prefixes.close()
+        self._model = self._reading = self._decoding = None  # type: ignore[assignment]
         mx.clear_cache()
 
-    def _prefill(self) -> list[RowStep]:
-        """Read chunks of the oldest waiting prompts and let the finished ones join; the failures among them."""
-        failed: list[RowStep] = []
-        until = time.monotonic() + PREFILL_SECONDS_PER_STEP
-        while self._waiting and len(self._joined) < self._max_rows:
-            prefill = self._waiting[0]
-            try:
-                prefill.advance()
-                if prefill.complete:
-                    self._join(prefill)
-                    self._waiting.popleft()
-            except Exception as fault:  # noqa: BLE001 - translated: the row fails with its cause, its neighbours go on
-                self._waiting.popleft()
-                failed.append(_failed(prefill.row, fault))
-            if time.monotonic() >= until:
-                break
-        return failed
+    def _read_a_chunk(self) -> bool:
+        """Read what is next; whether there is more to read before rows decode."""
+        room = self._max_rows - self._decoding.rows
+        if not len(self._reading) or room <= 0:
+            return False
+        started, failed = self._reading.read(room)
+        self._tell(failed)
+        if started is not None:
+            self._tell(started.failed)
+            for row, token, score in started.told:
+                self._hear(row, token, score)
+            self._decoding.join(started.batch)
+            room -= len(started.told)
+        return len(self._reading) > 0 and room > 0
 
-    def _join(self, prefill: Prefill) -> None:
-        row = prefill.row
-        (uid,) = self._generator.insert_segments(
-            [[[row.prompt[-1]]]],
-            max_tokens=[row.max_tokens],
-            caches=[prefill.cache],
-            samplers=[sampler_for(row.sampling)],
-        )
-        self._joined[uid] = row.row_id
+    def _hear(self, row: Row, token: int, score: TokenScore | None) -> None:
+        if row.done:
+            return
+        step = row.hear(token, score, self._model.stops, self._pace.clock())
+        if step is not None:
+            self._tell([step])
 
-    def _row_step(self, response: Any) -> RowStep:
-        finish = None if response.finish_reason is None else FinishReason(response.finish_reason)
-        row_id = self._joined[response.uid] if finish is None else self._joined.pop(response.uid)
-        return RowStep(row_id, response.token, finish)
+    def _tell(self, steps: Sequence[RowStep]) -> None:
+        self._news += steps
+        for step in steps:
+            if step.finish is not None or step.error is not None:
+                del self._rows[step.row_id]
 
-    def _new_generator(self) -> Any:
-        return BatchGenerator(
-            self._model,
-            stop_tokens=[[token] for token in sorted(self._stop_tokens)],
-            sampler=greedy,
-            completion_batch_size=self._max_rows,
-            prefill_batch_size=self._max_rows,
-            stream=self._stream,
-        )
+    def _read_in_again(self) -> None:
+        for row in self._decoding.lost:
+            self._reading.add(row, by_itself=True)
+        self._decoding.lost.clear()
 
-    def _drop_everything(self) -> None:
-        """A fresh generator: what a fault left half done in the old one is never touched again."""
-        self._waiting.clear()
-        self._joined.clear()
-        self._generator.close()
-        self._generator = self._new_generator()
-        mx.clear_cache()
+    def _expire(self) -> None:
+        now = self._pace.clock()
+        overdue = [row for row in self._rows.values() if row.overdue(now)]
+        for row in overdue:
+            limit = row.asked.urgency.deadline_seconds
+            self._tell([row.fail(GenerationFailed(f"not done within its deadline of {limit:g} s"))])
+        if overdue:
+            self._drop_done()
 
-    def _free_when_idle(self) -> None:
-        if not self.active_rows:
+    def _drop_done(self) -> None:
+        self._reading.drop_done()
+        self._decoding.drop_done()
+        if not self._rows:
             mx.clear_cache()
-
-
-def _failed(row: EngineRow, fault: Exception) -> RowStep:
-    error = GenerationFailed(f"the engine failed on a prompt of {len(row.prompt):,} tokens: {fault}")
-    error.__cause__ = fault
-    return RowStep(row.row_id, None, error=error)

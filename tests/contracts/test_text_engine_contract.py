@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import mlx_lm
@@ -15,14 +15,13 @@ from adapters.inference.solo.proposers import DraftModel, MakeProposer, NgramLoo
 from adapters.inference.solo.row import SoloModel
 from adapters.inference.text_engine import MlxTextEngine
 from domain.errors import GenerationFailed
-from domain.inference import FinishReason, Sampling
-from ports.text_engine import EngineRow, RowStep, TextEngine
+from domain.inference import FinishReason, Urgency
+from ports.text_engine import TextEngine
+from tests.support.engine_kit import PROMPTS, Breaks, Follows, hot, row, run, tokens
 from tests.support.fakes.engine import ScriptedEngine
 from tests.support.tiny_llama import TinyLlama
 
 MakeEngine = Callable[[frozenset[int]], TextEngine]
-GREEDY = Sampling(temperature=0.0, top_p=1.0, seed=0)
-PROMPTS = ((257, 72, 105), (257, *range(65, 105)), (70,), (257, *range(97, 120), 258))
 
 
 @pytest.fixture(scope="module")
@@ -69,32 +68,6 @@ def make_engine(request: pytest.FixtureRequest, network: Any, demo_network: Any)
 @pytest.fixture
 def engine(make_engine: MakeEngine) -> TextEngine:
     return make_engine(frozenset())
-
-
-def row(
-    row_id: int, prompt: Sequence[int] = PROMPTS[0], max_tokens: int = 12, sampling: Sampling = GREEDY
-) -> EngineRow:
-    return EngineRow(row_id, tuple(prompt), max_tokens, sampling)
-
-
-def hot(seed: int) -> Sampling:
-    return Sampling(temperature=1.0, top_p=0.95, seed=seed)
-
-
-def run(engine: TextEngine, *rows: EngineRow) -> dict[int, list[RowStep]]:
-    """Admit these rows, one each step, and step until all is done."""
-    waiting = list(rows)
-    steps: dict[int, list[RowStep]] = {each.row_id: [] for each in rows}
-    while waiting or engine.active_rows:
-        if waiting:
-            engine.admit(waiting.pop(0))
-        for step in engine.step():
-            steps[step.row_id].append(step)
-    return steps
-
-
-def tokens(steps: Sequence[RowStep]) -> list[int]:
-    return [step.token for step in steps if step.token is not None]
 
 
 def test_a_row_says_as_many_tokens_as_it_may_and_ends_with_length(engine: TextEngine) -> None:
@@ -203,4 +176,84 @@ def test_closing_twice_is_fine(engine: TextEngine) -> None:
     engine.admit(row(1))
     engine.close()
     engine.close()
+    assert engine.active_rows == 0
+
+
+def test_a_row_that_asks_for_logprobs_gets_them_with_each_token(engine: TextEngine) -> None:
+    steps = run(engine, row(1, logprobs=3), row(2))
+    for step in steps[1]:
+        assert step.score is not None
+        assert len(step.score.top) == 3
+        assert step.score.top == tuple(sorted(step.score.top, key=lambda pair: -pair[1]))
+        assert (step.token, step.score.logprob) == step.score.top[0], "greedy draws the likeliest"
+        assert sum(2.718281828**logprob for _, logprob in step.score.top) <= 1.001
+    assert all(step.score is None for step in steps[2])
+
+
+def test_logprobs_of_no_others_are_of_the_token_alone(engine: TextEngine) -> None:
+    scores = [step.score for step in run(engine, row(1, logprobs=0))[1]]
+    assert all(score is not None and score.top == () and score.logprob <= 0.0 for score in scores)
+
+
+def test_a_constrained_row_says_what_it_may_and_hears_each_token(make_engine: MakeEngine) -> None:
+    free = tokens(run(make_engine(frozenset()), row(2, PROMPTS[1]))[2])
+    constraint = Follows([{48, 49}, {50}, {51, 52, 53}])
+    steps = run(make_engine(frozenset()), row(1, max_tokens=6, constraint=constraint), row(2, PROMPTS[1]))
+    said = tokens(steps[1])
+    assert said[0] in {48, 49}
+    assert said[1] == 50
+    assert said[2] in {51, 52, 53}
+    assert constraint.heard == said[: len(constraint.heard)]
+    assert len(constraint.heard) >= 5, "the last token ends the row: nobody needs to hear it"
+    assert tokens(steps[2]) == free
+
+
+@pytest.mark.parametrize(("hook", "after"), [("allowed", 0), ("allowed", 3), ("accept", 0), ("accept", 3)])
+def test_a_constraint_that_raises_fails_its_own_row(make_engine: MakeEngine, hook: str, after: int) -> None:
+    free = tokens(run(make_engine(frozenset()), row(2, PROMPTS[1]))[2])
+    steps = run(make_engine(frozenset()), row(1, constraint=Breaks(hook, after)), row(2, PROMPTS[1]))
+    *_, last = steps[1]
+    assert isinstance(last.error, GenerationFailed)
+    assert "the grammar is broken" in last.error.message
+    assert tokens(steps[2]) == free
+
+
+def test_stop_tokens_in_a_row_are_counted_on_request_and_say_nothing(make_engine: MakeEngine) -> None:
+    said = tokens(run(make_engine(frozenset()), row(1))[1])
+    every = frozenset(range(4096)) - set(said[:2])
+    steps = run(make_engine(every), row(1, count_stops=True), row(2, count_stops=False))
+    assert tokens(steps[1]) == said[:3]
+    *_, last = steps[1]
+    assert last.finish is FinishReason.STOP
+    assert last.stats is not None
+    assert last.stats.stop_tokens > 1
+    assert last.stats.stop_tokens <= 8
+    assert steps[2][-1].stats is not None
+    assert steps[2][-1].stats.stop_tokens == 0
+
+
+def test_a_stop_token_alone_is_counted_as_one(make_engine: MakeEngine) -> None:
+    said = tokens(run(make_engine(frozenset()), row(1))[1])
+    at = next(at for at in range(1, len(said) - 1) if said[at + 1] != said[at] and said[at] not in said[:at])
+    last = run(make_engine(frozenset({said[at]})), row(1, count_stops=True))[1][-1]
+    assert (last.token, last.stats and last.stats.stop_tokens) == (said[at], 1)
+
+
+def test_the_last_step_of_a_row_says_how_it_went(engine: TextEngine) -> None:
+    *before, last = run(engine, row(1))[1]
+    assert all(step.stats is None for step in before)
+    assert last.stats is not None
+    assert last.stats.cached_tokens == 0
+    assert min(last.stats.waiting_seconds, last.stats.prefill_seconds, last.stats.decode_seconds) >= 0.0
+    assert last.stats.alone is None
+
+
+def test_a_row_past_its_deadline_fails_and_the_others_go_on(engine: TextEngine) -> None:
+    engine.admit(row(1, max_tokens=400, urgency=Urgency(deadline_seconds=1e-9)))
+    engine.admit(row(2))
+    steps = [step for _ in range(30) for step in engine.step()]
+    (late,) = [step for step in steps if step.row_id == 1]
+    assert isinstance(late.error, GenerationFailed)
+    assert "deadline" in late.error.message
+    assert len([step for step in steps if step.row_id == 2]) == 12
     assert engine.active_rows == 0

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from domain.errors import GenerationFailed
+from domain.errors import GenerationFailed, MlxkError
 from domain.inference import FinishReason
-from ports.text_engine import EngineRow, RowStep
+from ports.text_engine import EngineRow, RowStats, RowStep, TokenScore
 from tests.support.fakes.codec import END
 
 Script = Callable[[EngineRow], Sequence[int]]
@@ -28,8 +30,16 @@ def babbles(row: EngineRow) -> tuple[int, ...]:
 
 
 @dataclass
+class _Row:
+    asked: EngineRow
+    said: list[int] = field(default_factory=list)
+    begun_at: float = field(default_factory=time.monotonic)
+
+
+@dataclass
 class ScriptedEngine:
-    """TextEngine. A row's script is its answer; when it is used up the row says a stop token.
+    """TextEngine. A row's script is its answer; when it is used up the row says a stop token. Where a
+    constraint does not allow the script's token, the row says the first one that it allows.
 
     Knobs: refuse (row ids that `admit` refuses), fail_rows (row id: tokens it says before it fails), lose_batch_at and
     crash_at (numbers of steps, from 1), gate (when given, each step waits for it to be set).
@@ -49,7 +59,7 @@ class ScriptedEngine:
     batches: list[int] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
     threads: set[str] = field(default_factory=set)
-    _rows: dict[int, tuple[EngineRow, list[int]]] = field(default_factory=dict)
+    _rows: dict[int, _Row] = field(default_factory=dict)
 
     @property
     def active_rows(self) -> int:
@@ -59,7 +69,7 @@ class ScriptedEngine:
         self.threads.add(threading.current_thread().name)
         if not row.prompt or row.row_id in self.refuse:
             raise GenerationFailed("the engine does not take this row")
-        self._rows[row.row_id] = (row, [])
+        self._rows[row.row_id] = _Row(row)
 
     def cancel(self, row_id: int) -> None:
         self.threads.add(threading.current_thread().name)
@@ -80,23 +90,59 @@ class ScriptedEngine:
         if self.steps == self.lose_batch_at:
             self._rows.clear()
             raise GenerationFailed("the batch is lost")
-        return [self._row_step(row, said) for row, said in list(self._rows.values())]
+        steps = [self._row_step(row) for row in self._rows.values()]
+        for step in steps:
+            if step.finish is not None or step.error is not None:
+                del self._rows[step.row_id]
+        return steps
 
     def close(self) -> None:
         self._rows.clear()
 
-    def _row_step(self, row: EngineRow, said: list[int]) -> RowStep:
-        if self.fail_rows.get(row.row_id) == len(said):
-            del self._rows[row.row_id]
-            return RowStep(row.row_id, None, error=GenerationFailed("this row has failed"))
-        script = self.script(row)
-        token = script[len(said)] if len(said) < len(script) else min(self.stop_tokens, default=END)
-        said.append(token)
-        finish = None
+    def _row_step(self, row: _Row) -> RowStep:
+        asked, said = row.asked, row.said
+        limit = asked.urgency.deadline_seconds
+        if limit is not None and time.monotonic() - row.begun_at >= limit:
+            return RowStep(asked.row_id, None, error=GenerationFailed(f"not done within its deadline of {limit:g} s"))
+        if self.fail_rows.get(asked.row_id) == len(said):
+            return RowStep(asked.row_id, None, error=GenerationFailed("this row has failed"))
+        try:
+            token = self._next(row)
+            finish = self._finish(asked, token, len(said))
+            if asked.constraint is not None and finish is None:
+                asked.constraint.accept(token)
+        except Exception as fault:  # noqa: BLE001 - a grammar's fault is its row's
+            error = fault if isinstance(fault, MlxkError) else GenerationFailed(f"{type(fault).__name__}: {fault}")
+            return RowStep(asked.row_id, None, error=error)
+        stats = None if finish is None else RowStats(stop_tokens=self._stops_from(row) if asked.count_stops else 0)
+        return RowStep(asked.row_id, token, finish, score=_score(asked, token), stats=stats)
+
+    def _next(self, row: _Row) -> int:
+        token = self._scripted(row.asked, len(row.said))
+        allowed = None if row.asked.constraint is None else row.asked.constraint.allowed()
+        if allowed is not None and not allowed[token // 8] >> token % 8 & 1:
+            token = next(each for each in range(8 * len(allowed)) if allowed[each // 8] >> each % 8 & 1)
+        row.said.append(token)
+        return token
+
+    def _scripted(self, asked: EngineRow, at: int) -> int:
+        script = self.script(asked)
+        return script[at] if at < len(script) else min(self.stop_tokens, default=END)
+
+    def _finish(self, asked: EngineRow, token: int, said: int) -> FinishReason | None:
         if token in self.stop_tokens:
-            finish = FinishReason.STOP
-        elif len(said) == row.max_tokens:
-            finish = FinishReason.LENGTH
-        if finish is not None:
-            del self._rows[row.row_id]
-        return RowStep(row.row_id, token, finish)
+            return FinishReason.STOP
+        return FinishReason.LENGTH if said == asked.max_tokens else None
+
+    def _stops_from(self, row: _Row) -> int:
+        last = len(row.said) - 1
+        following = [self._scripted(row.asked, at) in self.stop_tokens for at in range(last, last + 8)]
+        return (*following, False).index(False)
+
+
+def _score(asked: EngineRow, token: int) -> TokenScore | None:
+    """The token itself holds half of the mass, its neighbours half of the rest each."""
+    if asked.logprobs is None:
+        return None
+    top = tuple((token + at, -(at + 1) * math.log(2.0)) for at in range(asked.logprobs))
+    return TokenScore(-math.log(2.0), top)

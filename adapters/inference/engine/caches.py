@@ -1,0 +1,78 @@
+"""What the engine does with mlx-lm's caches: one row's, and a batch's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import mlx.core as mx
+
+BATCHED_METHODS = ("filter", "extend", "extract")
+
+
+def evaluate(caches: Iterable[Any]) -> None:
+    """Wait until they hold what they say."""
+    mx.eval([cache.state for cache in caches])
+
+
+def merged(rows: Sequence[list[Any]]) -> list[Any]:
+    """The batch's caches, one a layer, from those of single rows."""
+    return [type(layer[0]).merge(list(layer)) for layer in zip(*rows, strict=True)]
+
+
+def extracted(caches: Iterable[Any], at: int) -> list[Any]:
+    """One row's own caches, evaluated at once: lazy, they would keep the whole batch alive."""
+    own = [cache.extract(at) for cache in caches]
+    evaluate(own)
+    return own
+
+
+def finalized(caches: list[Any]) -> list[Any]:
+    """A batch whose prompts have been read, ready to decode."""
+    for cache in caches:
+        if hasattr(cache, "finalize"):
+            cache.finalize()
+    return caches
+
+
+def unbatchable(caches: Iterable[Any]) -> str | None:
+    """Names of the classes that have no batched form; None when all have one."""
+    lacking = sorted({type(cache).__name__ for cache in leaves(caches) if not hasattr(type(cache), "merge")})
+    return ", ".join(lacking) or None
+
+
+def can_be_cut_short(caches: Iterable[Any]) -> bool:
+    """Whether the last tokens can be taken out again at any length. A rotating cache forgets its first."""
+    return all(cache.is_trimmable() and not _window(cache) for cache in leaves(caches))
+
+
+def leaves(caches: Iterable[Any]) -> Iterator[Any]:
+    """The caches, those inside of lists of caches among them."""
+    for cache in caches:
+        inner = getattr(cache, "caches", None)
+        if inner is None:
+            yield cache
+        else:
+            yield from leaves(inner)
+
+
+class Weight:
+    """How much a row's caches weigh, in tokens of one layer: those that keep every token, those that keep a window, and
+    those that do not grow. Sizes are rounded up as the caches allocate.
+    """
+
+    STEP = 256
+
+    def __init__(self, caches: Iterable[Any]) -> None:
+        windows = [_window(cache) for cache in leaves(caches) if hasattr(cache, "keys") or _window(cache)]
+        self._full = sum(window is None for window in windows)
+        self._windows = [window for window in windows if window is not None]
+
+    def of(self, tokens: int) -> int:
+        rounded = -(-tokens // self.STEP) * self.STEP
+        return self._full * rounded + sum(min(rounded, window) for window in self._windows)
+
+
+def _window(cache: Any) -> int | None:
+    window = getattr(cache, "max_size", None) or getattr(cache, "chunk_size", None)
+    return int(window) if window else None

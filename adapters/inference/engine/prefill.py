@@ -1,0 +1,106 @@
+"""Prompts on their way into caches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mlx.core as mx
+
+from adapters.inference.engine.batch import Batch
+from adapters.inference.engine.caches import can_be_cut_short, evaluate, extracted, finalized, merged
+from adapters.inference.engine.drawing import Drawing
+from adapters.inference.engine.model import Model
+from adapters.inference.engine.rows import Row
+from adapters.inference.prefixes import NoPrefixes, Prefix, Prefixes
+from ports.text_engine import RowStep, TokenScore
+
+LAST_PASS_TOKENS = 256  # longer, and the logits of all its places cost more than a pass for the last one alone
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Rows that have been read, ready to decode, and what each says first. failed: whose grammar broke at once."""
+
+    batch: Batch
+    told: list[tuple[Row, int, TokenScore | None]]
+    failed: list[RowStep]
+
+
+class Prefill:
+    """One row's tokens, read chunk by chunk, each row by itself: it can fail or be cancelled alone.
+
+    Chunks are counted from where the reading begins and end at the row's own anchors, whatever else is running: a row's
+    numbers never depend on its company. The last chunk gives the first token of the answer.
+    """
+
+    def __init__(self, model: Model, row: Row, chunk_tokens: int, prefixes: Prefixes, prefix: Prefix | None) -> None:
+        self.row = row
+        self._model = model
+        self._prefixes = prefixes
+        self._tokens = row.known
+        self._done = prefix.length if prefix else 0
+        self._caches = prefix.caches if prefix else model.make_caches()
+        self._remembers = not isinstance(prefixes, NoPrefixes)
+        self._anchors = frozenset[int]()
+        if self._remembers and row.asked.anchors and not can_be_cut_short(self._caches):
+            self._anchors = frozenset(row.asked.anchors)
+        self._ends = list(_pass_ends(self._done, len(self._tokens), chunk_tokens, self._anchors))
+
+    @property
+    def special(self) -> bool:
+        """It begins from a remembered prefix, or stops for snapshots: it cannot share a pass."""
+        return self._done > 0 or bool(self._anchors)
+
+    def advance(self) -> Started | None:
+        """Read the next chunk and wait for it; the row's start when that was the last."""
+        end = self._ends.pop(0)
+        tokens = mx.array([self._tokens[self._done : end]])
+        self._done = end
+        if self._ends:
+            self._model.network(tokens, cache=self._caches)
+            evaluate(self._caches)
+            if end in self._anchors:
+                self._prefixes.keep(self._tokens[:end], self._caches, boundary=True)
+            return None
+        started = _started(self._model, [self.row], self._model.read(tokens, self._caches), self._caches)
+        if self._remembers:
+            self._prefixes.keep(self._tokens, self._caches, boundary=end in self._anchors)
+        return started
+
+
+def read_together(model: Model, rows: Sequence[Row], prefixes: Prefixes) -> Started:
+    """Prompts of one length, none of them remembered, in one pass."""
+    caches = merged([model.make_caches() for _ in rows])
+    logits = model.read(mx.array([row.known for row in rows]), caches)
+    started = _started(model, rows, logits, finalized(caches))
+    if not isinstance(prefixes, NoPrefixes):
+        for at, row in enumerate(rows):
+            prefixes.keep(row.known, extracted(caches, at), boundary=False)
+    return started
+
+
+def _started(model: Model, rows: Sequence[Row], logits: mx.array, caches: list[Any]) -> Started:
+    """Draw the first tokens and wait for them."""
+    for row in rows:
+        row.drawn = len(row.said)
+    drawing = Drawing(rows, model, pending=False)
+    if drawing.reads_first:
+        mx.async_eval(logits)
+    tokens, scores = drawing.draw(logits, None)
+    mx.eval(tokens, *(scores.arrays if scores else ()))
+    evaluate(caches)
+    heard = scores.read() if scores else {}
+    told = [(row, token, heard.get(row.row_id)) for row, token in zip(rows, tokens.tolist(), strict=True)]
+    return Started(Batch(model, rows, caches, tokens, single=len(rows) == 1), told, drawing.failed)
+
+
+def _pass_ends(begin: int, length: int, chunk_tokens: int, anchors: frozenset[int]) -> Iterator[int]:
+    for stop in (*sorted(anchor for anchor in anchors if begin < anchor < length), length):
+        while begin < stop:
+            end = min(begin + chunk_tokens, stop)
+            if end == length and end - begin > LAST_PASS_TOKENS:
+                yield end - 1
+            yield end
+            begin = end

@@ -1,0 +1,122 @@
+"""Rows whose prompts have not been read yet, and the reading of them."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adapters.inference.engine.model import Model
+from adapters.inference.engine.prefill import LAST_PASS_TOKENS, Prefill, Started, read_together
+from adapters.inference.engine.rows import Row
+from adapters.inference.prefixes import NoPrefixes, Prefixes
+from domain.errors import GenerationFailed, MlxkError
+from ports.text_engine import RowStep
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """chunk_tokens: read in one pass. together: short prompts of one length may share a pass."""
+
+    chunk_tokens: int
+    together: bool
+    clock: Callable[[], float]
+
+
+@dataclass(slots=True, eq=False)
+class _Place:
+    """prefill: None until the row's turn has come. by_itself: shares no pass."""
+
+    row: Row
+    by_itself: bool
+    prefill: Prefill | None = None
+
+
+class Reading:
+    """The queue, in the order of turns: priority, then arrival. A row is in it until its first token is drawn."""
+
+    def __init__(self, model: Model, prefixes: Prefixes, manner: Manner) -> None:
+        self._model = model
+        self._prefixes = prefixes
+        self._remembers = not isinstance(prefixes, NoPrefixes)
+        self._manner = manner
+        self._places: list[_Place] = []
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def add(self, row: Row, by_itself: bool = False) -> None:
+        bisect.insort(self._places, _Place(row, by_itself), key=lambda place: place.row.order)
+
+    def drop_done(self) -> None:
+        """Rows that are wanted no more, with all that has been read of them."""
+        self._places = [place for place in self._places if not place.row.done]
+
+    def clear(self) -> None:
+        self._places = []
+
+    def read(self, room: int) -> tuple[Started | None, list[RowStep]]:
+        """Read a chunk of the prompt whose turn it is, or up to `room` short prompts of one length in one go. Rows that
+        are ready now, and those that failed.
+        """
+        place = self._places[0]
+        if place.prefill is None:
+            alike = self._alike(place, room)
+            if len(alike) > 1:
+                return self._read_together(alike), []
+        try:
+            started = self._begun(place).advance()
+        except Exception as fault:  # noqa: BLE001 - translated: the row fails with its cause, its neighbours go on
+            self._places.remove(place)
+            return None, [place.row.fail(_failure(place.row, fault))]
+        if started is not None:
+            self._places.remove(place)
+        return started, []
+
+    def _begun(self, place: _Place) -> Prefill:
+        if place.prefill is None:
+            row = place.row
+            first_time = row.started_at is None
+            if first_time:
+                row.started_at = self._manner.clock()
+            prefix = self._prefixes.longest(row.known)
+            if first_time:
+                row.cached_tokens = min(prefix.length, len(row.asked.prompt)) if prefix else 0
+            place.prefill = Prefill(self._model, row, self._manner.chunk_tokens, self._prefixes, prefix)
+        return place.prefill
+
+    def _alike(self, first: _Place, room: int) -> list[_Place]:
+        """The first place and others of its length that can share its pass."""
+        length = first.row.length
+        most = min(room, self._manner.chunk_tokens // length)
+        if not self._manner.together or length > LAST_PASS_TOKENS or most < 2:
+            return []
+        alike: list[_Place] = []
+        for place in self._places:
+            if len(alike) == most:
+                break
+            if place.row.length == length and place.prefill is None and not place.by_itself:
+                if self._remembers and self._begun(place).special:
+                    continue
+                alike.append(place)
+        return alike if first in alike else []
+
+    def _read_together(self, places: list[_Place]) -> Started | None:
+        rows = [place.row for place in places]
+        for row in rows:
+            row.started_at = self._manner.clock() if row.started_at is None else row.started_at
+        try:
+            started = read_together(self._model, rows, self._prefixes)
+        except Exception:  # noqa: BLE001 - whose fault it was shows when each is read by itself
+            for place in places:
+                place.by_itself, place.prefill = True, None
+            return None
+        for place in places:
+            self._places.remove(place)
+        return started
+
+
+def _failure(row: Row, fault: Exception) -> MlxkError:
+    error = GenerationFailed(f"the engine failed on a prompt of {len(row.asked.prompt):,} tokens: {fault}")
+    error.__cause__ = fault
+    return error
