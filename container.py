@@ -260,6 +260,17 @@ class Container(containers.DeclarativeContainer):
 
     filesystem = providers.Factory(_later("adapters.filesystem.local", "LocalFileSystem"))
     file_locks = providers.Factory(_later("adapters.filesystem.locks", "FlockFileLocks"))
+    prefix_store = providers.Factory(
+        _later("adapters.inference.prefix_cache.stored", "FolderPrefixStore"), settings.provided.cache_dir.value
+    )
+    prefix_cache_budget = providers.Callable(
+        _later("application.serving.prefix_budget", "budget_here"),
+        settings.provided.cache_ram.value, settings.provided.cache_disk.value, settings.provided.cache_dir.value,
+        memory_probe,
+    )  # fmt: skip
+    prompt_cache = providers.Factory(
+        _later("application.serving.prompt_cache", "PromptCache"), prefix_store, prefix_cache_budget
+    )
     remove_model = providers.Factory(
         _later("application.catalog.remove_model", "RemoveModel"),
         model_stores,
@@ -268,6 +279,7 @@ class Container(containers.DeclarativeContainer):
         ),
         filesystem,
         file_locks,
+        prefix_store,
     )
     hub = providers.ThreadSafeSingleton(
         _later("container_hub", "HubUseCases"), settings, model_stores, installed_libraries, memory_probe

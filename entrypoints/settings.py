@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from domain.byte_size import parse_size
 from domain.errors import UsageError
 from domain.serving.load_wishes import LoadWishes
 
@@ -82,6 +83,9 @@ class Settings:
     share: Setting[bool]
     history: Setting[bool]
     colour: Setting[bool]
+    cache_ram: Setting[int | None]
+    cache_disk: Setting[int]
+    cache_dir: Setting[Path]
     loading: LoadSettings
     environ: Mapping[str, str]
 
@@ -114,6 +118,9 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
         force=reader.read("force", "MLXK_FORCE", _boolean, default=False),
         history=reader.read("history", "MLXK_HISTORY", _boolean, default=True),
         colour=_colour(reader.environ),
+        cache_ram=reader.read("cache_ram", "MLXK_CACHE_RAM", parse_size, default=None),
+        cache_disk=reader.read("cache_disk", "MLXK_CACHE_DISK", parse_size, default=0),
+        cache_dir=reader.read("cache_dir", "MLXK_CACHE_DIR", _folder, default=_prompts_dir(reader.environ)),
         loading=_loading(reader),
         environ=reader.environ,
     )
@@ -183,6 +190,11 @@ def _colour(environ: Mapping[str, str]) -> Setting[bool]:
     return Setting(not forbidden and environ.get("TERM") != "dumb", source, "NO_COLOR")
 
 
+def _prompts_dir(environ: Mapping[str, str]) -> Path:
+    """Where prompts are remembered on the disk."""
+    return _xdg_cache(environ) / "mlxk" / "prompts"
+
+
 def _xdg_cache(environ: Mapping[str, str]) -> Path:
     named = environ.get("XDG_CACHE_HOME", "").strip()
     return Path(named).expanduser() if named else Path(environ.get("HOME") or "~").expanduser() / ".cache"
@@ -197,6 +209,10 @@ def _hf_token(reader: _Reader) -> Setting[str | None]:
 
 def _text(text: str) -> str:
     return text
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser().absolute()
 
 
 def _existing_folder(text: str) -> Path | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +34,8 @@ def load_text(model: LocatedModel, options: LoadOptions) -> LoadedText:
         apply_adapter(network, Path(options.adapter), model.name)
     tokenizer = load_tokenizer(folder, dict(SAFE_TOKENIZER), eos_token_ids=config.get("eos_token_id"))
     generation_config = json_object(folder / "generation_config.json")
-    named_ids = eos_ids(json_object(folder / "config.json"), generation_config)
-    engine = _engine(model, network, tokenizer, frozenset(tokenizer.eos_token_ids) | named_ids, options)
-    codec = MlxTextCodec(tokenizer, context_length(config), generation_config)
+    codec = MlxTextCodec(tokenizer, context_length(config), generation_config, json_object(folder / "config.json"))
+    engine = _engine(model, network, tokenizer, codec.stop_tokens, options)
     gc.collect()
     gc.freeze()  # the libraries' hundreds of thousands of objects are never garbage: do not look at them again
     facts = LoadedModel(model.name, codec.context_length, os.getpid(), mx.get_active_memory())
@@ -52,16 +50,6 @@ def _engine(
     if alone is None:
         return MlxTextEngine(network, stop_tokens)
     return SoloLoader(model, network, tokenizer.get_vocab()).engine(options, stop_tokens, alone, NoPrefixes())
-
-
-def eos_ids(*configs: Mapping[str, object]) -> frozenset[int]:
-    """Every stop token that the files name: `eos_token_id` is a number or a list of them."""
-    found: set[int] = set()
-    for config in configs:
-        value = config.get("eos_token_id")
-        values = value if isinstance(value, list) else [value]
-        found.update(item for item in values if isinstance(item, int) and not isinstance(item, bool))
-    return frozenset(found)
 
 
 def json_object(path: Path) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from entrypoints.cli.cache_options import CACHE_OPTIONS
 from entrypoints.cli.grammar import Command, Completes, Kind, Option
 from entrypoints.settings import LOG_LEVELS
 
@@ -39,6 +40,7 @@ SERVE = Command(
             value="N",
             default="half of the model's context",
         ),
+        *CACHE_OPTIONS,
         Option("--log-level", "what is logged", Kind.TEXT, value="LEVEL", choices=LOG_LEVELS, default="info"),
         Option("--log-json", "log as JSON lines"),
         Option("--force", "load models although they may not fit into memory"),

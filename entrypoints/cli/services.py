@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from application.inference.find_server import FindServer
     from application.inference.load_plan import PlanLoad
     from application.serving.model_pool import ModelPool
+    from application.serving.prompt_cache import PromptCache
     from application.workspace.clone_model import CloneModel
     from application.workspace.convert_model import ConvertModel
     from application.workspace.doctor import Doctor
@@ -86,6 +87,7 @@ class Services(Protocol):
 
     def model_pool(self) -> ModelPool: ...
 
+    def prompt_cache(self) -> PromptCache: ...
     def run_benchmark(self) -> RunBenchmark: ...
 
     def chart(self) -> Chart: ...

@@ -11,7 +11,7 @@ from domain.serving.load_wishes import LoadWishes
 from entrypoints.cli.services import Context, Services
 
 if TYPE_CHECKING:
-    from application.inference.find_server import Answering
+    from application.inference.answering import Answering
 
 LOCAL, SERVER = "local", "server"
 

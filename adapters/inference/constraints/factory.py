@@ -9,7 +9,7 @@ from adapters.inference.constraints import grammars
 from adapters.inference.constraints.channels import ChannelConstraint
 from adapters.inference.constraints.compiler import GrammarCompiler
 from adapters.inference.constraints.matching import GrammarConstraint
-from adapters.inference.constraints.staged import AfterThought, StrictCalls, Tokens
+from adapters.inference.constraints.staged import AfterThought, Entrances, StrictCalls, Tokens
 from domain.errors import UnsupportedParameter
 from domain.inference import GenerationRequest, OutputFormat, ToolMarks, ToolMode
 from ports.text_codec import EncodedPrompt
@@ -52,11 +52,11 @@ class ConstraintFactory:
             return self._output(request, prompt)
         if request.tools.mode is ToolMode.REQUIRED:
             return self._required_calls(request, prompt)
-        return self._strict_calls(request, prompt)
+        return self._strict_calls(request)
 
     def _output(self, request: GenerationRequest, prompt: EncodedPrompt) -> TokenConstraint:
         grammar = self._grammar_of_output(request)
-        calls = self._strict_calls(request, prompt)
+        calls = self._strict_calls(request)
         marks = self._format.tools if request.tools.shown else None
         return self._after_thought(grammar, prompt, marks, calls)
 
@@ -71,7 +71,7 @@ class ConstraintFactory:
         lark = grammars.calls_grammar(schemas, opening, closing, request.tools.parallel)
         return self._after_thought(self._grammar(lark, "tools"), prompt, None, None)
 
-    def _strict_calls(self, request: GenerationRequest, prompt: EncodedPrompt) -> TokenConstraint | None:
+    def _strict_calls(self, request: GenerationRequest) -> TokenConstraint | None:
         """None where no tool is strict."""
         tools, marks = request.tools, self._format.tools
         self._refuse_strict_without_json(request, marks)
@@ -83,8 +83,6 @@ class ConstraintFactory:
             self._grammar(lark, "tools"),
             self._vocabulary.tokens,
             marks.opening,
-            self._format.reasoning,
-            prompt.reasoning_open,
             tools.parallel,
         )
 
@@ -121,14 +119,14 @@ class ConstraintFactory:
         call_marks: ToolMarks | None,
         calls: TokenConstraint | None,
     ) -> TokenConstraint:
-        thoughts = self._format.reasoning
-        openers = tuple(
-            None if marks is None else self._vocabulary.first_token(marks.opening) for marks in (thoughts, call_marks)
-        )
-        if thoughts is None and call_marks is None:
+        thought = self._format.reasoning
+        if thought is None and call_marks is None:
             return grammar
-        thinks = prompt.reasoning_open
-        return AfterThought(grammar, self._vocabulary.tokens, thoughts, thinks, (openers[0], openers[1]), calls)
+        thought_token, call_token = (
+            None if marks is None else self._vocabulary.first_token(marks.opening) for marks in (thought, call_marks)
+        )
+        entrances = Entrances(thought, call_marks, thought_token, call_token)
+        return AfterThought(grammar, self._vocabulary.tokens, entrances, prompt.reasoning_open, calls)
 
     def _grammar_of_output(self, request: GenerationRequest) -> GrammarConstraint:
         assert request.output is not None  # noqa: S101  (both callers have looked)

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from adapters.inference.constraints.mark_watch import MarkWatch
 from adapters.inference.constraints.masks import all_but, holds, with_tokens
 from adapters.inference.constraints.matching import GrammarConstraint
-from domain.inference import ReasoningMarks
+from domain.inference import ReasoningMarks, ToolMarks
 from ports.token_constraint import TokenConstraint
 
 
@@ -31,6 +31,18 @@ class Tokens:
             grammar.begin_with(rest, self.encode(text))
 
 
+@dataclass(frozen=True, slots=True)
+class Entrances:
+    """What an answer may do besides being in its form. thought, call: their marks, None for what it may not do.
+    thought_token, call_token: the tokens that these begin with, None where there is no such token.
+    """
+
+    thought: ReasoningMarks | None = None
+    call: ToolMarks | None = None
+    thought_token: int | None = None
+    call_token: int | None = None
+
+
 class _Stage(Enum):
     THOUGHT = auto()
     START = auto()
@@ -39,28 +51,31 @@ class _Stage(Enum):
 
 
 class AfterThought:
-    """TokenConstraint: thoughts are free but cannot end the answer; what follows them is held to `grammar`.
+    """TokenConstraint: thoughts are free but cannot end the answer; what follows them is held to `grammar`. At the
+    answer's start a thought or a call may come instead; a call's mark inside a thought ends it.
 
-    opener: the token that begins a thought, call_opener: the one that begins a call, each None where there is none; at
-    the answer's start they may come instead of what the grammar says. calls: what holds an answer that calls.
+    thinks: the prompt has opened a thought. calls: what holds an answer that calls, None for nothing.
     """
 
     def __init__(
         self,
         grammar: GrammarConstraint,
         tokens: Tokens,
-        marks: ReasoningMarks | None,
+        entrances: Entrances,
         thinks: bool,
-        openers: tuple[int | None, int | None],
         calls: TokenConstraint | None,
     ) -> None:
         self._grammar = grammar
         self._tokens = tokens
-        self._closing = MarkWatch([marks.closing] if marks else [])
+        closing = [entrances.thought.closing] if entrances.thought else []
+        self._ends_thought = MarkWatch([*closing, *([entrances.call.opening] if entrances.call else [])])
         self._stage = _Stage.THOUGHT if thinks else _Stage.START
         self._free = all_but(tokens.size, tokens.stops)
         first = grammar.allowed()
-        self._opener, self._call_opener = (None if token is None or holds(first, token) else token for token in openers)
+        self._opener, self._call_opener = (
+            None if token is None or holds(first, token) else token
+            for token in (entrances.thought_token, entrances.call_token)
+        )
         self._calls = calls
 
     def allowed(self) -> bytes | None:
@@ -87,12 +102,14 @@ class AfterThought:
                 self._accept_call(token)
 
     def _think(self, token: int) -> None:
-        found = self._closing.feed(self._tokens.bytes_of(token))
+        self._accept_call(token)  # it may be the mark of one
+        found = self._ends_thought.feed(self._tokens.bytes_of(token))
         if found is None:
             return
-        self._stage = _Stage.START
-        if found[1].strip():
-            self._tokens.take_over(self._grammar, found[1])
+        which, rest = found
+        self._stage = _Stage.START if which == 0 else _Stage.CALLED
+        if which == 0 and rest.strip():
+            self._tokens.take_over(self._grammar, rest)
             self._stage = _Stage.HELD
 
     def _begin(self, token: int) -> None:
@@ -111,24 +128,14 @@ class AfterThought:
 
 
 class StrictCalls:
-    """TokenConstraint: everything is free until the mark of a call; from there on the call is held to `call`, until its
-    closing mark. Marks inside a thought are none. parallel False: nothing follows the first call.
+    """TokenConstraint: everything is free until the mark of a call, inside a thought too; from there on the call is
+    held to `call`, until its closing mark. parallel False: nothing follows the first call.
     """
 
-    def __init__(
-        self,
-        call: GrammarConstraint,
-        tokens: Tokens,
-        opening: str,
-        marks: ReasoningMarks | None,
-        thinks: bool,
-        parallel: bool,
-    ) -> None:
+    def __init__(self, call: GrammarConstraint, tokens: Tokens, opening: str, parallel: bool) -> None:
         self._call = call
         self._tokens = tokens
-        self._said = MarkWatch([opening, *([marks.opening] if marks else [])])
-        self._thought = MarkWatch([marks.closing] if marks else [])
-        self._thinks = thinks
+        self._opening = MarkWatch([opening])
         self._parallel = parallel
         self._held: GrammarConstraint | None = None
 
@@ -146,14 +153,7 @@ class StrictCalls:
                 self._held = None
 
     def _watch(self, piece: bytes) -> None:
-        if self._thinks:
-            self._thinks = self._thought.feed(piece) is None
-            return
-        found = self._said.feed(piece)
-        if found is None:
-            return
-        if found[0] == 0:
+        found = self._opening.feed(piece)
+        if found is not None:
             self._held = self._call.fresh()
             self._tokens.take_over(self._held, found[1])
-        else:
-            self._thinks = True

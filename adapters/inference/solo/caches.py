@@ -19,6 +19,8 @@ from mlx_lm.models.cache import (
 
 from domain.errors import InvalidRequest
 
+# Prompts are read in pieces of so many tokens.
+CHUNK_TOKENS = 512
 # The first tokens hold a conversation together and stay when the oldest are forgotten; as many as mlx-lm keeps.
 KEPT_TOKENS = 4
 PROBE_TOKENS = 3

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import mlx.core as mx
 from mlx_lm.models.cache import make_prompt_cache, trim_prompt_cache
 
-from adapters.inference.prefill import CHUNK_TOKENS
+from adapters.inference.solo.caches import CHUNK_TOKENS
 from adapters.inference.solo.drawing import RowDraw, whole_number, whole_numbers
 
 

@@ -10,9 +10,8 @@ from typing import Any
 import mlx.core as mx
 from mlx_lm.models.cache import trim_prompt_cache
 
-from adapters.inference.prefill import CHUNK_TOKENS
 from adapters.inference.prefixes import NoPrefixes, Prefixes
-from adapters.inference.solo.caches import CacheMaker, can_be_cut
+from adapters.inference.solo.caches import CHUNK_TOKENS, CacheMaker, can_be_cut
 from adapters.inference.solo.drawing import Drawn, RowDraw, whole_number, whole_numbers
 from adapters.inference.solo.proposers import MakeProposer, NoProposals
 from domain.inference import FinishReason

@@ -30,6 +30,9 @@ class Arguments:
     host: str | None = None
     port: int | None = None
     max_tokens: int | None = None
+    cache_ram: str | None = None
+    cache_disk: str | None = None
+    cache_dir: str | None = None
     log_level: str | None = None
     log_json: bool = False
     force: bool = False
@@ -54,6 +57,9 @@ class Arguments:
             "host": self.host,
             "port": self.port,
             "max_tokens": self.max_tokens,
+            "cache_ram": self.cache_ram,
+            "cache_disk": self.cache_disk,
+            "cache_dir": self.cache_dir,
             "log_level": "debug" if self.verbose else self.log_level,
             "log_json": True if self.log_json else None,
             "share": True if self.share else None,

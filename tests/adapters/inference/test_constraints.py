@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import random
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -124,6 +127,7 @@ def test_a_constraint_made_on_one_thread_works_on_another(plain: MlxTextCodec) -
         (OutputConstraint(ConstraintKind.JSON_SCHEMA, '{"$ref": "#/nowhere"}'), "nowhere"),
         (OutputConstraint(ConstraintKind.JSON_SCHEMA, "{"), "no JSON"),
         (OutputConstraint(ConstraintKind.JSON_SCHEMA, "[1]"), "a schema is a JSON object"),
+        (OutputConstraint(ConstraintKind.JSON_SCHEMA, '{"not": {}, "x-guidance": {"lenient": true}}'), "not"),
         (OutputConstraint(ConstraintKind.REGEX, "(a", "regex"), "unclosed group"),
         (OutputConstraint(ConstraintKind.GRAMMAR, "start: foo", "grammar"), "foo"),
     ],
@@ -151,6 +155,13 @@ def test_the_grammar_waits_for_the_end_of_a_thought(thinker: MlxTextCodec) -> No
 def test_without_a_thought_the_grammar_begins_at_once(thinker: MlxTextCodec) -> None:
     constraint = constraint_of(thinker, ask("hi", output=SCHEMA))
     assert refused_at(thinker, constraint, '{"a":1}<think>') == '{"a":1}'
+
+
+def test_a_mark_of_a_thought_that_the_grammar_itself_asks_for_is_the_grammars(thinker: MlxTextCodec) -> None:
+    grammar = OutputConstraint(ConstraintKind.GRAMMAR, 'start: <think> "x"', "grammar")
+    constraint = constraint_of(thinker, ask("hi", output=grammar))
+    assert refused_at(thinker, constraint, "<think>") is None
+    assert set(permitted(thinker, constraint)) == {"x"}
 
 
 def test_a_thought_that_the_prompt_opens_is_free(tmp_path: Path) -> None:
@@ -230,8 +241,11 @@ def test_a_required_call_without_strictness_takes_schemas_as_far_as_they_go(thin
         assert refused_at(thinker, constraint, call) is None
 
 
-def test_a_strict_tool_whose_schema_cannot_be_enforced_is_refused(thinker: MlxTextCodec) -> None:
-    tool = Tool("odd", "", {"type": "object", "properties": {"n": {"not": {"const": 3}}}}, strict=True)
+@pytest.mark.parametrize("more", [{}, {"x-guidance": {"lenient": True}}])
+def test_a_strict_tool_whose_schema_cannot_be_enforced_is_refused(
+    thinker: MlxTextCodec, more: dict[str, object]
+) -> None:
+    tool = Tool("odd", "", {"type": "object", "properties": {"n": {"not": {"const": 3}}}, **more}, strict=True)
     for mode in (ToolMode.AUTO, ToolMode.REQUIRED):
         request = ask("hi", tools=ToolUse((tool,), mode))
         with pytest.raises(InvalidRequest, match="not"):
@@ -246,7 +260,7 @@ def test_tools_that_are_not_strict_leave_the_answer_free(thinker: MlxTextCodec) 
 def test_a_strict_call_is_held_from_its_mark_to_its_end_and_the_rest_is_free(thinker: MlxTextCodec) -> None:
     constraint = constraint_of(thinker, ask("hi", tools=ToolUse((STRICT, CLOCK))))
     assert constraint.allowed() is None
-    assert refused_at(thinker, constraint, "<think>or <tool_call>?</think>Let me see.") is None
+    assert refused_at(thinker, constraint, "<think>or not?</think>Let me see.") is None
     assert constraint.allowed() is None
     call = '<tool_call>\n{"name": "weather", "arguments": {"city": "Rome"}}\n</tool_call>'
     assert refused_at(thinker, constraint, call) is None
@@ -254,6 +268,15 @@ def test_a_strict_call_is_held_from_its_mark_to_its_end_and_the_rest_is_free(thi
     assert refused_at(thinker, constraint, 'More.<tool_call>{"name": "weather", "arguments": {"town"') == (
         'More.<tool_call>{"name": "weather", "arguments": {"'
     )
+
+
+def test_the_mark_of_a_call_inside_a_thought_begins_a_call(thinker: MlxTextCodec) -> None:
+    strict = constraint_of(thinker, ask("hi", tools=ToolUse((STRICT,))))
+    assert refused_at(thinker, strict, '<think>so <tool_call>{"name": "no') == '<think>so <tool_call>{"name": "'
+    for tool, ends in ((WEATHER, None), (STRICT, "<think>so <tool_call>")):
+        constraint = constraint_of(thinker, ask("hi", output=SCHEMA, tools=ToolUse((tool,))))
+        assert refused_at(thinker, constraint, "<think>so <tool_call>words") == ends
+        assert bool(may_stop(thinker, constraint)) is (ends is None)
 
 
 def test_a_strict_call_that_must_be_the_only_one_ends_the_answer(thinker: MlxTextCodec) -> None:
@@ -338,6 +361,38 @@ def test_without_a_template_the_form_begins_at_once(harmony: MlxTextCodec) -> No
     assert set(permitted(harmony, constraint)) == {"{"}
 
 
+WALKED = {
+    "type": "object",
+    "properties": {
+        "kind": {"enum": ["a", "ü"]},
+        "n": {"type": "integer", "minimum": 3, "maximum": 40},
+        "words": {"type": "array", "items": {"type": "string", "maxLength": 3}, "maxItems": 2},
+        "at": {"anyOf": [{"type": "null"}, {"type": "array", "items": {"type": "boolean"}, "maxItems": 3}]},
+    },
+    "required": ["kind", "n"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_whichever_tokens_are_drawn_the_answer_fits_its_schema(plain: MlxTextCodec, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311
+    output = OutputConstraint(ConstraintKind.JSON_SCHEMA, json.dumps(WALKED))
+    constraint = constraint_of(plain, ask("hi", output=output))
+    written: list[int] = []
+    for _ in range(600):
+        mask = constraint.allowed() or b""
+        choices = [at for at in range(len(mask) * 8) if mask[at // 8] >> at % 8 & 1]
+        ends = plain.stop_tokens.intersection(choices)
+        if ends:
+            break
+        visible = [at for at in choices if plain.token_bytes(at).strip()] or choices
+        written.append(chance.choice(visible))
+        constraint.accept(written[-1])
+    answer = b"".join(map(plain.token_bytes, written)).decode()
+    jsonschema.validate(json.loads(answer), WALKED)
+
+
 @settings(max_examples=60)
 @given(kind=st.sampled_from(list(ConstraintKind)), source=st.text(max_size=30))
 def test_whatever_the_source_it_is_a_constraint_or_an_invalid_request(
@@ -408,3 +463,4 @@ def test_every_family_of_tokenizers_can_be_held(make: Callable[[], Tokenizer], t
         written += codec.token_bytes(token)
     assert {word.strip() for word in may_stop(codec, constraint)} == {"<|im_end|>"}
     assert written.replace(b" ", b"") == b'{"a":1}'
+    assert codec.token_bytes(10**6) == b""

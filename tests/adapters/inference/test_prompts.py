@@ -152,6 +152,12 @@ def test_a_template_that_calls_the_switch_thinking_gets_that(tmp_path: Path) -> 
     assert prompt_text(codec, ask("hi")).startswith("|")
 
 
+def test_a_template_that_counts_thinking_in_tokens_gets_none_of_them(tmp_path: Path) -> None:
+    codec = ToyModel("{{ thinking_budget }}|" + CHATML, ["<seed:think>", "</seed:think>"]).codec(tmp_path)
+    assert prompt_text(codec, ask("hi", prompt=options(thinking=False))).startswith("0|")
+    assert prompt_text(codec, ask("hi", prompt=options(thinking=True))).startswith("|")
+
+
 def test_an_effort_reaches_a_template_that_knows_efforts(tmp_path: Path) -> None:
     codec = HARMONY_MODEL.codec(tmp_path)
     for effort, told in (("low", "low"), ("minimal", "low"), ("xhigh", "high")):
@@ -255,6 +261,14 @@ def test_words_to_continue_are_not_put_into_a_thought(tmp_path: Path) -> None:
     assert not prompt.reasoning_open
 
 
+def test_words_that_end_the_thought_themselves_are_left_as_they_are(tmp_path: Path) -> None:
+    refuses = "{% if messages[-1].role == 'assistant' %}{{ raise_exception('no') }}{% endif %}"
+    codec = ToyModel(refuses + ALWAYS_THINKS, THINKER_TOKENS).codec(tmp_path)
+    prompt = codec.encode(ask("hi", "easy</think>Sure, "))
+    assert text_of(codec, prompt.tokens).endswith("<think>\neasy</think>Sure, ")
+    assert not prompt.reasoning_open
+
+
 def test_in_channels_the_final_message_is_continued(tmp_path: Path) -> None:
     text = prompt_text(HARMONY_MODEL.codec(tmp_path), ask("hi", "Sure, "))
     assert text.endswith("<|start|>assistant<|channel|>final<|message|>Sure, ")
@@ -343,9 +357,9 @@ def test_a_turn_that_is_continued_has_its_anchor_before_it(tmp_path: Path) -> No
 def test_a_token_that_reaches_over_the_end_of_a_turn_leaves_no_anchor(tmp_path: Path) -> None:
     template = "{% for m in messages %}{{ m.content }}{% endfor %}{% if add_generation_prompt %}b{% endif %}"
     tokenizer = words_tokenizer(["a", "b", "ab"])
-    turns = (Message(Role.SYSTEM, "b"), Message(Role.USER, "a"), Message(Role.ASSISTANT, "b"), Message(Role.USER, "a"))
+    turns = (Message(Role.SYSTEM, "ba"), Message(Role.USER, "bb"))
     codec = ToyModel(template, ["<|end|>"], tokenizer=tokenizer).codec(tmp_path)
-    assert anchored(codec, GenerationRequest(turns)) == ["b", "bab"]
+    assert anchored(codec, GenerationRequest(turns)) == ["babb"]
 
 
 @pytest.mark.parametrize("where", ["description", "variable"])
@@ -361,17 +375,21 @@ def test_half_a_character_anywhere_in_the_prompt_is_refused(where: str, tmp_path
 
 
 @pytest.mark.parametrize(
-    "template",
+    ("template", "count"),
     [
-        "{% if messages | length < 2 %}{{ raise_exception('too short') }}{% endif %}" + CHATML,
-        "{{ messages | length }} turns" + CHATML,
-        "{{ messages[2].content }}" + CHATML,
+        ("{% if messages | length < 3 %}{{ raise_exception('too short') }}{% endif %}" + CHATML, 1),
+        ("{{ messages | length }} turns" + CHATML, 1),
+        ("{{ messages[2].content }}" + CHATML, 1),
+        ("{{ messages[2].content.upper() }}" + CHATML, 1),
     ],
 )
-def test_templates_that_do_not_build_up_have_fewer_anchors(template: str, tmp_path: Path) -> None:
-    prompt = ToyModel(template, CHATML_TOKENS).codec(tmp_path).encode(ask("one", "two", "three"))
-    assert len(prompt.anchors) <= 2
-    assert all(0 < anchor <= len(prompt.tokens) for anchor in prompt.anchors)
+def test_templates_that_do_not_build_up_have_fewer_anchors(template: str, count: int, tmp_path: Path) -> None:
+    codec = ToyModel(template, CHATML_TOKENS).codec(tmp_path)
+    request = ask("one", "two", "three")
+    found = anchored(codec, request)
+    assert len(found) == count
+    assert prompt_text(codec, request).startswith(found[-1])
+    assert found[-1].endswith("three<|im_end|>\n")
 
 
 # Hostile and broken templates

@@ -13,7 +13,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from adapters.inference.conversation_prompt import as_paragraphs
-from adapters.inference.text_loading import eos_ids
+from adapters.inference.stop_ids import named_ids
 from adapters.inference.text_runtime import MlxTextRuntime
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import GenerationFailed, InvalidRequest, ModelLoadFailed
@@ -91,8 +91,10 @@ def test_every_stop_token_that_the_files_name_stops(
 
 
 def test_stop_tokens_may_be_a_number_a_list_or_nonsense() -> None:
-    assert eos_ids({"eos_token_id": 3}, {"eos_token_id": [4, 5]}, {}, {"eos_token_id": None}) == {3, 4, 5}
-    assert eos_ids({"eos_token_id": ["</s>", True, 2.0]}, {"eos_token_id": "7"}) == frozenset()
+    assert named_ids({"eos_token_id": 3}) == {3}
+    assert named_ids({"eos_token_id": [4, 5]}) == {4, 5}
+    for nonsense in ({}, {"eos_token_id": None}, {"eos_token_id": ["</s>", True, 2.0]}, {"eos_token_id": "7"}):
+        assert named_ids(nonsense) == frozenset()
 
 
 def test_a_model_without_a_template_reads_paragraphs(

@@ -295,6 +295,11 @@ def test_a_schema_that_the_parsers_trip_over_is_no_hindrance(codecs: dict[str, M
     ]
 
 
+def test_words_that_only_begin_like_a_call_are_none(codecs: dict[str, MlxTextCodec]) -> None:
+    with pytest.raises(ValueError, match="cannot be read"):
+        codecs["glm47"].parse_tool_calls("weather in Rome please", TOOLS)
+
+
 def test_a_model_without_marks_knows_no_calls(tmp_path: Path) -> None:
     codec = ToyModel().codec(tmp_path)
     assert codec.output_format.tools is None

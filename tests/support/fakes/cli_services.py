@@ -28,10 +28,12 @@ from application.inference.chat import Chat, ChatAnswer, Prepared
 from application.inference.find_server import FindServer, ServedChat
 from application.inference.load_plan import PlanLoad
 from application.serving.model_pool import ModelPool, never
+from application.serving.prompt_cache import PromptCache
 from domain.catalog import LocatedModel, ModelReport, ModelSource
 from domain.catalog.removal import CacheContents, Removal, RemovalPlan
 from domain.errors import Conflict, MlxkError, ModelNotFound
 from domain.inference import Finished, FinishReason, GenerationEvent, GenerationRequest, TextDelta, Usage
+from domain.serving.load_options import PrefixCacheBudget
 from domain.serving.load_wishes import PLAINLY, LoadWishes
 from domain.serving.memory_policy import MemoryForecast
 from domain.serving.model_load import ModelLoad
@@ -42,6 +44,7 @@ from entrypoints.settings import Settings, load_settings
 from ports.chart import Chart
 from tests.support.fakes.bench import MeasuredChat, fake_benchmarks
 from tests.support.fakes.hub_services import FakeFindOutdated, FakeHubServices, FakeShowRemote, FakeVerifyModel
+from tests.support.fakes.prefix_store import FakePrefixStore
 from tests.support.fakes.workspace_services import FakeWorkspaceServices
 
 if TYPE_CHECKING:
@@ -309,6 +312,7 @@ class FakeServices(FakeWorkspaceServices):
         self.pool = FakeModelPool()
         self.finding = FakeFindServer()
         self.removing = FakeRemoveModel(reports)
+        self.prompts = FakePrefixStore()
         self.hub = FakeHubServices([detail(each) for each in reports if each.location.source is ModelSource.CACHE])
         self.measured = MeasuredChat()
         self._reports = reports
@@ -364,6 +368,9 @@ class FakeServices(FakeWorkspaceServices):
 
     def check_health(self) -> CheckHealth:
         return FakeCheckHealth(self._reports)
+
+    def prompt_cache(self) -> PromptCache:
+        return PromptCache(self.prompts, PrefixCacheBudget(2_147_483_648, 10_000_000_000))
 
     def chat(self) -> Chat:
         return self.talk
