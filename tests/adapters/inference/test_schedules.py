@@ -161,7 +161,7 @@ def _wanted(oracle: SoloOracle, move: Come) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize("name", QUICK)
-@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(moves=MOVES)
 def test_rows_of_a_random_schedule_say_what_they_would_alone(name: str, oracle: Oracles, moves: list[Move]) -> None:
     check(oracle(name), moves)
