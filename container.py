@@ -81,9 +81,7 @@ if TYPE_CHECKING:
     from application.inference.load_plan import PlanLoad, PlanServedLoad
     from application.serving.memory_gate import MemoryGate
     from application.serving.model_pool import ModelPool
-    from application.serving.readiness import ServerLifecycle
     from entrypoints.settings import Settings
-    from ports.installed_libraries import LibraryInspector
     from ports.memory import MemoryProbe
     from ports.model_worker import WorkerLauncher
     from ports.report_index import ReportIndex
@@ -103,23 +101,11 @@ def _model_stores(settings: Settings) -> ModelStores:
     )
 
 
-def _installed_libraries() -> LibraryInspector:
-    from adapters.runtime_support.installed import InstalledLibraryInspector
-
-    return InstalledLibraryInspector()
-
-
 def _report_index(settings: Settings) -> ReportIndex:
     from adapters.model_store.report_index import FileReportIndex
 
     scope = f"{settings.hf_cache_dir.value}\n{settings.workspace_home.value}"
     return FileReportIndex(settings.user_cache_dir.value, scope)
-
-
-def _model_pool(launcher: WorkerLauncher, budget_bytes: int) -> ModelPool:
-    from application.serving.model_pool import ModelPool
-
-    return ModelPool(launcher, budget_bytes)
 
 
 def _memory_gate(stores: ModelStores, probe: MemoryProbe, settings: Settings) -> MemoryGate:
@@ -129,13 +115,19 @@ def _memory_gate(stores: ModelStores, probe: MemoryProbe, settings: Settings) ->
 
 
 def _chat(
-    resolve: Resolver, inspect: InspectModel, pool: ModelPool, gate: MemoryGate, plan: PlanLoad | PlanServedLoad
+    resolve: Resolver,
+    inspect: InspectModel,
+    pool: ModelPool,
+    gate: MemoryGate,
+    plan: PlanLoad | PlanServedLoad,
+    budget: PrefixCacheBudget,
 ) -> Chat:
     from time import monotonic
 
     from application.inference.chat import Chat
+    from application.serving.prefix_budget import remembering
 
-    return Chat(resolve, inspect, pool, gate, monotonic, plan.execute)
+    return Chat(resolve, inspect, pool, gate, monotonic, remembering(plan.execute, budget))
 
 
 def _run_benchmark(chat: Chat) -> RunBenchmark:
@@ -146,12 +138,6 @@ def _run_benchmark(chat: Chat) -> RunBenchmark:
     from application.bench.run_benchmark import Clocks, RunBenchmark
 
     return RunBenchmark(chat, Clocks(monotonic, lambda: datetime.now(UTC)), describe_environment)
-
-
-def _server_lifecycle() -> ServerLifecycle:
-    from application.serving.readiness import ServerLifecycle
-
-    return ServerLifecycle()
 
 
 def _memory_probe() -> MemoryProbe:
@@ -192,7 +178,9 @@ class Container(containers.DeclarativeContainer):
     keep_spare = providers.Object(False)  # noqa: FBT003
 
     model_stores = providers.ThreadSafeSingleton(_model_stores, settings)
-    installed_libraries = providers.ThreadSafeSingleton(_installed_libraries)
+    installed_libraries = providers.ThreadSafeSingleton(
+        _later("adapters.runtime_support.installed", "InstalledLibraryInspector")
+    )
     report_index = providers.ThreadSafeSingleton(_report_index, settings)
     memory_probe = providers.ThreadSafeSingleton(_memory_probe)
 
@@ -215,15 +203,24 @@ class Container(containers.DeclarativeContainer):
 
     worker_launcher = providers.ThreadSafeSingleton(_worker_launcher, settings, keep_spare=keep_spare)
     resident_budget = providers.Callable(_resident_budget, memory_probe)
-    model_pool = providers.ThreadSafeSingleton(_model_pool, worker_launcher, resident_budget)
+    model_pool = providers.ThreadSafeSingleton(
+        _later("application.serving.model_pool", "ModelPool"), worker_launcher, resident_budget
+    )
     memory_gate = providers.Factory(_memory_gate, model_stores, memory_probe, settings)
+    prefix_cache_budget = providers.Callable(
+        _later("application.serving.prefix_budget", "budget_here"),
+        settings.provided.cache_ram.value, settings.provided.cache_disk.value, settings.provided.cache_dir.value,
+        memory_probe,
+    )  # fmt: skip
     plan_load = providers.Factory(
         _later("application.inference.load_plan", "PlanLoad"),
         resolve_model,
         inspect_model,
         providers.Callable(lambda: import_module("adapters.model_store.lora_folder").find_adapter),
     )
-    chat = providers.ThreadSafeSingleton(_chat, resolve_model, inspect_model, model_pool, memory_gate, plan_load)
+    chat = providers.ThreadSafeSingleton(
+        _chat, resolve_model, inspect_model, model_pool, memory_gate, plan_load, prefix_cache_budget
+    )
     first_model = providers.ThreadSafeSingleton(
         _later("application.serving.served_models", "FirstModel"), resolve_model, settings.provided.preload_model.value
     )
@@ -235,13 +232,13 @@ class Container(containers.DeclarativeContainer):
         plan_load, first_model, settings.provided.loading.wishes,
     )  # fmt: skip
     served_chat = providers.ThreadSafeSingleton(
-        _chat, resolve_served_model, inspect_model, model_pool, memory_gate, plan_served_load
+        _chat, resolve_served_model, inspect_model, model_pool, memory_gate, plan_served_load, prefix_cache_budget
     )
 
     run_benchmark = providers.Factory(_run_benchmark, chat)
     chart = providers.Factory(_later("adapters.charts.png_chart", "PngChart"))
 
-    lifecycle = providers.ThreadSafeSingleton(_server_lifecycle)
+    lifecycle = providers.ThreadSafeSingleton(_later("application.serving.readiness", "ServerLifecycle"))
     check_readiness = providers.Factory(
         _later("application.serving.readiness", "CheckReadiness"), lifecycle, model_pool
     )
@@ -263,11 +260,6 @@ class Container(containers.DeclarativeContainer):
     prefix_store = providers.Factory(
         _later("adapters.inference.prefix_cache.stored", "FolderPrefixStore"), settings.provided.cache_dir.value
     )
-    prefix_cache_budget = providers.Callable(
-        _later("application.serving.prefix_budget", "budget_here"),
-        settings.provided.cache_ram.value, settings.provided.cache_disk.value, settings.provided.cache_dir.value,
-        memory_probe,
-    )  # fmt: skip
     prompt_cache = providers.Factory(
         _later("application.serving.prompt_cache", "PromptCache"), prefix_store, prefix_cache_budget
     )

@@ -12,7 +12,7 @@ import mlx.core as mx
 from mlx_lm.utils import load_tokenizer
 
 from adapters.inference.network_loading import apply_adapter, load_network
-from adapters.inference.prefixes import NoPrefixes
+from adapters.inference.prefix_cache.opening import open_prefixes
 from adapters.inference.solo.choice import SAFE_TOKENIZER, SoloLoader, why_alone
 from adapters.inference.text_codec import MlxTextCodec
 from adapters.inference.text_engine import MlxTextEngine
@@ -47,9 +47,10 @@ def _engine(
 ) -> TextEngine:
     """The batched one where that is possible."""
     alone = why_alone(network, options)
+    prefixes = open_prefixes(network, model, options)
     if alone is None:
-        return MlxTextEngine(network, stop_tokens)
-    return SoloLoader(model, network, tokenizer.get_vocab()).engine(options, stop_tokens, alone, NoPrefixes())
+        return MlxTextEngine(network, stop_tokens, prefixes=prefixes)
+    return SoloLoader(model, network, tokenizer.get_vocab()).engine(options, stop_tokens, alone, prefixes)
 
 
 def json_object(path: Path) -> dict[str, object]:

@@ -15,7 +15,7 @@ import pytest
 
 from adapters.server_client.entries import ServerFolder
 from adapters.server_client.servers import FoundServers
-from adapters.worker_process.request_messages import encode_request
+from adapters.worker_process.request_messages import decode_request, encode_request
 from application.inference.answering import Answering
 from application.inference.chat import plainly
 from application.inference.find_server import FindServer
@@ -29,6 +29,7 @@ from domain.inference import (
     GenerationEvent,
     GenerationReport,
     GenerationRequest,
+    Media,
     Message,
     OutputConstraint,
     PromptOptions,
@@ -287,6 +288,13 @@ def test_the_answers_of_this_suite_have_everything_an_answer_can_have() -> None:
 def test_every_field_of_a_request_arrives(house: House, request_: GenerationRequest, streamed: bool) -> None:
     list(house.chat("think").execute("demo", request_, streamed=streamed).events)
     assert house.asked()[-1] == encode_request(request_)
+
+
+def test_what_was_attached_is_read_by_the_model_in_the_same_words(house: House) -> None:
+    turns = (Message(Role.USER, "look", media=Media(2, 1)), Message(Role.ASSISTANT, "nice"), Message(Role.USER, "why?"))
+    list(house.chat("think").execute("demo", GenerationRequest(turns)).events)
+    (first, *_) = decode_request(house.asked()[-1]).messages
+    assert first.text == turns[0].text
 
 
 def test_what_does_not_fit_is_refused_by_numbers(holding: House) -> None:

@@ -245,7 +245,6 @@ def test_the_last_step_of_a_row_says_how_it_went(engine: TextEngine) -> None:
     assert last.stats is not None
     assert last.stats.cached_tokens == 0
     assert min(last.stats.waiting_seconds, last.stats.prefill_seconds, last.stats.decode_seconds) >= 0.0
-    assert last.stats.alone is None
 
 
 def test_a_row_past_its_deadline_fails_and_the_others_go_on(engine: TextEngine) -> None:

@@ -67,9 +67,9 @@ class SoloOracle:
                 self._network = mlx_lm.load(str(self.folder))[0]
             tokens: list[int] = []
             margin = float("inf")
-            for token, logprobs in generate_step(mx.array(prompt), self._network, max_tokens=count):
-                second, first = mx.topk(logprobs, 2).tolist()
-                margin = min(margin, abs(first - second))
+            for token, logprobs in generate_step(mx.array(list(prompt)), self._network, max_tokens=count):
+                two: Any = mx.topk(logprobs, 2).tolist()
+                margin = min(margin, abs(two[1] - two[0]))
                 tokens.append(token)
             self._greedy[asked] = Greedy(tuple(tokens), margin)
         return self._greedy[asked]

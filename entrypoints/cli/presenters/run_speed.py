@@ -30,7 +30,7 @@ def speeds(finished: Finished) -> Speeds:
     if report is None:
         return Speeds(None, None, None, None)
     return Speeds(
-        report.waiting_seconds + report.prefill_seconds,
+        report.waiting_seconds + report.prefill_seconds if report.prefill_seconds > 0 else None,
         _rate(usage.prompt_tokens - usage.cached_tokens, report.prefill_seconds),
         _rate(usage.completion_tokens - 1, report.decode_seconds),
         report.peak_memory_bytes or None,

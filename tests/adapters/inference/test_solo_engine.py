@@ -84,8 +84,9 @@ def draft(network: Any) -> MakeProposer:
     return lambda: DraftModel(network, network.args.vocab_size, network.args.vocab_size)
 
 
-def test_a_row_alone_says_what_it_says_in_a_batch(make: Make, network: Any) -> None:
-    assert said(make(), row()) == said(MlxTextEngine(network, frozenset()), row())
+@pytest.mark.parametrize("way", WAYS)
+def test_a_row_alone_says_what_it_says_in_a_batch(make: Make, network: Any, way: str) -> None:
+    assert said(make(), row(WAYS[way])) == said(MlxTextEngine(network, frozenset()), row(WAYS[way]))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -129,6 +130,22 @@ def test_a_draft_with_more_or_fewer_logits_changes_nothing(make: Make, network: 
     engine = make(lambda: DraftModel(reshaped, network.args.vocab_size, own))
     assert said(engine, row(HOT)) == said(make(), row(HOT))
     assert (engine.tally.proposed > 0) is (own == 300)
+
+
+def test_a_draft_forgets_its_wrong_guesses(make: Make, network: Any) -> None:
+    """One that errs at every third guess is right at all others; with its errors in mind it would not be."""
+    calls = 0
+
+    def erring(tokens: mx.array, cache: list[Any]) -> mx.array:
+        nonlocal calls
+        calls += tokens.shape[1] == 1
+        logits = network(tokens, cache=cache)
+        return mx.roll(logits, 1, -1) if tokens.shape[1] == 1 and calls % 3 == 0 else logits
+
+    erring.layers = network.layers  # type: ignore[attr-defined]
+    engine = make(lambda: DraftModel(erring, network.args.vocab_size, network.args.vocab_size))
+    assert said(engine, row()) == said(make(), row())
+    assert engine.tally.accepted >= 20
 
 
 def test_stop_tokens_and_limits_hold_in_the_middle_of_a_pass(make: Make, network: Any) -> None:
