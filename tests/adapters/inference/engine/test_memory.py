@@ -9,6 +9,7 @@ import mlx_lm
 import pytest
 
 from adapters.inference.engine.pace import Pace
+from ports.text_engine import RowStep
 from tests.support.engine_kit import PROMPTS, Network, hot, row, run, tokens
 from tests.support.tiny_llama import TinyLlama
 
@@ -53,21 +54,21 @@ def test_rows_of_similar_lengths_are_one_batch(make_engine: Any, network: Networ
     assert network.shapes == [(6, 1)]
 
 
-def test_rows_that_were_kept_apart_share_a_batch_when_the_long_one_has_left(make_engine: Any, network: Network) -> None:
+def test_rows_that_a_long_one_kept_apart_from_share_a_batch_with_the_next(make_engine: Any, network: Network) -> None:
     engine = make_engine(pace=Pace(step_seconds=1e9))
-    lengths = (1500, 300, 290)
-    alone = {at: tokens(run(engine, row(at, [65 + at] * length, 20))[at]) for at, length in enumerate(lengths)}
-    for at, length in enumerate(lengths):
-        engine.admit(row(at, [65 + at] * length, 6 if at == 0 else 20))
-    steps = []
-    while engine.active_rows == 3:
-        steps += list(engine.step())
-    assert network.shapes[-2:] == [(1, 1), (2, 1)] or network.shapes[-2:] == [(2, 1), (1, 1)]
-    while engine.active_rows:
-        steps += list(engine.step())
-    assert network.shapes[-1] == (2, 1)
+    prompts = {1: [66] * 700, 2: [67] * 250, 3: [68] * 690}
+    wanted = {at: tokens(run(engine, row(at, prompt, 30))[at]) for at, prompt in prompts.items()}
     for at in (1, 2):
-        assert tokens(step for step in steps if step.row_id == at) == alone[at]
+        engine.admit(row(at, prompts[at], 30))
+    steps: list[RowStep] = []
+    while len(steps) < 6:
+        steps += engine.step()
+    assert network.shapes[-2:] == [(1, 1), (1, 1)]
+    engine.admit(row(3, prompts[3], 30))
+    while engine.active_rows:
+        steps += engine.step()
+    assert (3, 1) in network.shapes, "three times the longest is no longer half as much again as what they need"
+    assert {at: tokens(step for step in steps if step.row_id == at) for at in prompts} == wanted
 
 
 def test_a_finished_row_gives_back_its_part_while_the_others_go_on(make_engine: Any) -> None:
