@@ -74,14 +74,14 @@ with (
     from dependency_injector import containers, providers
 
 if TYPE_CHECKING:
+    from application.bench.run_benchmark import RunBenchmark
     from application.catalog.inspect_model import InspectModel
     from application.catalog.stores import ModelStores
     from application.inference.chat import Chat, Resolver
+    from application.inference.load_plan import PlanLoad, PlanServedLoad
     from application.serving.memory_gate import MemoryGate
     from application.serving.model_pool import ModelPool
-    from application.serving.readiness import ServerLifecycle
     from entrypoints.settings import Settings
-    from ports.installed_libraries import LibraryInspector
     from ports.memory import MemoryProbe
     from ports.model_worker import WorkerLauncher
     from ports.report_index import ReportIndex
@@ -99,12 +99,6 @@ def _model_stores(settings: Settings) -> ModelStores:
         cache=HfCacheStore(settings.hf_cache_dir.value),
         builtin=BuiltinStore(builtin_model_folder()),
     )
-
-
-def _installed_libraries() -> LibraryInspector:
-    from adapters.runtime_support.installed import InstalledLibraryInspector
-
-    return InstalledLibraryInspector()
 
 
 def _report_index(settings: Settings) -> ReportIndex:
@@ -126,18 +120,24 @@ def _memory_gate(stores: ModelStores, probe: MemoryProbe, settings: Settings) ->
     return MemoryGate(stores, probe, force=settings.force.value)
 
 
-def _chat(resolve: Resolver, inspect: InspectModel, pool: ModelPool, gate: MemoryGate) -> Chat:
+def _chat(
+    resolve: Resolver, inspect: InspectModel, pool: ModelPool, gate: MemoryGate, plan: PlanLoad | PlanServedLoad
+) -> Chat:
     from time import monotonic
 
     from application.inference.chat import Chat
 
-    return Chat(resolve, inspect, pool, gate, monotonic)
+    return Chat(resolve, inspect, pool, gate, monotonic, plan.execute)
 
 
-def _server_lifecycle() -> ServerLifecycle:
-    from application.serving.readiness import ServerLifecycle
+def _run_benchmark(chat: Chat) -> RunBenchmark:
+    from datetime import UTC, datetime
+    from time import monotonic
 
-    return ServerLifecycle()
+    from adapters.runtime_support.environment import describe_environment
+    from application.bench.run_benchmark import Clocks, RunBenchmark
+
+    return RunBenchmark(chat, Clocks(monotonic, lambda: datetime.now(UTC)), describe_environment)
 
 
 def _memory_probe() -> MemoryProbe:
@@ -178,7 +178,9 @@ class Container(containers.DeclarativeContainer):
     keep_spare = providers.Object(False)  # noqa: FBT003
 
     model_stores = providers.ThreadSafeSingleton(_model_stores, settings)
-    installed_libraries = providers.ThreadSafeSingleton(_installed_libraries)
+    installed_libraries = providers.ThreadSafeSingleton(
+        _later("adapters.runtime_support.installed", "InstalledLibraryInspector")
+    )
     report_index = providers.ThreadSafeSingleton(_report_index, settings)
     memory_probe = providers.ThreadSafeSingleton(_memory_probe)
 
@@ -203,16 +205,37 @@ class Container(containers.DeclarativeContainer):
     resident_budget = providers.Callable(_resident_budget, memory_probe)
     model_pool = providers.ThreadSafeSingleton(_model_pool, worker_launcher, resident_budget)
     memory_gate = providers.Factory(_memory_gate, model_stores, memory_probe, settings)
-    chat = providers.ThreadSafeSingleton(_chat, resolve_model, inspect_model, model_pool, memory_gate)
+    prefix_cache_budget = providers.Callable(
+        _later("application.serving.prefix_budget", "budget_here"),
+        settings.provided.cache_ram.value, settings.provided.cache_disk.value, settings.provided.cache_dir.value,
+        memory_probe,
+    )  # fmt: skip
+    plan_load = providers.Factory(
+        _later("application.inference.load_plan", "PlanLoad"),
+        resolve_model,
+        inspect_model,
+        providers.Callable(lambda: import_module("adapters.model_store.lora_folder").find_adapter),
+        prefix_cache_budget,
+    )
+    chat = providers.ThreadSafeSingleton(_chat, resolve_model, inspect_model, model_pool, memory_gate, plan_load)
     first_model = providers.ThreadSafeSingleton(
         _later("application.serving.served_models", "FirstModel"), resolve_model, settings.provided.preload_model.value
     )
     resolve_served_model = providers.Factory(
         _later("application.serving.served_models", "ResolveServedModel"), resolve_model, first_model
     )
-    served_chat = providers.ThreadSafeSingleton(_chat, resolve_served_model, inspect_model, model_pool, memory_gate)
+    plan_served_load = providers.ThreadSafeSingleton(
+        _later("application.inference.load_plan", "PlanServedLoad"),
+        plan_load, first_model, settings.provided.loading.wishes,
+    )  # fmt: skip
+    served_chat = providers.ThreadSafeSingleton(
+        _chat, resolve_served_model, inspect_model, model_pool, memory_gate, plan_served_load
+    )
 
-    lifecycle = providers.ThreadSafeSingleton(_server_lifecycle)
+    run_benchmark = providers.Factory(_run_benchmark, chat)
+    chart = providers.Factory(_later("adapters.charts.png_chart", "PngChart"))
+
+    lifecycle = providers.ThreadSafeSingleton(_later("application.serving.readiness", "ServerLifecycle"))
     check_readiness = providers.Factory(
         _later("application.serving.readiness", "CheckReadiness"), lifecycle, model_pool
     )
@@ -220,8 +243,23 @@ class Container(containers.DeclarativeContainer):
         _later("application.serving.served_models", "ListServedModels"), list_models, inspect_model, first_model
     )
 
+    server_instance = providers.ThreadSafeSingleton(_later("container_serving", "server_instance"))
+    presence = providers.ThreadSafeSingleton(
+        _later("container_serving", "presence"), settings, model_pool, server_instance
+    )
+    chat_loaded = providers.Factory(_later("container_serving", "chat_loaded"), model_pool, server_instance)
+    find_server = providers.Factory(
+        _later("container_serving", "find_server"), settings, resolve_model, chat.provider, plan_load.provider
+    )
+
     filesystem = providers.Factory(_later("adapters.filesystem.local", "LocalFileSystem"))
     file_locks = providers.Factory(_later("adapters.filesystem.locks", "FlockFileLocks"))
+    prefix_store = providers.Factory(
+        _later("adapters.inference.prefix_cache.stored", "FolderPrefixStore"), settings.provided.cache_dir.value
+    )
+    prompt_cache = providers.Factory(
+        _later("application.serving.prompt_cache", "PromptCache"), prefix_store, prefix_cache_budget
+    )
     remove_model = providers.Factory(
         _later("application.catalog.remove_model", "RemoveModel"),
         model_stores,
@@ -230,6 +268,7 @@ class Container(containers.DeclarativeContainer):
         ),
         filesystem,
         file_locks,
+        prefix_store,
     )
     hub = providers.ThreadSafeSingleton(
         _later("container_hub", "HubUseCases"), settings, model_stores, installed_libraries, memory_probe

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from domain.byte_size import parse_size
 from domain.errors import UsageError
+from domain.serving.load_wishes import LoadWishes
 
 DEFAULT_HUB = "https://huggingface.co"
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -38,11 +40,35 @@ class Setting(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class LoadSettings:
+    """How a server loads the model that it is started with; as in LoadWishes."""
+
+    adapter: Setting[str | None]
+    draft_model: Setting[str | None]
+    draft_ngram: Setting[int | None]
+    draft_tokens: Setting[int | None]
+    kv_bits: Setting[int | None]
+    kv_group_size: Setting[int | None]
+    max_kv_size: Setting[int | None]
+
+    @property
+    def wishes(self) -> LoadWishes:
+        return LoadWishes(**{each.name: getattr(self, each.name).value for each in fields(self)})
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The flags or variables that say something."""
+        settings = [getattr(self, each.name) for each in fields(self)]
+        return tuple(each.name for each in settings if each.value is not None)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """environ: the process's environment as it was at start-up, for child processes; never printed."""
 
     hf_cache_dir: Setting[Path]
     user_cache_dir: Setting[Path]
+    user_state_dir: Setting[Path]
     workspace_home: Setting[Path | None]
     host: Setting[str]
     port: Setting[int]
@@ -55,6 +81,12 @@ class Settings:
     hub: Setting[str]
     force: Setting[bool]
     share: Setting[bool]
+    history: Setting[bool]
+    colour: Setting[bool]
+    cache_ram: Setting[int | None]
+    cache_disk: Setting[int]
+    cache_dir: Setting[Path]
+    loading: LoadSettings
     environ: Mapping[str, str]
 
     def __repr__(self) -> str:
@@ -71,6 +103,7 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
     return Settings(
         hf_cache_dir=_cache_dir(reader.environ),
         user_cache_dir=_user_cache_dir(reader.environ),
+        user_state_dir=_user_state_dir(reader.environ),
         workspace_home=reader.read("workspace_home", "MLXK_WORKSPACE_HOME", _existing_folder, default=None),
         host=reader.read("host", "MLXK2_HOST", _text, default="127.0.0.1"),
         port=reader.read("port", "MLXK2_PORT", _port, default=8000),
@@ -83,6 +116,12 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
         hub=reader.read("hub", "HF_ENDPOINT", _text, default=DEFAULT_HUB),
         share=reader.read("share", "MLXK_SHARE", _boolean, default=False),
         force=reader.read("force", "MLXK_FORCE", _boolean, default=False),
+        history=reader.read("history", "MLXK_HISTORY", _boolean, default=True),
+        colour=_colour(reader.environ),
+        cache_ram=reader.read("cache_ram", "MLXK_CACHE_RAM", parse_size, default=None),
+        cache_disk=reader.read("cache_disk", "MLXK_CACHE_DISK", parse_size, default=0),
+        cache_dir=reader.read("cache_dir", "MLXK_CACHE_DIR", _folder, default=_prompts_dir(reader.environ)),
+        loading=_loading(reader),
         environ=reader.environ,
     )
 
@@ -111,6 +150,18 @@ def _parsed(name: str, text: str, parse: Callable[[str], T]) -> T:
         raise UsageError(f"{name}={text}: {fault}", hint=f"give {name} a value that fits, or leave it out") from fault
 
 
+def _loading(reader: _Reader) -> LoadSettings:
+    return LoadSettings(
+        adapter=reader.read("adapter", "MLXK_ADAPTER", _text, default=None),
+        draft_model=reader.read("draft_model", "MLXK_DRAFT_MODEL", _text, default=None),
+        draft_ngram=reader.read("draft_ngram", "MLXK_DRAFT_NGRAM", _positive, default=None),
+        draft_tokens=reader.read("draft_tokens", "MLXK_DRAFT_TOKENS", _positive, default=None),
+        kv_bits=reader.read("kv_bits", "MLXK_KV_BITS", _positive, default=None),
+        kv_group_size=reader.read("kv_group_size", "MLXK_KV_GROUP_SIZE", _positive, default=None),
+        max_kv_size=reader.read("max_kv_size", "MLXK_MAX_KV_SIZE", _positive, default=None),
+    )
+
+
 def _cache_dir(environ: Mapping[str, str]) -> Setting[Path]:
     """HF_HUB_CACHE, else HF_HOME/hub, else huggingface/hub in the user's cache folder, as the hub library has it."""
     if named := environ.get("HF_HUB_CACHE", "").strip():
@@ -123,6 +174,25 @@ def _cache_dir(environ: Mapping[str, str]) -> Setting[Path]:
 def _user_cache_dir(environ: Mapping[str, str]) -> Setting[Path]:
     """Where mlxk keeps what it can always make again."""
     return Setting(_xdg_cache(environ) / "mlxk", Source.DEFAULT, "XDG_CACHE_HOME")
+
+
+def _user_state_dir(environ: Mapping[str, str]) -> Setting[Path]:
+    """Where mlxk keeps what it cannot make again and nobody would miss for long: the history of chats."""
+    named = environ.get("XDG_STATE_HOME", "").strip()
+    base = Path(named).expanduser() if named else Path(environ.get("HOME") or "~").expanduser() / ".local" / "state"
+    return Setting(base / "mlxk", Source.DEFAULT, "XDG_STATE_HOME")
+
+
+def _colour(environ: Mapping[str, str]) -> Setting[bool]:
+    """Whether a terminal may be given colours: NO_COLOR with any value forbids them, and a dumb one has none."""
+    forbidden = bool(environ.get("NO_COLOR", ""))
+    source = Source.ENVIRONMENT if forbidden else Source.DEFAULT
+    return Setting(not forbidden and environ.get("TERM") != "dumb", source, "NO_COLOR")
+
+
+def _prompts_dir(environ: Mapping[str, str]) -> Path:
+    """Where prompts are remembered on the disk."""
+    return _xdg_cache(environ) / "mlxk" / "prompts"
 
 
 def _xdg_cache(environ: Mapping[str, str]) -> Path:
@@ -139,6 +209,10 @@ def _hf_token(reader: _Reader) -> Setting[str | None]:
 
 def _text(text: str) -> str:
     return text
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser().absolute()
 
 
 def _existing_folder(text: str) -> Path | None:

@@ -14,7 +14,7 @@ from ports.token_constraint import TokenConstraint
 class EncodedPrompt:
     """tokens: the whole prompt. anchors: rising lengths of it at which a turn ends. reasoning_open: the prompt ends
     inside a thought, so the answer begins there. starts_tool_call: the prompt ends with the opening of a call, because
-    one is required.
+    one is required; for channels with `<|channel|>commentary to=functions.`, so that the answer begins with the name.
     """
 
     tokens: tuple[int, ...]
@@ -34,8 +34,8 @@ class TokenDecoder(Protocol):
 
 
 class TextCodec(Protocol):
-    """Thread-safe with respect to the engine: it does no MLX work. One thread at a time calls `encode` and
-    `constraint`; one other thread the rest.
+    """Thread-safe with respect to the engine: it does no MLX work. One thread at a time calls `encode`, `constraint`
+    and `decoder`; one other thread the rest, and the decoders.
     """
 
     @property

@@ -16,7 +16,7 @@ class EngineRow:
     """One request as the engine sees it. prompt: token ids, at least one. max_tokens: at least 1. logprobs: how many of
     the likeliest tokens to report with each, None for no report. anchors: lengths of the prompt, rising, at which a
     turn of the conversation ends: where a cache that cannot be cut short is worth a snapshot. count_stops: go on after
-    a stop token to see how many come in a row (RowStats.stop_tokens).
+    a stop token to see how many come in a row (RowStats.stop_tokens). ignore_stops: no token is a stop token.
     """
 
     row_id: int
@@ -27,6 +27,7 @@ class EngineRow:
     constraint: TokenConstraint | None = None
     anchors: tuple[int, ...] = ()
     count_stops: bool = False
+    ignore_stops: bool = False
     urgency: Urgency = field(default_factory=Urgency)
 
 
@@ -42,9 +43,9 @@ class TokenScore:
 
 @dataclass(frozen=True, slots=True)
 class RowStats:
-    """Of a row that has ended. The seconds as in GenerationReport. cached_tokens: of the prompt, those that were not
-    read again. stop_tokens: how many came in a row, 0 when nobody asked. alone: why it shared no batch, None if it
-    could.
+    """Of a row, as far as it has come. The seconds as in GenerationReport. cached_tokens: of the prompt, those that
+    were not read again. stop_tokens: how many came in a row, 0 when nobody asked. alone: why it shared no batch, None
+    if it could.
     """
 
     cached_tokens: int = 0
@@ -63,7 +64,8 @@ class RowStep:
     token: the id drawn, or None when the row failed. finish: set on the row's last step; STOP when `token` is one of
     the model's stop tokens (it is no part of the text), LENGTH when max_tokens are used up; a stop token that is also
     the last one allowed is STOP. error: the row's own fault; the row has left, its neighbours have not noticed.
-    score: when the row asked for logprobs. stats: on the last step.
+    score: when the row asked for logprobs. stats: on the last step; on the
+    first too where the engine can tell by then, because a row may be called off before its last.
     """
 
     row_id: int

@@ -32,6 +32,6 @@ class TextRuntime(Protocol):
     def load(self, model: LocatedModel, options: LoadOptions) -> LoadedText:
         """Read the model's folder. Runs no code from it.
 
-        Raises ModelLoadFailed with the model's name and the cause, ModelNotRunnable when it cannot decode here,
-        InvalidRequest for options that this model cannot honour.
+        Raises ModelLoadFailed with the model's name and the cause, InvalidRequest for options that this model cannot
+        honour.
         """

@@ -89,6 +89,24 @@ def sentencepiece_table(vocabulary: Mapping[str, int]) -> TokenBytes:
     return _table(vocabulary, spelled)
 
 
+def decoded_table(vocabulary: Mapping[str, int], decode: DecodeIds) -> TokenBytes:
+    """Bytes of a token of any other tokenizer: what it adds to the text of a token before it, spaces included."""
+    ids = set(vocabulary.values())
+    before = next((at for token, at in vocabulary.items() if len(token) == 1 and token.isalpha()), None)
+    known: dict[int, bytes] = {}
+
+    def bytes_of(token_id: int) -> bytes:
+        if token_id not in ids:
+            return b""
+        if token_id not in known:
+            context = [] if before is None else [before]
+            head = decode(context) if context else ""
+            known[token_id] = decode([*context, token_id])[len(head) :].encode()
+        return known[token_id]
+
+    return bytes_of
+
+
 def _table(vocabulary: Mapping[str, int], spelled: Callable[[str], bytes]) -> TokenBytes:
     """Ids that the vocabulary does not name (a padded output layer has such) are no text."""
     tokens = {token_id: token for token, token_id in vocabulary.items()}

@@ -38,6 +38,7 @@ def encode_request(request: GenerationRequest) -> Json:
         "logprobs": request.logprobs,
         "chat_stops": request.chat_stops,
         "inspect": request.inspect,
+        "ignore_stops": request.ignore_stops,
         "sampling": _sampling_out(request.sampling),
     }
     if request.prompt != _PLAIN.prompt:
@@ -66,6 +67,7 @@ def decode_request(body: Mapping[str, Any]) -> GenerationRequest:
         logprobs=body["logprobs"],
         chat_stops=body["chat_stops"],
         inspect=body["inspect"],
+        ignore_stops=body["ignore_stops"],
         urgency=Urgency(**body.get("urgency", {})),
     )
 

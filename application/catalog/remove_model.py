@@ -13,16 +13,23 @@ from domain.catalog.removal import Removal, RemovalPlan
 from domain.errors import InvalidRequest
 from ports.cache_inventory import CacheInventory
 from ports.filesystem import FileLocks, FileSystem
+from ports.prefix_store import PrefixStore
 
 
 class RemoveModel:
     def __init__(
-        self, stores: ModelStores, inventory: CacheInventory, filesystem: FileSystem, locks: FileLocks
+        self,
+        stores: ModelStores,
+        inventory: CacheInventory,
+        filesystem: FileSystem,
+        locks: FileLocks,
+        prompts: PrefixStore,
     ) -> None:
         self._resolve = ResolveModel(stores)
         self._inventory = inventory
         self._filesystem = filesystem
         self._locks = locks
+        self._prompts = prompts
 
     def plan(self, spec: str) -> RemovalPlan:
         """What `execute` would delete; nothing is touched. `name@revision` plans that revision alone.
@@ -34,22 +41,31 @@ class RemoveModel:
         _require_cached(location)
         wanted = location.revision if ref.revision else None
         contents = self._inventory.contents(location, wanted)
+        revision = wanted if contents.kept_revisions else None
         return RemovalPlan(
             location=location,
-            revision=wanted if contents.kept_revisions else None,
+            revision=revision,
             spelled_out=location.name == ref.name,
             contents=contents,
             held_locks=self._locks.held(contents.lock_files),
+            prompts=tuple(
+                each
+                for each in self._prompts.stored()
+                if each.source == ModelSource.CACHE.value and each.model == location.name
+                if revision is None or each.revision == revision
+            ),
         )
 
     def execute(self, plan: RemovalPlan, *, force: bool = False) -> Removal:
         """Delete what was planned. What makes the model incomplete goes first, so that a run that was cut short leaves
         none that claims to be whole; snapshots go after their blobs and refs, which a second run finds through them.
+        What is remembered of its prompts goes first of all: nobody could name it once the model is gone.
 
         force: delete although a download holds its locks. Raises Conflict when one does, AccessDenied.
         """
         contents = plan.contents
         with nullcontext() if force else self._locks.hold(contents.lock_files):
+            self._prompts.clear(plan.prompts)
             for path in (*contents.first, *contents.blobs, *contents.refs, *contents.snapshots, *contents.rest):
                 self._filesystem.remove_tree(path)
         return Removal(

@@ -1,35 +1,166 @@
-"""One answer, from tokens to text."""
+"""One answer, from tokens to events."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from domain.inference import Finished, FinishReason, GenerationEvent, StopMatcher, TextDelta, Usage
+from domain.inference import (
+    AnswerDelta,
+    Finished,
+    FinishReason,
+    GenerationEvent,
+    GenerationReport,
+    Sampling,
+    ScoredToken,
+    TextDelta,
+    TokenLogprob,
+    Transcript,
+    Usage,
+)
 from ports.text_codec import TokenDecoder
+from ports.text_engine import RowStats, RowStep, TokenScore
+
+REPORTED_TOKENS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFacts:
+    """What is known of an answer before it begins. sampling, max_tokens: in force."""
+
+    prompt_tokens: int
+    sampling: Sampling
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenReader:
+    """decoder: a fresh one. token_bytes: as in TextCodec."""
+
+    decoder: TokenDecoder
+    token_bytes: Callable[[int], bytes]
+
+    def scored(self, token: int, logprob: float) -> ScoredToken:
+        raw = self.token_bytes(token)
+        return ScoredToken(raw.decode(errors="replace"), raw, logprob)
 
 
 class AnswerText:
-    """Turns one row's steps into events. One owner; no step may follow once `finished` is true."""
+    """Turns one row's steps into events. One owner; no step may follow once `finished` is true.
 
-    def __init__(self, decoder: TokenDecoder, stop: Sequence[str], prompt_tokens: int) -> None:
-        self._decoder = decoder
-        self._matcher = StopMatcher(stop)
-        self._prompt_tokens = prompt_tokens
-        self._completion_tokens = 0
+    Logprobs go with the first piece of text that holds anything of their token; tokens of thoughts, calls, marks and
+    stop strings have none. A token belongs to a thought when its text begins inside of it, marks included.
+    clock: monotonic seconds, for answers that end before the engine says so.
+    """
+
+    def __init__(
+        self, reader: TokenReader, transcript: Transcript, facts: AnswerFacts, clock: Callable[[], float]
+    ) -> None:
+        self._reader = reader
+        self._decoder = reader.decoder
+        self._transcript = transcript
+        self._facts = facts
+        self._clock = clock
+        self._first_at = 0.0
+        self._written = 0  # characters
+        self._begins: list[int] = []  # of each token, the character at which its text begins
+        self._scores: deque[tuple[int, int, int, TokenScore]] = deque()  # from, to, token
+        self._last: deque[int] = deque(maxlen=REPORTED_TOKENS)
+        self._stats: RowStats | None = None
         self.finished = False
 
-    def add(self, token: int, finish: FinishReason | None) -> list[GenerationEvent]:
-        """The events of one more token. A stop token counts but is no text; a stop string ends the answer here."""
-        self._completion_tokens += 1
-        text = "" if finish is FinishReason.STOP else self._decoder.add(token)
-        if finish is None:
-            shown = self._matcher.feed(text) if text else ""
-        else:
-            shown = self._matcher.feed(text + self._decoder.finish())
-            shown += "" if self._matcher.stopped else self._matcher.finish()
-        events: list[GenerationEvent] = [TextDelta(shown)] if shown else []
-        if self._matcher.stopped or finish is not None:
-            self.finished = True
-            reason = FinishReason.STOP if self._matcher.stopped or finish is FinishReason.STOP else FinishReason.LENGTH
-            events.append(Finished(reason, Usage(self._prompt_tokens, self._completion_tokens)))
+    def add(self, step: RowStep) -> Sequence[GenerationEvent]:
+        """The events of one more token. A stop token counts but is no text; a stop string, or the one call that was
+        wanted, ends the answer here.
+        """
+        token, finish = step.token, step.finish
+        if token is None:
+            raise ValueError("a step without a token")
+        if not self._begins:
+            self._first_at = self._clock()
+        if step.stats is not None:
+            self._stats = step.stats
+        begin = self._written
+        self._begins.append(begin)
+        self._last.append(token)
+        events: Sequence[GenerationEvent] = ()
+        if finish is not FinishReason.STOP:
+            text = self._decoder.add(token)
+            if step.score is not None:
+                self._scores.append((begin, begin + len(text), token, step.score))
+            events = self._feed(text)
+        if finish is None and not self._transcript.ended:
+            return events
+        return [*events, *self._end(finish)]
+
+    def _feed(self, text: str) -> Sequence[AnswerDelta]:
+        if not text:
+            return ()
+        self._written += len(text)
+        deltas = self._transcript.feed(text)
+        return self._with_scores(deltas) if self._scores else deltas
+
+    def _with_scores(self, deltas: Sequence[AnswerDelta]) -> list[AnswerDelta]:
+        spans = iter(self._transcript.spans)
+        scored: list[AnswerDelta] = []
+        for delta in deltas:
+            if isinstance(delta, TextDelta):
+                span = next(spans)
+                scored.append(TextDelta(delta.text, self._logprobs_within(span.start, span.end)))
+            else:
+                scored.append(delta)
+        return scored
+
+    def _logprobs_within(self, start: int, end: int) -> tuple[TokenLogprob, ...]:
+        """Of the tokens with text in this piece, not yet reported. One without text belongs to the one after it."""
+        found: list[TokenLogprob] = []
+        while self._scores and self._scores[0][0] < end:
+            begin, stop, token, score = self._scores.popleft()
+            if max(stop, begin + 1) > start:
+                top = tuple(self._reader.scored(other, logprob) for other, logprob in score.top)
+                found.append(TokenLogprob(self._reader.scored(token, score.logprob), top))
+        return tuple(found)
+
+    def _end(self, finish: FinishReason | None) -> list[GenerationEvent]:
+        events: list[GenerationEvent] = []
+        if finish is not None:
+            if not self._transcript.ended:
+                events += self._feed(self._decoder.finish())
+            events += self._with_scores(self._transcript.finish(finish))
+        self.finished = True
+        events.append(Finished(self._reason(finish), self._usage(), self._report(finish), self._transcript.warnings))
         return events
+
+    def _reason(self, finish: FinishReason | None) -> FinishReason:
+        if finish is FinishReason.LENGTH and not self._transcript.ended:
+            return FinishReason.LENGTH
+        return FinishReason.TOOL_CALLS if self._transcript.calls else FinishReason.STOP
+
+    def _usage(self) -> Usage:
+        thought = 0
+        for start, end in self._transcript.thoughts:
+            until = self._written if end is None else end
+            thought += bisect_left(self._begins, until) - bisect_left(self._begins, start)
+        cached = 0 if self._stats is None else self._stats.cached_tokens
+        return Usage(self._facts.prompt_tokens, len(self._begins), thought, cached)
+
+    def _report(self, finish: FinishReason | None) -> GenerationReport:
+        stats = self._stats or RowStats()
+        if finish is None:
+            stats = replace(stats, decode_seconds=self._clock() - self._first_at)
+        return GenerationReport(
+            sampling=self._facts.sampling,
+            max_tokens=self._facts.max_tokens,
+            waiting_seconds=stats.waiting_seconds,
+            prefill_seconds=stats.prefill_seconds,
+            decode_seconds=stats.decode_seconds,
+            peak_memory_bytes=stats.peak_memory_bytes,
+            last_tokens=tuple((token, self._spelled(token)) for token in self._last),
+            stop_tokens=stats.stop_tokens,
+            alone=stats.alone,
+        )
+
+    def _spelled(self, token: int) -> str:
+        return self._reader.token_bytes(token).decode(errors="replace")

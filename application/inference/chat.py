@@ -4,61 +4,33 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
 
 from application.catalog.inspect_model import InspectModel
+from application.inference.answering import ChatAnswer, PlanFor, Prepared, Resolver, never
 from application.serving.memory_gate import MemoryGate
-from application.serving.model_pool import ModelPool, never
+from application.serving.model_pool import ModelPool
 from domain.catalog import LocatedModel, ModelReport
 from domain.catalog.fitness import require_chat
 from domain.inference import GenerationRequest
-from domain.serving.load_options import LoadOptions
+from domain.serving.load_plan import PLAIN_PLAN, LoadPlan
 from domain.serving.load_wishes import PLAINLY, LoadWishes
 from domain.serving.model_load import ModelLoad
-from ports.model_worker import GenerationStream
+
+__all__ = ["Chat", "ChatAnswer", "Prepared", "Resolver", "plainly"]
 
 RESOLUTION_SECONDS = 2.0
 REMEMBERED_NAMES = 256
 
 
-@dataclass(frozen=True, slots=True)
-class ChatAnswer:
-    """model: the one that answers, whatever it was called. events: read them to the end, or cancel. warning: what the
-    user should know, when this request loaded a model that takes most of the memory.
-    """
-
-    model: LocatedModel
-    events: GenerationStream
-    warning: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """model: loaded, and ready to answer. warning: as in ChatAnswer."""
-
-    model: LocatedModel
-    warning: str | None = None
-
-
-OptionsFor = Callable[[LocatedModel, LoadWishes], LoadOptions]
-
-
-def plainly(_model: LocatedModel, _wishes: LoadWishes) -> LoadOptions:
-    """The default `options_for`: nothing special."""
-    return LoadOptions()
-
-
-class Resolver(Protocol):
-    """From a name to a model; raises InvalidRequest, ModelNotFound, AmbiguousModel."""
-
-    def execute(self, spec: str) -> LocatedModel: ...
+def plainly(_model: LocatedModel, _wishes: LoadWishes) -> LoadPlan:
+    """The default `plan_for`: nothing special."""
+    return PLAIN_PLAN
 
 
 class Chat:
     """Thread-safe. A name is looked up on the disk at most every RESOLUTION_SECONDS: requests come faster than models
-    change. clock: monotonic seconds. options_for: from wishes to ways;
-    raises InvalidRequest, ModelNotFound, AmbiguousModel.
+    change. clock: monotonic seconds. plan_for: from wishes to ways; raises what
+    PlanLoad does.
     """
 
     def __init__(
@@ -68,14 +40,14 @@ class Chat:
         pool: ModelPool,
         gate: MemoryGate,
         clock: Callable[[], float],
-        options_for: OptionsFor = plainly,
+        plan_for: PlanFor = plainly,
     ) -> None:
         self._resolve = resolve
         self._inspect = inspect
         self._pool = pool
         self._gate = gate
         self._clock = clock
-        self._options_for = options_for
+        self._plan_for = plan_for
         self._guard = threading.Lock()
         self._known: dict[str, tuple[float, ModelReport]] = {}
 
@@ -98,10 +70,8 @@ class Chat:
         """
         report = self._look_up(spec)
         require_chat(report)
-        load = self._load_of(report, loading)
-        warning = self._admit(
-            report, load, request.limits.requested or request.limits.server_default, force=loading.force
-        )
+        tokens = request.limits.requested or request.limits.server_default
+        load, warning = self._admitted(report, loading, tokens)
         events = self._pool.stream(load, request, streamed=streamed, given_up=given_up)
         return ChatAnswer(model=report.location, events=events, warning=warning)
 
@@ -109,18 +79,18 @@ class Chat:
         """Load the model ahead of its first request. Raises as `execute` does."""
         report = self._look_up(spec)
         require_chat(report)
-        load = self._load_of(report, loading)
-        warning = self._admit(report, load, None, force=loading.force)
-        self._pool.preload(load)
-        return Prepared(report.location, warning)
+        load, warning = self._admitted(report, loading, None)
+        loaded = self._pool.preload(load)
+        return Prepared(report.location, warning, loaded.context_length)
 
-    def _load_of(self, report: ModelReport, wishes: LoadWishes) -> ModelLoad:
-        return ModelLoad(report.location, report.size_bytes, self._options_for(report.location, wishes))
-
-    def _admit(self, report: ModelReport, load: ModelLoad, tokens: int | None, *, force: bool) -> str | None:
+    def _admitted(self, report: ModelReport, wishes: LoadWishes, tokens: int | None) -> tuple[ModelLoad, str | None]:
+        """What is to be loaded, and a warning when it takes most of the memory."""
+        plan = self._plan_for(report.location, wishes)
+        load = ModelLoad(report.location, report.size_bytes + plan.extra_bytes, plan.options)
         if self._pool.holds(load):
-            return None
-        return self._gate.check(report, tokens, self._pool.reclaimable_bytes, force=force)
+            return load, None
+        room = self._pool.reclaimable_bytes
+        return load, self._gate.check(report, tokens, room, force=wishes.force, plan=plan)
 
     def _look_up(self, spec: str) -> ModelReport:
         now = self._clock()

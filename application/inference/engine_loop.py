@@ -134,8 +134,8 @@ class EngineLoop:
             return
         try:
             self._engine.admit(row)
-        except GenerationFailed as fault:
-            self._outbox.put(_Failure(row_id, fault))
+        except MlxkError as refusal:
+            self._outbox.put(_Failure(row_id, refusal))
         else:
             self._running.add(row_id)
 
@@ -200,7 +200,7 @@ class EngineLoop:
             self._emit(events)
 
     def _forget(self, step: RowStep, texts: dict[int, AnswerText]) -> None:
-        """The answer is complete. A row that a stop string cut is still decoding, and is called off."""
+        """The answer is complete. A row that a stop string or a call cut is still decoding, and is called off."""
         del texts[step.row_id]
         self._live.discard(step.row_id)
         if step.finish is None and step.error is None:
@@ -229,12 +229,18 @@ class EngineLoop:
 
 
 def _events_of(step: RowStep, text: AnswerText) -> Sequence[GenerationEvent | MlxkError]:
-    """What one row's step means to whoever reads the answer. A broken tokenizer fails its own request only."""
+    """What one row's step means to whoever reads the answer. A tokenizer or a parser of calls that breaks fails its own
+    request only.
+    """
     if step.error is not None or step.token is None:
         return [step.error or GenerationFailed("the engine gave neither a token nor an error")]
     try:
-        return text.add(step.token, step.finish)
-    except Exception as fault:  # noqa: BLE001 - translated: it becomes this request's error
-        error = GenerationFailed(f"the model's tokenizer failed on token {step.token}: {type(fault).__name__}: {fault}")
-        error.__cause__ = fault
+        return text.add(step)
+    except MlxkError as error:
         return [error]
+    except Exception as fault:  # noqa: BLE001 - translated: it becomes this request's error
+        failure = GenerationFailed(
+            f"the model's tokenizer or call parser failed at token {step.token}: {type(fault).__name__}: {fault}"
+        )
+        failure.__cause__ = fault
+        return [failure]

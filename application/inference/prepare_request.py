@@ -1,19 +1,31 @@
-"""From a request to a row for the engine: template, tokens, limits, sampling."""
+"""From a request to a row for the engine: template, tokens, limits, sampling, constraint."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from application.inference.answer_text import AnswerText
+from application.inference.answer_text import AnswerFacts, AnswerText, TokenReader
 from domain.errors import ContextLengthExceeded, GenerationFailed, MlxkError
-from domain.inference import GenerationRequest, resolve_sampling
-from ports.text_codec import TextCodec
+from domain.inference import (
+    AnswerStart,
+    CallRules,
+    GenerationRequest,
+    Message,
+    Tool,
+    Transcript,
+    resolve_sampling,
+)
+from ports.text_codec import EncodedPrompt, TextCodec
 from ports.text_engine import EngineRow
 
 # No text has so many characters a token on average: what is longer is refused unread, because tokenising megabytes
 # takes seconds, and the requests behind it wait.
 MOST_CHARACTERS_PER_TOKEN = 16
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,39 +36,95 @@ class PreparedRequest:
     text: AnswerText
 
 
-class PrepareRequest:
-    """Does no MLX work. fresh_seed: 64 random bits for a request that names no seed."""
+@dataclass(frozen=True, slots=True)
+class FreshValues:
+    """seed: 64 random bits, for a request that names none. call_id: one that no other call has. clock: monotonic
+    seconds.
+    """
 
-    def __init__(self, codec: TextCodec, fresh_seed: Callable[[], int]) -> None:
+    seed: Callable[[], int]
+    call_id: Callable[[], str]
+    clock: Callable[[], float]
+
+
+class PrepareRequest:
+    """Does no MLX work."""
+
+    def __init__(self, codec: TextCodec, fresh: FreshValues) -> None:
         self._codec = codec
-        self._fresh_seed = fresh_seed
+        self._fresh = fresh
 
     def execute(self, request_id: int, request: GenerationRequest) -> PreparedRequest:
-        """Raises InvalidRequest, ContextLengthExceeded, or GenerationFailed when template or tokenizer break."""
+        """Raises what the codec raises (InvalidRequest and its kind), ContextLengthExceeded, or GenerationFailed when
+        template, tokenizer or grammar break.
+        """
         codec = self._codec
         _refuse_hopeless(request, codec.context_length)
-        try:
-            prompt = codec.encode(request)
-            decoder = codec.decoder()
-        except MlxkError:
-            raise
-        except Exception as fault:
-            raise GenerationFailed(
-                f"the model's chat template or tokenizer failed on this conversation: {type(fault).__name__}: {fault}"
-            ) from fault
+        prompt = _guarded("chat template or tokenizer", lambda: codec.encode(request))
         max_tokens = request.limits.resolve(len(prompt.tokens), codec.context_length)
-        sampling = resolve_sampling(request.sampling, codec.generation_config, self._fresh_seed())
-        return PreparedRequest(
-            EngineRow(request_id, prompt.tokens, max_tokens, sampling),
-            AnswerText(decoder, request.stop, len(prompt.tokens)),
+        sampling = resolve_sampling(request.sampling, codec.generation_config, self._fresh.seed())
+        row = EngineRow(
+            row_id=request_id,
+            prompt=prompt.tokens,
+            max_tokens=max_tokens,
+            sampling=sampling,
+            logprobs=request.logprobs,
+            constraint=_guarded("grammar", lambda: codec.constraint(request, prompt)),
+            anchors=prompt.anchors,
+            count_stops=request.inspect,
+            urgency=request.urgency,
+        )
+        reader = TokenReader(_guarded("tokenizer", codec.decoder), codec.token_bytes)
+        facts = AnswerFacts(len(prompt.tokens), sampling, max_tokens)
+        return PreparedRequest(row, AnswerText(reader, self._transcript(request, prompt), facts, self._fresh.clock))
+
+    def _transcript(self, request: GenerationRequest, prompt: EncodedPrompt) -> Transcript:
+        form = self._codec.output_format
+        start = AnswerStart(
+            in_thought=prompt.reasoning_open,
+            in_call=prompt.starts_tool_call,
+            in_text=request.continues or (form.channels and not request.prompt.template),
+        )
+        return Transcript(form, request.stop_strings, self._call_rules(request), start)
+
+    def _call_rules(self, request: GenerationRequest) -> CallRules | None:
+        tools = request.tools.shown
+        if not tools:
+            return None
+        return CallRules(
+            parse=lambda text: self._codec.parse_tool_calls(text, tools),
+            new_id=self._fresh.call_id,
+            offered=frozenset(tool.name for tool in tools),
+            parallel=request.tools.parallel,
         )
 
 
+def _guarded(what: str, make: Callable[[], Made]) -> Made:
+    """What a model brings along may break in any way; that is the request's fault, not the worker's."""
+    try:
+        return make()
+    except MlxkError:
+        raise
+    except Exception as fault:
+        raise GenerationFailed(
+            f"the model's {what} failed on this conversation: {type(fault).__name__}: {fault}"
+        ) from fault
+
+
 def _refuse_hopeless(request: GenerationRequest, context_length: int) -> None:
-    characters = sum(len(message.content) for message in request.messages)
+    characters = sum(map(_characters_of_turn, request.messages)) + sum(map(_characters_of_tool, request.tools.shown))
     if characters > context_length * MOST_CHARACTERS_PER_TOKEN:
         raise ContextLengthExceeded(
             f"the conversation has {characters:,} characters; a context of {context_length:,} tokens cannot hold it",
             hint="shorten the conversation",
             param="messages",
         )
+
+
+def _characters_of_turn(message: Message) -> int:
+    calls = sum(len(call.name) + len(call.arguments) for call in message.tool_calls)
+    return len(message.content) + len(message.reasoning) + calls
+
+
+def _characters_of_tool(tool: Tool) -> int:
+    return len(tool.name) + len(tool.description) + len(json.dumps(dict(tool.parameters), default=str))

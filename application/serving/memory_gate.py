@@ -8,6 +8,7 @@ from application.catalog.stores import ModelStores
 from domain.catalog import ModelReport
 from domain.errors import InsufficientMemory
 from domain.serving.kv_cost import kv_cost
+from domain.serving.load_plan import PLAIN_PLAN, LoadPlan
 from domain.serving.memory_policy import Admission, admit_text
 from ports.memory import MemoryProbe
 
@@ -23,9 +24,17 @@ class MemoryGate:
         self._probe = probe
         self._force = force
 
-    def check(self, report: ModelReport, tokens: int | None, reclaimable_bytes: int, *, force: bool) -> str | None:
+    def check(
+        self,
+        report: ModelReport,
+        tokens: int | None,
+        reclaimable_bytes: int,
+        *,
+        force: bool,
+        plan: LoadPlan = PLAIN_PLAN,
+    ) -> str | None:
         """A warning for a model that takes most of the memory, else None. tokens: the length that was asked for.
-        reclaimable_bytes: what other loaded models would give back for it.
+        reclaimable_bytes: what other loaded models would give back for it. plan: a draft model counts too.
 
         Raises InsufficientMemory when weights and KV cache exceed what the device may hold. A machine that does not
         tell its memory refuses nothing.
@@ -34,10 +43,15 @@ class MemoryGate:
         if memory is None:
             return None
         may_hold = min(memory.total_bytes, memory.device_limit_bytes + reclaimable_bytes)
-        cost = kv_cost(self._stores.of(report.location).read(report.location).config)
-        kv_bytes = 0 if cost is None else cost.bytes_for(tokens or DEFAULT_TOKENS)
+        options, length = plan.options, tokens or DEFAULT_TOKENS
+        kept = length if options.max_kv_size is None else min(length, options.max_kv_size)
+        weights_bytes = report.weights_bytes
+        kv_bytes = int(self._kv_bytes(report, kept) * options.kv_share)
+        if plan.draft is not None:
+            weights_bytes += plan.draft.weights_bytes
+            kv_bytes += self._kv_bytes(plan.draft, length)
         room = replace(memory, device_limit_bytes=may_hold)
-        verdict = admit_text(report.weights_bytes, kv_bytes, room, force=force or self._force)
+        verdict = admit_text(weights_bytes, kv_bytes, room, force=force or self._force)
         if verdict.admission is Admission.REFUSED:
             raise InsufficientMemory(
                 f"{report.name}: {verdict.reason}",
@@ -45,3 +59,7 @@ class MemoryGate:
                 param="model",
             )
         return verdict.reason
+
+    def _kv_bytes(self, report: ModelReport, tokens: int) -> int:
+        cost = kv_cost(self._stores.of(report.location).read(report.location).config)
+        return 0 if cost is None else cost.bytes_for(tokens)

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from application.inference.answering import never
 from application.serving.replay import ReplayingStream
 from application.serving.seat import Seat, SeatState
 from domain.errors import InternalError, Interrupted, MlxkError, ServerShutdown
@@ -14,10 +15,7 @@ from domain.serving.model_load import ModelLoad
 from domain.serving.residency import Resident, room_for
 from ports.model_worker import GenerationStream, LoadedModel, ModelWorker, WorkerLauncher
 
-
-def never() -> bool:
-    """The default `given_up`: the request waits as long as it takes."""
-    return False
+__all__ = ["ModelPool", "never"]
 
 
 class ModelPool:
@@ -71,6 +69,12 @@ class ModelPool:
         with self._changed:
             workers = [seat.worker for seat in self._seats.values() if seat.state is SeatState.READY]
         return tuple(worker.loaded for worker in workers if worker is not None and worker.alive)
+
+    def loads(self) -> tuple[ModelLoad, ...]:
+        """As `loaded`, by how they were brought in; without those that must leave for another."""
+        with self._changed:
+            seats = [seat for seat in self._seats.values() if seat.state is SeatState.READY and not seat.draining]
+            return tuple(seat.load for seat in seats if seat.worker is not None and seat.worker.alive)
 
     def holds(self, load: ModelLoad) -> bool:
         """Whether it is loaded, or being loaded."""

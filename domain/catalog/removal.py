@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 from domain.catalog.location import LocatedModel
 from domain.errors import InternalError
+from domain.serving.stored_prompts import StoredPrompts
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class CacheContents:
 @dataclass(frozen=True, slots=True)
 class RemovalPlan:
     """revision: the only one to go; None means the whole model. spelled_out: False when the name was completed, so that
-    somebody should agree first. held_locks: locks that somebody held when the plan was made.
+    somebody should agree first. held_locks: locks that somebody held when the plan was made. prompts: what is
+    remembered of prompts to it.
     """
 
     location: LocatedModel
@@ -46,6 +48,7 @@ class RemovalPlan:
     spelled_out: bool
     contents: CacheContents
     held_locks: tuple[PurePath, ...] = ()
+    prompts: tuple[StoredPrompts, ...] = ()
 
     @property
     def whole_model(self) -> bool:

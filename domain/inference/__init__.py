@@ -19,11 +19,16 @@ from domain.inference.output_format import PLAIN, OutputFormat, ReasoningMarks, 
 from domain.inference.prompt_options import PromptOptions
 from domain.inference.request import GenerationRequest, Urgency
 from domain.inference.sampling import Sampling, SamplingRequest, resolve_sampling
-from domain.inference.stop import StopMatcher
 from domain.inference.tools import Tool, ToolCall, ToolMode, ToolUse
+from domain.inference.transcript import AnswerStart, Transcript
+from domain.inference.transcript_calls import CallRules
+from domain.inference.transcript_output import AnswerDelta, Span
 
 __all__ = [
     "PLAIN",
+    "AnswerDelta",
+    "AnswerStart",
+    "CallRules",
     "ConstraintKind",
     "DefaultLength",
     "FinishReason",
@@ -42,7 +47,7 @@ __all__ = [
     "Sampling",
     "SamplingRequest",
     "ScoredToken",
-    "StopMatcher",
+    "Span",
     "TextDelta",
     "TokenLimits",
     "TokenLogprob",
@@ -52,6 +57,7 @@ __all__ = [
     "ToolMarks",
     "ToolMode",
     "ToolUse",
+    "Transcript",
     "Urgency",
     "Usage",
     "resolve_sampling",

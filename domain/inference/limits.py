@@ -7,12 +7,27 @@ from enum import StrEnum
 
 from domain.errors import ContextLengthExceeded, InvalidRequest
 
+MULTIMODAL_TOKENS = 2048
+
 
 class DefaultLength(StrEnum):
-    """The rule when nobody names a number: a server keeps half the context for prompts, a terminal uses it all."""
+    """The rule when nobody names a number: a server keeps half the context for prompts, a terminal uses it all, and
+    answers about pictures and sounds are short.
+    """
 
     HALF_CONTEXT = "half_context"
     FULL_CONTEXT = "full_context"
+    MULTIMODAL = "multimodal"
+
+    def tokens(self, context_length: int) -> int:
+        """What the rule gives, whether it fits or not."""
+        match self:
+            case DefaultLength.HALF_CONTEXT:
+                return context_length // 2
+            case DefaultLength.FULL_CONTEXT:
+                return context_length
+            case DefaultLength.MULTIMODAL:
+                return MULTIMODAL_TOKENS
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +65,5 @@ class TokenLimits:
                     detail={"largest_max_tokens": room},
                 )
             return self.requested
-        by_rule = context_length // 2 if self.default is DefaultLength.HALF_CONTEXT else context_length
-        wanted = by_rule if self.server_default is None else self.server_default
+        wanted = self.default.tokens(context_length) if self.server_default is None else self.server_default
         return max(1, min(wanted, room))

@@ -37,7 +37,8 @@ class GenerationRequest:
     stop: strings that end the answer (not the reasoning); it is cut before the earliest of them. chat_stops: also stop
     where the model begins to write the other side's turns as plain text. output: the form it must have. logprobs: how
     many of the likeliest tokens to report with each token, None for no report at all. inspect: find out how often the
-    model says a stop token when it stops, which costs a step or two.
+    model says a stop token when it stops, which costs a step or two. ignore_stops: stop tokens end nothing, for
+    measuring.
 
     Raises InvalidRequest for an empty conversation, an empty stop string, too many of a thing, or two forms at once.
     """
@@ -52,6 +53,7 @@ class GenerationRequest:
     logprobs: int | None = None
     chat_stops: bool = False
     inspect: bool = False
+    ignore_stops: bool = False
     urgency: Urgency = field(default_factory=Urgency)
 
     def __post_init__(self) -> None:

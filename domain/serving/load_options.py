@@ -73,6 +73,11 @@ class LoadOptions:
         return self.draft is not None or self.draft_ngram > 0
 
     @property
+    def kv_share(self) -> float:
+        """What a token takes in the KV cache, of what it takes in 16 bits. Each group has a scale and an offset."""
+        return 1.0 if self.kv_bits is None else (self.kv_bits + 32 / self.kv_group_size) / 16
+
+    @property
     def key(self) -> str:
         """What tells two loads of one model apart; "" for the plain one. Prefix caches do not count."""
         plain = LoadOptions()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,11 @@ class LoadWishes:
     kv_bits: int | None = None
     kv_group_size: int | None = None
     max_kv_size: int | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Nothing is asked for that changes how the model is loaded."""
+        return replace(self, force=False) == PLAINLY
 
 
 PLAINLY = LoadWishes()

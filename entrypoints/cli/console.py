@@ -65,6 +65,11 @@ class Console:
         if not self.json:
             self.emit(text.translate(_UNSAFE_ON_TERMINAL) if self.output_is_terminal else text)
 
+    def control(self, sequence: str) -> None:
+        """A sequence of our own that steers the terminal; nothing where there is none."""
+        if self.output_is_terminal and not self.json:
+            self.emit(sequence)
+
     def line(self, text: str = "") -> None:
         self.write(text + "\n")
 
@@ -102,13 +107,18 @@ class Console:
         InvalidRequest when it is not text.
         """
         try:
-            if self._stdin is sys.stdin and self.input_is_terminal and self.output_is_terminal:
+            if self.edits_lines:
                 return _edited_line(question)
             self.write(question)
             answer = self._stdin.readline()
         except UnicodeDecodeError as fault:
             raise InvalidRequest("that is not UTF-8 text", hint="check the terminal's encoding") from fault
         return answer.rstrip("\r\n") if answer else None
+
+    @property
+    def edits_lines(self) -> bool:
+        """`ask` offers line editing: the process's own terminal is on both ends."""
+        return self._stdin is sys.stdin and self.input_is_terminal and self.output_is_terminal
 
     def read_all(self) -> str:
         """Standard input to its end, as UTF-8. Raises InvalidRequest when it is not text."""

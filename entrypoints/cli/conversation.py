@@ -2,84 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from domain.catalog.printable import printable
 from domain.errors import MlxkError
-from domain.inference import GenerationRequest, Message, Role
-from domain.serving.load_wishes import PLAINLY, LoadWishes
-from entrypoints.cli.answer import Answer
-from entrypoints.cli.console import Console
+from domain.inference import Message
+from entrypoints.cli.asking import Asker, Exchange
+from entrypoints.cli.chat_commands import ChatCommands, is_command
+from entrypoints.cli.chat_input import ChatInput
+from entrypoints.cli.chat_state import ChatState
 from entrypoints.cli.errors import error_lines
-from entrypoints.cli.prompt import checked
+from entrypoints.cli.prompt import INTERRUPTED_NOTE, checked
+from entrypoints.cli.run_arguments import Arguments
+from entrypoints.cli.run_request import RequestFor
+from entrypoints.cli.services import Context
+from entrypoints.cli.talkers import SERVER, Talkers
 
-if TYPE_CHECKING:
-    from application.inference.chat import Chat
-
-INTERRUPTED_NOTE = "Generation interrupted by user"
 LEAVING = frozenset({"exit", "quit", "q"})
-QUESTION_MARK = "> "
-WAYS_OUT = "Leave with exit, quit, q or Ctrl-D; Ctrl-C stops an answer."
+WAYS_OUT = "Leave with exit, quit, q or Ctrl-D; Ctrl-C stops an answer; /help tells more."
 
 
 class Conversation:
-    """Keeps the turns, so that every question is asked with all that went before. opening: a system message or ()."""
+    """Keeps the turns, so that every question is asked with all that went before."""
 
-    def __init__(
-        self,
-        console: Console,
-        opening: tuple[Message, ...],
-        request: Callable[[tuple[Message, ...]], GenerationRequest],
-        *,
-        live: bool,
-    ) -> None:
-        self._console = console
-        self._turns = opening
+    def __init__(self, context: Context, arguments: Arguments, request: RequestFor, talkers: Talkers) -> None:
+        self._context = context
+        self._console = context.console
+        self._arguments = arguments
         self._request = request
-        self._live = live
+        self._talkers = talkers
+        self._asker = Asker(context, arguments)
 
-    def hold(self, chat: Chat, spec: str, loading: LoadWishes = PLAINLY) -> None:
-        """Talk until the person leaves. Raises what loading the model raises; a failed answer is shown and the
-        conversation goes on.
+    def hold(self, opening: tuple[Message, ...], attached: str) -> None:
+        """Talk until the person leaves. opening: a system message or (). attached: goes with the first question.
+
+        Raises what loading the model raises; a failed answer is shown and the chat goes on.
         """
-        prepared = chat.prepare(spec, loading)
-        if prepared.warning is not None:
-            self._console.complain(f"run: Warning: {prepared.warning}")
-        self._console.line(f"Chatting with {printable(prepared.model.name)}. {WAYS_OUT}")
+        state = self._begin(opening, attached)
+        commands = ChatCommands(self._console, state, self._prepare)
+        typed = ChatInput(self._console, self._context.settings({}), commands.completions)
         while True:
             try:
-                said = self._listen()
-                if said is None:
+                said = typed.next()
+                if said is None or (not said.literal and said.text.lower() in LEAVING):
                     return
-                self._reply(chat, spec, said)
+                if not said.literal and is_command(said.text):
+                    if commands.run(said.text):
+                        return
+                    continue
+                self._reply(state, checked(said.text))
             except MlxkError as error:
                 for line in error_lines("run", error):
                     self._console.complain(line)
-
-    def _listen(self) -> str | None:
-        """The next question; None when the person leaves."""
-        while True:
-            try:
-                line = self._console.ask(QUESTION_MARK)
             except KeyboardInterrupt:
-                line = None
-            if line is None:
                 self._console.line()
-                return None
-            said = line.strip()
-            if said.lower() in LEAVING:
-                return None
-            if said:
-                return checked(said)
 
-    def _reply(self, chat: Chat, spec: str, said: str) -> None:
+    def _begin(self, opening: tuple[Message, ...], attached: str) -> ChatState:
+        wishes = self._arguments.wishes()
+        state = ChatState(self._arguments.model, "", wishes, opening, attached)
+        self._prepare(state)
+        self._console.line(f"Chatting with {printable(state.model)}. {WAYS_OUT}")
+        if attached:
+            self._console.note("The files go with your first question.")
+        return state
+
+    def _prepare(self, state: ChatState) -> None:
+        """Load the state's model, unless a server has it, and note its full name."""
+        chosen = self._talkers.choose(state.spec, state.wishes)
+        prepared = chosen.talker.prepare(state.spec, state.wishes)
+        state.model = prepared.model.name
+        self._asker.warn(prepared.warning)
+        if self._arguments.verbose and chosen.served_by == SERVER:
+            self._console.note("Talking through a running server")
+
+    def _reply(self, state: ChatState, said: str) -> None:
         """Answer one question. The turn is kept when anything was answered, also when that was cut short."""
-        turns = (*self._turns, Message(Role.USER, said))
-        answer = Answer(self._console, live=self._live)
+        exchange: Exchange | None = None
         try:
-            answer.listen(chat.execute(spec, self._request(turns), streamed=self._live).events)
+            exchange = self._asker.begin(
+                self._talkers, state.spec, self._request(state.with_question(said)), state.wishes
+            )
+            self._asker.listen(self._talkers, exchange)
         except KeyboardInterrupt:
             self._console.note(f"[{INTERRUPTED_NOTE}]")
-        if answer.text:
-            self._turns = (*turns, Message(Role.ASSISTANT, answer.text))
+        if exchange is not None:
+            state.keep(said, exchange)

@@ -7,12 +7,23 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """How an option's value is read. A switch takes none."""
+    """How an option's value is read. A switch takes none; texts and files may be given again and again.
+
+    FILES takes the word that follows, and then further words as long as they name existing files; `--file=PATH` takes
+    that one alone.
+    """
 
     SWITCH = "switch"
     TEXT = "text"
     INTEGER = "integer"
     NUMBER = "number"
+    TEXTS = "texts"
+    FILES = "files"
+
+    @property
+    def collects(self) -> bool:
+        """All values count, in the order they were given, as a tuple."""
+        return self in (Kind.TEXTS, Kind.FILES)
 
 
 class Completes(StrEnum):
@@ -51,7 +62,7 @@ class Positional:
 @dataclass(frozen=True, slots=True)
 class Option:
     """A flag. value: what the help calls its value. default: in words, for the help; the value itself has its home
-    where it is used.
+    where it is used. group: the heading that the help puts it under, "" for the command's own.
     """
 
     flag: str
@@ -62,6 +73,7 @@ class Option:
     choices: tuple[str, ...] = ()
     default: str | None = None
     completes: Completes = Completes.NOTHING
+    group: str = ""
 
     @property
     def parameter(self) -> str:
@@ -70,9 +82,10 @@ class Option:
 
     @property
     def usage(self) -> str:
-        """As the help shows it: `-f, --force` or `--port N`."""
+        """As the help shows it: `-f, --force`, `--port N` or `--file PATH...`."""
         name = f"{self.short}, {self.flag}" if self.short else self.flag
-        return f"{name} {self.value}" if self.value else name
+        value = f"{self.value}..." if self.kind is Kind.FILES else self.value
+        return f"{name} {value}" if value else name
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from domain.errors import UsageError
 from entrypoints.cli.grammar import Command, Kind, Option
@@ -67,6 +68,17 @@ def is_option(word: str) -> bool:
     return word.startswith("-") and word != "-" and not _LOOKS_NEGATIVE.match(word)
 
 
+def names_a_file(word: str) -> bool:
+    """Whether a word continues a list of files: something that can be read lies there."""
+    if is_option(word):
+        return False
+    try:
+        path = Path(word).expanduser()
+        return path.exists() and not path.is_dir()
+    except (OSError, ValueError, RuntimeError):
+        return False
+
+
 class _Reading:
     """One pass over a command line, from left to right."""
 
@@ -88,13 +100,28 @@ class _Reading:
                 raise UsageError(f"{name} takes no value, got {word!r}", hint=f"write {name} alone")
             self.values[option.parameter] = True
             return position + 1
-        if option.parameter in self.values:
+        if option.parameter in self.values and not option.kind.collects:
             raise UsageError(f"{name} is given twice", hint="give it once")
         if not equals:
             position += 1
             value = _following(argv, position, option)
-        self.values[option.parameter] = READERS[option.kind](option, value)
-        return position + 1
+        read = READERS[option.kind](option, value)
+        if not option.kind.collects:
+            self.values[option.parameter] = read
+            return position + 1
+        self._collect(option, read)
+        return position + 1 if equals else self._read_more(argv, position + 1, option)
+
+    def _read_more(self, argv: Sequence[str], position: int, option: Option) -> int:
+        """Further files of the same option. Returns the next position."""
+        while option.kind is Kind.FILES and position < len(argv) and names_a_file(argv[position]):
+            self._collect(option, argv[position])
+            position += 1
+        return position
+
+    def _collect(self, option: Option, value: object) -> None:
+        before = self.values.get(option.parameter, ())
+        self.values[option.parameter] = (*before, value) if isinstance(before, tuple) else (value,)
 
     def take_word(self, word: str) -> None:
         """The first word is the command, the others are its values by place."""
@@ -187,4 +214,6 @@ READERS: dict[Kind, Callable[[Option, str], object]] = {
     Kind.TEXT: _text,
     Kind.INTEGER: _integer,
     Kind.NUMBER: _number,
+    Kind.TEXTS: _text,
+    Kind.FILES: _text,
 }

@@ -35,10 +35,19 @@ def command_help(command: Command) -> str:
     parts += [textwrap.fill(text, WIDTH, break_on_hyphens=False) for text in command.details]
     if command.positionals:
         parts.append(_section("Words", ((place.usage, place.help) for place in command.positionals)))
-    parts.append(_section("Options", ((each.usage, option_help(each)) for each in (*command.options, *EVERYWHERE))))
+    for title, options in grouped(command).items():
+        parts.append(_section(title, ((each.usage, option_help(each)) for each in options)))
     if command.examples:
         parts.append(_examples(command.examples))
     return "\n\n".join(parts) + "\n"
+
+
+def grouped(command: Command) -> dict[str, list[Option]]:
+    """The command's options and those of every command, by heading; the command's own come first."""
+    groups: dict[str, list[Option]] = {"Options": []}
+    for option in (*command.options, *EVERYWHERE):
+        groups.setdefault(option.group or "Options", []).append(option)
+    return groups
 
 
 def option_help(option: Option) -> str:

@@ -5,6 +5,8 @@ The guard, the help, docs/cli.md and shell completion all read it. A test compar
 
 from __future__ import annotations
 
+from entrypoints.cli.bench_options import BENCH
+from entrypoints.cli.cache_options import CACHE
 from entrypoints.cli.completion.scripts import SHELLS
 from entrypoints.cli.grammar import Command, Completes, Option, Positional
 from entrypoints.cli.hub_options import HUB, HUB_COMMANDS, REMOTE
@@ -130,6 +132,8 @@ COMMANDS = (
     *WORKSPACE_COMMANDS,
     RUN,
     SERVE,
+    CACHE,
+    BENCH,
     COMPLETION,
     VERSION_COMMAND,
     HELP_COMMAND,

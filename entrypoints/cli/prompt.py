@@ -8,11 +8,13 @@ from domain.errors import UsageError
 from entrypoints.cli.console import Console
 
 STANDARD_INPUT = "-"
+INTERRUPTED_NOTE = "Generation interrupted by user"
 _WAYS = 'write `mlxk run MODEL "your question"`, or `mlxk run MODEL -` to read it from standard input'
 
 
-def assemble(words: Sequence[str], option: str | None, console: Console) -> str | None:
-    """The question, or None when none was given. Standard input comes first, then an empty line, then the rest.
+def assemble(words: Sequence[str], option: str | None, console: Console, before: str = "") -> str | None:
+    """The question, or None when none was given. `before` (files, say) comes first, then standard input, then the rest,
+    an empty line between them.
 
     Raises UsageError for words beside --prompt, for an empty question and for text that is not Unicode.
     """
@@ -27,10 +29,15 @@ def assemble(words: Sequence[str], option: str | None, console: Console) -> str 
     rest = " ".join(spoken) if option is None else option
     parts = [console.read_all().rstrip("\n")] if from_input else []
     parts += [rest] if rest else []
-    question = "\n\n".join(part for part in parts if part)
+    question = joined(parts)
     if not question.strip():
         raise UsageError("the prompt is empty", hint=_WAYS)
-    return checked(question)
+    return checked(joined((before, question)))
+
+
+def joined(parts: Sequence[str]) -> str:
+    """With an empty line between those that are not empty."""
+    return "\n\n".join(part for part in parts if part)
 
 
 def missing() -> UsageError:

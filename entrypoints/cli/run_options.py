@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from entrypoints.cli.grammar import Command, Completes, Kind, Option, Positional
+from entrypoints.cli.run_option_groups import FORM_OPTIONS, LOADING_OPTIONS, SAMPLING_OPTIONS
 
 MODEL = Positional(
     "model",
@@ -25,6 +26,7 @@ RUN = Command(
     options=(
         Option("--prompt", "the question, in place of the words", Kind.TEXT, value="TEXT"),
         Option("--system", "the system message", Kind.TEXT, value="TEXT"),
+        Option("--file", "text that goes before the question; may be given again", Kind.FILES, value="PATH"),
         Option(
             "--max-tokens",
             "tokens the answer may have",
@@ -32,23 +34,26 @@ RUN = Command(
             value="N",
             default="what the model's context holds",
         ),
-        Option("--temperature", "0 is greedy", Kind.NUMBER, value="T", default="the model's own, else 0.7"),
-        Option(
-            "--top-p", "share of the probability to draw from", Kind.NUMBER, value="P", default="the model's, else 0.9"
-        ),
-        Option("--seed", "makes the answer repeatable", Kind.INTEGER, value="N", default="a fresh one"),
         Option("--no-stream", "print the answer whole, also on a terminal"),
-        Option("--force", "load the model although it may not fit into memory"),
+        Option("--verbose", "tell on standard error how the answer came about"),
+        *SAMPLING_OPTIONS,
+        *FORM_OPTIONS,
+        *LOADING_OPTIONS,
     ),
     details=(
-        "Without a prompt, on a terminal, this is a chat: exit, quit, q or Ctrl-D leaves it, Ctrl-C stops an answer. "
-        "With - standard input comes first, then an empty line, then the prompt. "
+        "Without a prompt, on a terminal, this is a chat: /help tells its commands, exit, quit, q or Ctrl-D leaves it, "
+        "Ctrl-C stops an answer. With - standard input comes first, then an empty line, then the prompt. "
         "Words that begin with a dash go after --.",
+        "--file takes the words that follow as long as they name existing files; the question then stands before it, "
+        "in --prompt or after --.",
+        "Where a server of ours (mlxk serve) already holds the model, it answers. docs/chat.md tells more.",
     ),
     examples=(
         'mlxk run demo "Who are you?"',
         "mlxk run demo how do I list models --temperature 0",
         "git diff | mlxk run demo - explain this change",
+        "mlxk run demo summarise --file README.md CHANGELOG.md",
+        'mlxk run demo "A list of colours" --schema colours.json --json',
         "mlxk run demo",
     ),
 )

@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+from entrypoints.cli.cache_options import CACHE_OPTIONS
 from entrypoints.cli.grammar import Command, Completes, Kind, Option
 from entrypoints.settings import LOG_LEVELS
+
+# How the model given by --model is loaded (docs/loading.md).
+LOADING = (
+    Option("--adapter", "put this LoRA adapter on the model", Kind.TEXT, value="FOLDER"),
+    Option(
+        "--draft-model",
+        "let this smaller model propose tokens (speculative decoding)",
+        Kind.TEXT,
+        value="MODEL",
+        completes=Completes.MODEL,
+    ),
+    Option("--draft-ngram", "propose what followed the last N tokens when they came before", Kind.INTEGER, value="N"),
+    Option("--draft-tokens", "tokens proposed at once", Kind.INTEGER, value="N", default="3"),
+    Option("--kv-bits", "quantise the KV cache: 2, 3, 4, 6 or 8 bits", Kind.INTEGER, value="N"),
+    Option("--kv-group-size", "values that share a scale in it: 32, 64 or 128", Kind.INTEGER, value="N", default="64"),
+    Option("--max-kv-size", "tokens the KV cache holds before the oldest are forgotten", Kind.INTEGER, value="N"),
+)
 
 SERVE = Command(
     name="serve",
@@ -22,12 +40,18 @@ SERVE = Command(
             value="N",
             default="half of the model's context",
         ),
+        *CACHE_OPTIONS,
         Option("--log-level", "what is logged", Kind.TEXT, value="LEVEL", choices=LOG_LEVELS, default="info"),
         Option("--log-json", "log as JSON lines"),
         Option("--force", "load models although they may not fit into memory"),
         Option("--verbose", "short for --log-level debug"),
         Option("--share", "let others pull the cached models from here, read-only, in the hub's protocol"),
+        *LOADING,
     ),
-    details=("Ctrl-C or SIGTERM finishes the running answers and stops.",),
+    details=(
+        "--adapter, --draft-model, --draft-ngram, --draft-tokens, --kv-bits, --kv-group-size and --max-kv-size say how "
+        "the model given by --model is loaded; other models are loaded the plain way.",
+        "Ctrl-C or SIGTERM finishes the running answers and stops.",
+    ),
     examples=("mlxk serve", "mlxk serve --model demo --port 9000"),
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from entrypoints.cli.console import Console
 
 if TYPE_CHECKING:
+    from application.bench.run_benchmark import RunBenchmark
     from application.catalog.check_health import CheckHealth
     from application.catalog.inspect_model import InspectModel
     from application.catalog.list_models import ListModels
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from application.hub.show_remote import ShowRemote
     from application.hub.verify_model import VerifyModel
     from application.inference.chat import Chat
+    from application.inference.find_server import FindServer
+    from application.inference.load_plan import PlanLoad
     from application.serving.model_pool import ModelPool
+    from application.serving.prompt_cache import PromptCache
     from application.workspace.clone_model import CloneModel
     from application.workspace.convert_model import ConvertModel
     from application.workspace.doctor import Doctor
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from domain.errors import MlxkError
     from entrypoints.http.front import Serving
     from entrypoints.settings import Settings
+    from ports.chart import Chart
 
 
 class Services(Protocol):
@@ -74,9 +79,18 @@ class Services(Protocol):
 
     def recalculate_hash(self) -> RecalculateHash: ...
 
+    def plan_load(self) -> PlanLoad: ...
+
     def chat(self) -> Chat: ...
 
+    def find_server(self) -> FindServer: ...
+
     def model_pool(self) -> ModelPool: ...
+
+    def prompt_cache(self) -> PromptCache: ...
+    def run_benchmark(self) -> RunBenchmark: ...
+
+    def chart(self) -> Chart: ...
 
 
 class Server(Protocol):

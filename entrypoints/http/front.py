@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -73,6 +74,7 @@ class Front:
         self._stopping = True
         self._services.lifecycle().move_to(ServerState.STOPPING)
         self._slots.close()
+        self._be_lost()
         if running := self._slots.open:
             seconds = self._plan.grace_seconds
             log.info("stopping: %d answers still run, for at most %g s; interrupt again to end them", running, seconds)
@@ -84,6 +86,7 @@ class Front:
         """End the model workers. Idempotent."""
         self._stopping = True
         self._slots.close()
+        self._be_lost()
         self._services.model_pool().close()
 
     def _bring_up(self, announce: bool, on_failure: Callable[[], None]) -> None:
@@ -103,8 +106,26 @@ class Front:
             if not ready and not self._stopping:
                 self._services.lifecycle().move_to(ServerState.FAILED)
                 on_failure()
+        if ready:
+            self._be_found()
         if ready and announce:
             self._announce(model)
+
+    def _be_found(self) -> None:
+        """By this user's own commands. An address that others can reach is nobody's alone: it is not entered."""
+        address = self._plan.address
+        if not address.is_loopback:
+            return
+        try:
+            self._services.presence().begin(address.host, address.port, os.getpid())
+        except OSError as fault:
+            log.warning("`mlxk run` will not find this server: %s", fault)
+
+    def _be_lost(self) -> None:
+        try:
+            self._services.presence().end()
+        except OSError as fault:
+            log.warning("this server's entry stays behind: %s", fault)
 
     def _tell_failure(self, fault: MlxkError) -> None:
         log.error("cannot serve: %s%s", fault.message, f" ({fault.hint})" if fault.hint else "")

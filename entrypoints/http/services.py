@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from application.inference.chat import ChatAnswer, Prepared
+from application.serving.presence import Introduction
 from application.serving.readiness import Readiness, ServerState
 from domain.catalog import ModelReport
 from domain.inference import GenerationRequest
@@ -48,10 +49,32 @@ class Pool(Protocol):
     def close(self) -> None: ...
 
 
+class ChatLoadedUseCase(Protocol):
+    """application.inference.chat_loaded.ChatLoaded."""
+
+    def execute(
+        self, load_token: str, request: GenerationRequest, *, streamed: bool = True, given_up: Callable[[], bool] = ...
+    ) -> ChatAnswer: ...
+
+
+class PresenceUseCase(Protocol):
+    """application.serving.presence.Presence."""
+
+    def begin(self, host: str, port: int, process_id: int) -> None: ...
+
+    def end(self) -> None: ...
+
+    def introduce(self, challenge: str) -> Introduction: ...
+
+
 class Services(Protocol):
     """Providers, called for each use; thread-safe."""
 
     def chat(self) -> ChatUseCase: ...
+
+    def chat_loaded(self) -> ChatLoadedUseCase: ...
+
+    def presence(self) -> PresenceUseCase: ...
 
     def check_readiness(self) -> CheckReadinessUseCase: ...
 

@@ -6,10 +6,11 @@ import contextlib
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable
 
 from application.inference.engine_loop import EngineLoop
-from application.inference.prepare_request import PrepareRequest
+from application.inference.prepare_request import FreshValues, PrepareRequest
 from domain.errors import InternalError, MlxkError, ModelLoadFailed
 from ports.text_runtime import LoadedText, TextRuntime
 from ports.worker_channel import (
@@ -25,6 +26,7 @@ from ports.worker_channel import (
 )
 
 SEED_BYTES = 8
+CALL_ID_BYTES = 12
 
 
 class WorkerSession:
@@ -66,7 +68,7 @@ class WorkerSession:
     def _serve(self, loaded: LoadedText) -> None:
         loop = EngineLoop(
             loaded.engine,
-            PrepareRequest(loaded.codec, _fresh_seed),
+            PrepareRequest(loaded.codec, FreshValues(_fresh_seed, _fresh_call_id, time.monotonic)),
             lambda events: self._channel.send(RequestEvents(events)),
         )
         self._loop = loop
@@ -99,3 +101,7 @@ class WorkerSession:
 
 def _fresh_seed() -> int:
     return int.from_bytes(os.urandom(SEED_BYTES))
+
+
+def _fresh_call_id() -> str:
+    return f"call_{os.urandom(CALL_ID_BYTES).hex()}"

@@ -8,20 +8,36 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mlx_lm.utils import load_tokenizer
 
 from adapters.inference.text_codec import MlxTextCodec
-from domain.errors import InvalidRequest
-from domain.inference import GenerationRequest, Message, Role
+from domain.errors import CapabilityMismatch, InvalidRequest
+from domain.inference import (
+    PLAIN,
+    GenerationRequest,
+    Media,
+    Message,
+    OutputFormat,
+    PromptOptions,
+    Role,
+    Tool,
+    ToolMarks,
+    ToolUse,
+)
 from ports.text_codec import TextCodec, TokenDecoder
+from tests.support.codec_kit import ToyModel
 from tests.support.fakes.codec import ByteCodec
-from tests.support.tiny_llama import TinyLlama
+from tests.support.tiny_llama import CHAT_TEMPLATE
 
 GENERATION_CONFIG = {"temperature": 0.25}
+CALLS = OutputFormat(tools=ToolMarks("<tool_call>", "</tool_call>", json=True))
+TOOL_TEMPLATE = (
+    "{% for t in tools or [] %}{{ t.function.name }}{% endfor %}{# <tool_call></tool_call> #}" + CHAT_TEMPLATE
+)
+BARE = PromptOptions(template=False)
 
 
-def real_codec(folder: Path) -> TextCodec:
-    return MlxTextCodec(load_tokenizer(TinyLlama().build(folder)), 512, GENERATION_CONFIG)
+def real_codec(folder: Path, template: str = CHAT_TEMPLATE) -> TextCodec:
+    return MlxTextCodec(ToyModel(template).wrapper(folder), 512, GENERATION_CONFIG)
 
 
 @pytest.fixture(scope="module", params=["fake", "mlx"])
@@ -29,6 +45,14 @@ def codec(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if request.param == "fake":
         return ByteCodec(512, GENERATION_CONFIG)
     return real_codec(tmp_path_factory.mktemp("codec") / "tiny")
+
+
+@pytest.fixture(scope="module", params=["fake", "mlx"])
+def caller(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TextCodec:
+    """A codec of a model that calls tools."""
+    if request.param == "fake":
+        return ByteCodec(512, GENERATION_CONFIG, CALLS)
+    return real_codec(tmp_path_factory.mktemp("codec") / "calls", TOOL_TEMPLATE)
 
 
 def user(text: str) -> Message:
@@ -91,6 +115,77 @@ def test_decoders_do_not_share_their_state(codec: TextCodec) -> None:
     first, second = codec.decoder(), codec.decoder()
     first.add(text_tokens(codec, "🦉")[0])
     assert "".join(pieces_of(second, text_tokens(codec, "b"))) == "b"
+
+
+def assistant(text: str) -> Message:
+    return Message(Role.ASSISTANT, text)
+
+
+def test_what_was_attached_is_noted_in_the_prompt(codec: TextCodec) -> None:
+    noted = tokens_of(codec, Message(Role.USER, "see", media=Media(images=2)))
+    assert noted == tokens_of(codec, user("see\n\n[2 image(s) were attached]"))
+
+
+@pytest.mark.parametrize("text", ["Once upon ", "", "🦉"])
+def test_without_a_template_one_turn_is_exactly_its_text(codec: TextCodec, text: str) -> None:
+    tokens = codec.encode(GenerationRequest((user(text),), prompt=BARE)).tokens
+    assert b"".join(map(codec.token_bytes, tokens)).decode() == text
+
+
+def test_without_a_template_turns_are_joined_by_empty_lines(codec: TextCodec) -> None:
+    tokens = codec.encode(GenerationRequest((user("one"), assistant("two")), prompt=BARE)).tokens
+    assert b"".join(map(codec.token_bytes, tokens)) == b"one\n\ntwo"
+
+
+def test_the_assistants_last_turn_is_continued(codec: TextCodec) -> None:
+    opened = tokens_of(codec, user("hi"))
+    words = tuple(text_tokens(codec, "Well, "))
+    assert tokens_of(codec, user("hi"), assistant("Well, ")) == opened + words
+
+
+def test_anchors_rise_within_the_prompt_and_begin_every_longer_conversation(codec: TextCodec) -> None:
+    turns = (Message(Role.SYSTEM, "be brief"), user("one"), assistant("two"), user("three"))
+    prompt = codec.encode(GenerationRequest(turns))
+    longer = tokens_of(codec, *turns, assistant("four"), user("five"))
+    assert prompt.anchors
+    assert list(prompt.anchors) == sorted(set(prompt.anchors))
+    assert all(prompt.tokens[:anchor] == longer[:anchor] for anchor in prompt.anchors)
+    assert prompt.anchors[-1] <= len(prompt.tokens)
+
+
+def test_a_plain_prompt_opens_neither_thought_nor_call(codec: TextCodec) -> None:
+    prompt = codec.encode(GenerationRequest((user("hi"),)))
+    assert (prompt.reasoning_open, prompt.starts_tool_call) == (False, False)
+    assert codec.constraint(GenerationRequest((user("hi"),)), prompt) is None
+
+
+def test_the_bytes_of_tokens_are_the_bytes_of_the_text(codec: TextCodec) -> None:
+    assert b"".join(codec.token_bytes(token) for token in text_tokens(codec, "naïve 🦉")) == "naïve 🦉".encode()
+    assert codec.token_bytes(10**6) == b""
+
+
+def test_tools_are_refused_by_a_model_that_knows_none_and_without_a_template(
+    codec: TextCodec, caller: TextCodec
+) -> None:
+    tools = ToolUse((Tool("clock"),))
+    with pytest.raises(CapabilityMismatch):
+        codec.encode(GenerationRequest((user("hi"),), tools=tools))
+    with pytest.raises(CapabilityMismatch):
+        caller.encode(GenerationRequest((user("hi"),), tools=tools, prompt=BARE))
+    caller.encode(GenerationRequest((user("hi"),), tools=tools))
+
+
+def test_it_says_how_calls_are_marked_and_reads_them(codec: TextCodec, caller: TextCodec) -> None:
+    assert codec.output_format == PLAIN
+    assert caller.output_format == CALLS
+    (call,) = caller.parse_tool_calls('{"name": "clock", "arguments": {"zone": "Köln"}}', [Tool("clock")])
+    assert (call.name, call.arguments) == ("clock", '{"zone": "Köln"}')
+
+
+@pytest.mark.parametrize("text", ["", "no call", '{"name": "other", "arguments": {}}', "[]", "3"])
+def test_text_that_holds_no_call_is_a_value_error(caller: TextCodec, text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        caller.parse_tool_calls(text, [Tool("clock")])
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What every TextEngine does: the scripted one and the one on MLX."""
+"""What every TextEngine does: the scripted one, the batched one and the one for single rows, guesses or not."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ import mlx_lm
 import pytest
 
 from adapters.builtin_model import builtin_model_folder
+from adapters.inference.solo.caches import CacheMaker
+from adapters.inference.solo.engine import SoloEngine
+from adapters.inference.solo.proposers import DraftModel, MakeProposer, NgramLookup
+from adapters.inference.solo.row import SoloModel
 from adapters.inference.text_engine import MlxTextEngine
 from domain.errors import GenerationFailed
 from domain.inference import FinishReason, Urgency
@@ -30,13 +34,28 @@ def demo_network() -> Any:
     return mlx_lm.load(str(builtin_model_folder()))[0]
 
 
-@pytest.fixture(params=["scripted", "tiny", "demo"])
+def alone(kind: str, network: Any, stop_tokens: frozenset[int]) -> SoloEngine:
+    """Plain, with the model as its own draft, and with look-ups in the text so far."""
+    vocabulary = network.args.vocab_size
+    guessing: dict[str, MakeProposer] = {
+        "draft": lambda: DraftModel(network, vocabulary, vocabulary),
+        "ngram": lambda: NgramLookup(1),
+    }
+    caches = CacheMaker(network)
+    if kind not in guessing:
+        return SoloEngine(SoloModel(network, stop_tokens, caches, "a test"))
+    return SoloEngine(SoloModel(network, stop_tokens, caches, "a test", guessing[kind], draft_tokens=3))
+
+
+@pytest.fixture(params=["scripted", "tiny", "demo", "solo", "draft", "ngram"])
 def make_engine(request: pytest.FixtureRequest, network: Any, demo_network: Any) -> Iterator[MakeEngine]:
     made: list[TextEngine] = []
 
     def make(stop_tokens: frozenset[int] = frozenset()) -> TextEngine:
         if request.param == "scripted":
             made.append(ScriptedEngine(stop_tokens=stop_tokens))
+        elif request.param in ("solo", "draft", "ngram"):
+            made.append(alone(request.param, network, stop_tokens))
         else:
             made.append(MlxTextEngine(network if request.param == "tiny" else demo_network, stop_tokens))
         return made[-1]
@@ -226,7 +245,6 @@ def test_the_last_step_of_a_row_says_how_it_went(engine: TextEngine) -> None:
     assert last.stats is not None
     assert last.stats.cached_tokens == 0
     assert min(last.stats.waiting_seconds, last.stats.prefill_seconds, last.stats.decode_seconds) >= 0.0
-    assert last.stats.alone is None
 
 
 def test_a_row_past_its_deadline_fails_and_the_others_go_on(engine: TextEngine) -> None:

@@ -14,7 +14,7 @@ import pytest
 from adapters.builtin_model import builtin_model_folder
 from adapters.inference.text_runtime import MlxTextRuntime
 from domain.catalog import LocatedModel, ModelSource
-from domain.errors import ModelLoadFailed, ModelNotRunnable
+from domain.errors import InvalidRequest, ModelLoadFailed
 from domain.inference import GenerationRequest, Message, Role, Sampling
 from domain.serving.load_options import LoadOptions
 from ports.text_engine import EngineRow
@@ -27,14 +27,17 @@ from tests.support.tiny_llama import TinyLlama
 class Case:
     """A runtime, a model it can load, one that is broken, and what can be wrong with the rest of the world.
 
-    unbatched: from now on the good model cannot be batched. without_library: from now on a library is missing.
+    impossible: options that the good model cannot honour. without_library: from now on a library is missing.
     """
 
     runtime: TextRuntime
     model: LocatedModel
     broken: LocatedModel
-    unbatched: Callable[[], None]
+    impossible: Callable[[], LoadOptions]
     without_library: Callable[[], None]
+
+
+NO_ADAPTER = LoadOptions(adapter=PurePath("/nowhere"))
 
 
 def located(name: str, folder: PurePath) -> LocatedModel:
@@ -46,29 +49,24 @@ def scripted(_: Path, __: pytest.MonkeyPatch) -> Case:
     failure = ModelLoadFailed(f"cannot load {broken.name}: there is no config.json")
     runtime = ScriptedRuntime(refused={broken.name: failure})
 
-    def unbatched() -> None:
-        runtime.refused = {model.name: ModelNotRunnable(f"{model.name} cannot answer in batches")}
+    def impossible() -> LoadOptions:
+        runtime.refused = {model.name: InvalidRequest(f"--adapter /nowhere does not fit {model.name}")}
+        return NO_ADAPTER
 
     def without_library() -> None:
         runtime.missing = ModelLoadFailed("MLX cannot be imported")
 
-    return Case(runtime, model, broken, unbatched, without_library)
+    return Case(runtime, model, broken, impossible, without_library)
 
 
 def mlx(model: LocatedModel, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
-    class Unmergeable:
-        """A cache without a batched form."""
-
-    def unbatched() -> None:
-        monkeypatch.setattr("adapters.inference.text_loading.make_prompt_cache", lambda _network: [Unmergeable()])
-
     def without_library() -> None:
         monkeypatch.delitem(sys.modules, "adapters.inference.text_loading", raising=False)
         monkeypatch.setitem(sys.modules, "mlx_lm.utils", None)
 
     runtime = MlxTextRuntime()
     runtime.warm()
-    return Case(runtime, model, located("org/broken", folder / "none"), unbatched, without_library)
+    return Case(runtime, model, located("org/broken", folder / "none"), lambda: NO_ADAPTER, without_library)
 
 
 def tiny(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
@@ -130,10 +128,9 @@ def test_a_broken_model_is_named_with_the_cause_and_the_next_one_loads(case: Cas
     loaded.engine.close()
 
 
-def test_a_model_that_cannot_be_batched_is_not_runnable(case: Case) -> None:
-    case.unbatched()
-    with pytest.raises(ModelNotRunnable, match=case.model.name):
-        case.runtime.load(case.model, LoadOptions())
+def test_options_that_the_model_cannot_honour_are_an_invalid_request(case: Case) -> None:
+    with pytest.raises(InvalidRequest, match="--adapter /nowhere"):
+        case.runtime.load(case.model, case.impossible())
 
 
 def test_a_missing_library_is_said_by_warm_and_by_load(case: Case) -> None:

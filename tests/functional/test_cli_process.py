@@ -57,7 +57,7 @@ def test_json_is_one_valid_envelope_with_true_counts(env: dict[str, str]) -> Non
 def test_a_seed_makes_hot_answers_repeatable_and_a_limit_is_told(env: dict[str, str]) -> None:
     hot = ("run", "demo", "Tell me a story", "--temperature", "2", "--top-p", "1", "--max-tokens", "24", "--json")
     first, second, other = (envelope(mlxk(*hot, "--seed", seed, env=env).stdout)["data"] for seed in ("7", "7", "8"))
-    assert first == second
+    assert {**first, "timings": 0} == {**second, "timings": 0}
     assert first["response"] != other["response"]
     assert first["usage"]["completion_tokens"] <= 24
     assert (first["finish_reason"] == "length") is (first["usage"]["completion_tokens"] == 24)
@@ -66,6 +66,58 @@ def test_a_seed_makes_hot_answers_repeatable_and_a_limit_is_told(env: dict[str, 
 def test_standard_input_is_the_prompt(env: dict[str, str]) -> None:
     done = mlxk("run", "demo", "-", "--temperature", "0", env=env, stdin=QUESTION[WHO_ARE_YOU].encode() + b"\n")
     assert (done.returncode, done.stdout.decode()) == (0, WHO_ARE_YOU + "\n")
+
+
+@pytest.mark.parametrize("variable", ["", "0", "1"])
+def test_pipes_need_no_variable_and_none_forbids_them(variable: str, env: dict[str, str]) -> None:
+    asked = QUESTION[WHO_ARE_YOU].encode()
+    limited = ("run", "demo", "-", "--max-tokens", "1", "--json")
+    done = mlxk(*limited, env={**env, "MLXK2_ENABLE_PIPES": variable}, stdin=asked)
+    assert envelope(done.stdout)["data"]["prompt"] == QUESTION[WHO_ARE_YOU]
+
+
+def test_files_standard_input_and_words_make_one_prompt(env: dict[str, str], tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text(name.upper())
+    files = ("--file", str(tmp_path / "a.txt"), str(tmp_path / "b.txt"))
+    done = mlxk("run", "demo", *files, "-", "sum", "up", "--max-tokens=1", "--json", env=env, stdin=b"piped\n")
+    shown = [f"File {tmp_path / name}:\n```\n{name.upper()}\n```" for name in ("a.txt", "b.txt")]
+    assert envelope(done.stdout)["data"]["prompt"] == "\n\n".join([*shown, "piped", "sum up"])
+
+
+def test_a_stop_string_ends_the_answer_before_it(env: dict[str, str]) -> None:
+    question, cut = QUESTION[WHO_ARE_YOU], WHO_ARE_YOU.split()[3]
+    done = mlxk("run", "demo", question, "--temperature", "0", "--stop", "xyzzy", "--stop", f" {cut}", env=env)
+    assert done.stdout.decode() == WHO_ARE_YOU.partition(f" {cut}")[0] + "\n"
+
+
+def test_verbose_leaves_standard_output_to_the_answer(env: dict[str, str]) -> None:
+    done = mlxk("run", "demo", QUESTION[WHO_ARE_YOU], "--temperature", "0", "--verbose", env=env)
+    assert (done.returncode, done.stdout.decode()) == (0, WHO_ARE_YOU + "\n")
+    assert re.search(rb"^Prompt: \d+ tokens", done.stderr, re.MULTILINE)
+    assert re.search(rb"^Answer: \d+ tokens.* ended by stop$", done.stderr, re.MULTILINE)
+
+
+def test_a_reader_that_goes_ends_an_answer_silently(env: dict[str, str]) -> None:
+    """`mlxk run ... | head`: the reader has gone before the answer is written."""
+    line = f"{' '.join(COMMAND)} run demo 'Who are you?' | true; echo \"${{PIPESTATUS[0]}}\""
+    done = subprocess.run(["bash", "-c", line], env=env, cwd=ROOT, capture_output=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == (b"141\n", b"")
+
+
+def test_an_answer_to_a_closed_or_full_output_is_no_traceback(env: dict[str, str]) -> None:
+    for redirection, code, said in ((">&-", 0, b""), (">/dev/full", 1, b"No space left")):
+        line = f"{' '.join(COMMAND)} run demo hello --max-tokens 2 {redirection}"
+        done = subprocess.run(["sh", "-c", line], env=env, cwd=ROOT, capture_output=True, timeout=60, check=False)
+        assert (done.returncode, said in done.stderr) == (code, True)
+        assert b"Traceback" not in done.stderr
+
+
+def test_mlx_run_is_run(env: dict[str, str]) -> None:
+    code = "import sys; sys.argv[0] = 'mlx-run'; from mlxk.__main__ import run_main; sys.exit(run_main())"
+    argv = ["demo", QUESTION[WHO_ARE_YOU], "--temperature", "0"]
+    done = subprocess.run([sys.executable, "-c", code, *argv], env=env, cwd=ROOT, capture_output=True, check=True)
+    assert done.stdout.decode() == WHO_ARE_YOU + "\n"
 
 
 def test_standard_input_that_is_no_text_is_refused(env: dict[str, str]) -> None:
@@ -331,6 +383,30 @@ def has_child(parent: int) -> bool:
     """True once a process has started another one."""
     listing = subprocess.run(["ps", "-A", "-o", "ppid="], capture_output=True, text=True, check=True)
     return str(parent) in listing.stdout.split()
+
+
+def test_a_running_server_that_holds_the_model_answers(env: dict[str, str]) -> None:
+    question = ("run", "demo", QUESTION[WHO_ARE_YOU], "--temperature", "0")
+    server = subprocess.Popen(
+        [*COMMAND, "serve", "--model", "demo", "--json", "--port", "0"],
+        env=env,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert server.stdout is not None
+    try:
+        assert b"}\n" in iter(server.stdout.readline, b"")
+        served = envelope(mlxk(*question, "--json", env=env).stdout)["data"]
+        said = mlxk(*question, "--verbose", env=env)
+        local = envelope(mlxk(*question, "--local", "--json", env=env).stdout)["data"]
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=PATIENCE_SECONDS)
+    gone = envelope(mlxk(*question, "--json", env=env).stdout)["data"]
+    assert [each["served_by"] for each in (served, local, gone)] == ["server", "local", "local"]
+    assert {each["response"] for each in (served, local, gone)} == {WHO_ARE_YOU}
+    assert (said.stdout.decode(), b"Answered through a running server" in said.stderr) == (WHO_ARE_YOU + "\n", True)
 
 
 def test_serve_prints_one_envelope_and_a_port_in_use_is_one_too(env: dict[str, str]) -> None:

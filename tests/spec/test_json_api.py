@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from entrypoints.cli.envelope import SPEC_VERSION
 from entrypoints.cli.errors import EXIT_CODES
 from entrypoints.cli.options import COMMANDS
 from tests.support.fakes.cli_services import FakeServices, Line, report, spoken
+from tests.support.fakes.prefix_store import FakePrefixStore, prompts_of
 
 pytestmark = pytest.mark.spec
 
@@ -47,6 +49,7 @@ MODELS = (
 )
 COMMAND_LINES = (
     ("list",),
+    ("bench", "demo", "--prompt-tokens", "50", "--batch", "2", "--answer-tokens", "11", "--runs", "1"),
     ("list", "org", "--vision"),
     ("show", "Good"),
     ("show", "Good", "--files"),
@@ -81,6 +84,9 @@ COMMAND_LINES = (
     ("push", "ws", "me/mine", "--private", "--check-only"),
     ("run", "demo", "Who are you?"),
     ("serve", "--model", "demo"),
+    ("cache",),
+    ("cache", "clear"),
+    ("cache", "clear", "Good", "--dry-run"),
     ("completion", "zsh"),
     ("version",),
     ("--version",),
@@ -103,15 +109,20 @@ WRONG_LINES = (
     ("doctor", "ws", "--fix", "--undo"),
     ("push", "ws", "me/mine"),
     ("push", "ws", "me/mine", "--private", "--public"),
+    ("bench", "demo", "--batch", "none"),
     ("run", "demo"),
     ("run", "demo", "x", "--temperature", "9"),
     ("serve", "--port", "x"),
+    ("cache", "--dry-run"),
+    ("cache", "clear", "nowhere"),
     ("completion", "csh"),
 )
 
 
 def line() -> Line:
-    return Line(FakeServices(MODELS, answers=[spoken("I am", " mlxk.")]))
+    services = FakeServices(MODELS, answers=[spoken("I am", " mlxk.")])
+    services.prompts = FakePrefixStore(prompts_of("mlx-community/Good"), replace(prompts_of(""), revision=None))
+    return Line(services)
 
 
 def checked(text: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from adapters.builtin_model import builtin_model_folder
 from adapters.filesystem.local import LocalFileSystem
 from adapters.filesystem.locks import FlockFileLocks
+from adapters.inference.prefix_cache.stored import FolderPrefixStore
 from adapters.model_store.builtin import BuiltinStore
 from adapters.model_store.cache_inventory import HfCacheInventory
 from adapters.model_store.hf_cache import HfCacheStore
@@ -49,4 +50,5 @@ class Disk:
 
     def remove_model(self, filesystem: FileSystem | None = None) -> RemoveModel:
         inventory = HfCacheInventory(self.cache.root)
-        return RemoveModel(self.stores, inventory, filesystem or LocalFileSystem(), FlockFileLocks())
+        prompts = FolderPrefixStore(self.cache.root.parent / "prompts")
+        return RemoveModel(self.stores, inventory, filesystem or LocalFileSystem(), FlockFileLocks(), prompts)

@@ -23,7 +23,7 @@ def clean_environment(home: Path, **extra: str) -> dict[str, str]:
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("MLXK", "HF_", "HUGGING", "COLUMNS"))
     }
-    caches = {"HF_HOME": str(home / "hf"), "XDG_CACHE_HOME": str(home / "cache")}
+    caches = {"HF_HOME": str(home / "hf"), "XDG_CACHE_HOME": str(home / "cache"), "XDG_STATE_HOME": str(home / "state")}
     return {**kept, **caches, "TERM": "xterm", **extra}
 
 

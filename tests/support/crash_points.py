@@ -137,9 +137,17 @@ def _remove(countdown: Countdown, folder: Path, plan: dict[str, Any]) -> None:
     removing.execute(planned)
 
 
+def _remember(countdown: Countdown, folder: Path, plan: dict[str, Any]) -> None:
+    """Pieces of a prompt to the disk: one replaces another, the oldest makes room."""
+    from tests.support.prefix_pieces import remember
+
+    count_changes(folder, countdown.step)
+    remember(folder, int(plan["budget"]))
+
+
 def main() -> None:
     plan = json.loads(sys.argv[1])
-    tasks = {"pull": _pull, "prune": _prune, "list": _list, "remove": _remove}
+    tasks = {"pull": _pull, "prune": _prune, "list": _list, "remove": _remove, "remember": _remember}
     outcomes: dict[str, int | None] = {}
     for point, cache in plan["caches"].items():
         reader, writer = os.pipe()

@@ -2,6 +2,8 @@
 
     python -m tests.support.http_server '{"flags": {...}, "limits": {...}, "grace_seconds": 5}'
 
+"register": a folder in the plan lets the server enter itself there, as a real one does in the user's cache.
+
 The process prints one JSON line when it is ready ({"url": ...}), and answers each command it reads with its state:
 {"hold_after": 1} changes the fake workers' script, {"open_gate": true} lets the slow model load, {"ask": "state"}
 changes nothing.
@@ -17,19 +19,26 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from adapters.server_client.entries import ServerFolder
+from adapters.worker_process.request_messages import encode_request
 from domain.errors import GenerationFailed
+from domain.inference import OutputFormat, ReasoningMarks, ToolMarks
 from entrypoints.http.front import Serving
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.server import serve
 from entrypoints.settings import Settings, load_settings
+from ports.running_servers import ServerRegister
+from tests.support.fakes.event_worker import FAULT
 from tests.support.fakes.http_services import ChildLauncher, FakeServices
 from tests.support.fakes.worker import Script
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 30.0
+CALL = '{"name": "weather", "arguments": {"city": "Bonn am Rhein"}}'
 SMALL_THREADS = {"threads": 48, "open_answers": 8, "slow_clients": 8}
 
 
@@ -37,7 +46,9 @@ def main() -> int:
     plan = json.loads(sys.argv[1])
     settings = load_settings({"port": 0, "log_level": "debug", **plan["flags"]}, dict(os.environ))
     limits = HttpLimits(**plan["limits"])
-    return serve(settings, _announce, services_factory=_services, limits=limits, grace_seconds=plan["grace_seconds"])
+    register = ServerFolder(Path(plan["register"])) if plan["register"] else None
+    factory = partial(_services, register=register)
+    return serve(settings, _announce, services_factory=factory, limits=limits, grace_seconds=plan["grace_seconds"])
 
 
 def _say(**fields: object) -> None:
@@ -49,16 +60,23 @@ def _announce(serving: Serving) -> None:
     _say(url=serving.url, port=serving.port, model=serving.model, process=os.getpid())
 
 
-def _services(settings: Settings) -> FakeServices:
+def _services(settings: Settings, register: ServerRegister | None = None) -> FakeServices:
     script = Script(
-        answers={"count": " ".join(str(number) for number in range(1, 21)), "hi": "hello there"},
-        refuse={"fail": GenerationFailed("the engine stumbled")},
+        answers={
+            "count": " ".join(str(number) for number in range(1, 21)),
+            "hi": "hello there",
+            "ponder": "<think>two and two</think>four it is",
+            "fetch": f"<think>where?</think>Wait. <call>{CALL}</call>",
+        },
+        output_format=OutputFormat(ReasoningMarks("<think>", "</think>"), ToolMarks("<call>", "</call>", json=True)),
+        cached_tokens=1,
+        refuse={"fail": FAULT},
     )
     if settings.preload_model.value == "org/one":
         script.fail_to_load["org/one"] = GenerationFailed("its weights are odd")
     launcher = ChildLauncher(script)
     threading.Thread(target=_obey, args=(launcher,), daemon=True).start()
-    return FakeServices(launcher)
+    return FakeServices(launcher, register=register)
 
 
 def _obey(launcher: ChildLauncher) -> None:
@@ -73,6 +91,7 @@ def _obey(launcher: ChildLauncher) -> None:
         _say(
             running=sum(worker.running for worker in launcher.workers),
             children=[child.pid for child in launcher.children],
+            asked=[encode_request(request) for worker in launcher.workers for request in worker.requests],
             heavy=sorted({"mlx", "numpy", "transformers"} & set(sys.modules)),
         )
 
@@ -122,10 +141,20 @@ class Server:
 
 @contextlib.contextmanager
 def started(
-    *, limits: Mapping[str, float] | None = None, grace_seconds: float = 10.0, wait: bool = True, **flags: object
+    *,
+    limits: Mapping[str, float] | None = None,
+    grace_seconds: float = 10.0,
+    wait: bool = True,
+    register: Path | None = None,
+    **flags: object,
 ) -> Iterator[Server]:
-    """wait: until it is ready."""
-    plan = {"flags": flags, "limits": {**SMALL_THREADS, **(limits or {})}, "grace_seconds": grace_seconds}
+    """wait: until it is ready. register: where it enters itself."""
+    plan = {
+        "flags": flags,
+        "limits": {**SMALL_THREADS, **(limits or {})},
+        "grace_seconds": grace_seconds,
+        "register": None if register is None else str(register),
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.support.http_server", json.dumps(plan)],
         cwd=ROOT,

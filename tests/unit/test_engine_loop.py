@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from application.inference.engine_loop import EngineLoop
-from application.inference.prepare_request import PrepareRequest
-from domain.errors import ContextLengthExceeded, GenerationFailed, InvalidRequest, MlxkError, ServerShutdown
+from application.inference.prepare_request import FreshValues, PrepareRequest
+from domain.errors import (
+    ContextLengthExceeded,
+    GenerationFailed,
+    InvalidRequest,
+    MlxkError,
+    ServerBusy,
+    ServerShutdown,
+    UnsupportedParameter,
+)
 from domain.inference import (
     DefaultLength,
     Finished,
@@ -22,14 +30,19 @@ from domain.inference import (
     SamplingRequest,
     TextDelta,
     TokenLimits,
+    Tool,
+    ToolCall,
+    ToolUse,
 )
 from ports.text_engine import EngineRow
 from tests.support.eventually import eventually
 from tests.support.fakes.codec import BREAKS_DECODER, ByteCodec
 from tests.support.fakes.engine import ScriptedEngine, says
+from tests.support.transcripts import TAGS, WHOLE_CALLS, calls_of
 
 Event = GenerationEvent | MlxkError
 FRESH_SEED = 99
+CALL_ID = "call_fresh"
 
 
 def asking(
@@ -50,7 +63,7 @@ class Running:
     sink_fault: BaseException | None = None
 
     def __post_init__(self) -> None:
-        prepare = PrepareRequest(self.codec, lambda: FRESH_SEED)
+        prepare = PrepareRequest(self.codec, FreshValues(lambda: FRESH_SEED, lambda: CALL_ID, lambda: 0.0))
         self.loop = EngineLoop(self.engine, prepare, self._emit)
         self._thread = threading.Thread(target=self._run, name="engine")
         self._news = threading.Condition()
@@ -275,7 +288,47 @@ def test_a_listener_that_has_gone_ends_the_loop_instead_of_hanging_it() -> None:
     assert isinstance(running.crash, BrokenPipeError)
 
 
+@pytest.mark.parametrize("refusal", [UnsupportedParameter("no"), InvalidRequest("no"), ServerBusy("no")])
+def test_a_row_is_refused_in_the_engines_own_words(start: Start, refusal: MlxkError) -> None:
+    class Choosy(ScriptedEngine):
+        def admit(self, row: EngineRow) -> None:
+            if row.row_id == 1:
+                raise refusal
+            super().admit(row)
+
+    running = start(Choosy(says("ok")))
+    running.loop.submit(1, asking())
+    running.loop.submit(2, asking())
+    assert running.answer(1) == [refusal]
+    assert text_of(running.answer(2)) == "ok"
+
+
+def test_a_parser_of_calls_that_breaks_fails_its_request_and_frees_its_row(start: Start) -> None:
+    class Fragile(ByteCodec):
+        def parse_tool_calls(self, text: str, tools: Sequence[Tool]) -> tuple[ToolCall, ...]:
+            raise KeyError(text)
+
+    running = start(ScriptedEngine(says("<call>x</call>" + "x" * 300)), Fragile(output_format=WHOLE_CALLS))
+    running.loop.submit(1, replace(asking(max_tokens=400), tools=ToolUse((Tool("f"),))))
+    running.loop.submit(2, asking(max_tokens=7))
+    assert isinstance(error := running.answer(1)[-1], GenerationFailed)
+    assert "call parser failed" in error.message
+    assert text_of(running.answer(2)) == "<call>x", "no tools are offered here, so that this is text"
+    eventually(lambda: 1 in running.engine.cancelled, "row 1 to be called off")
+
+
 # Stop strings and cancellation
+
+
+def test_the_one_call_that_was_wanted_calls_its_row_off(start: Start) -> None:
+    call = '<tool_call>{"name": "f", "arguments": {}}</tool_call>'
+    running = start(ScriptedEngine(says(call + "x" * 300)), ByteCodec(output_format=TAGS))
+    running.loop.submit(1, replace(asking(max_tokens=400), tools=ToolUse((Tool("f"),), parallel=False)))
+    running.wait("the end", lambda: any(isinstance(event, Finished) for event in running.events(1)))
+    events = running.events(1)
+    assert calls_of(events) == ((CALL_ID, "f", "{}"),)
+    assert end_of(events).reason is FinishReason.TOOL_CALLS
+    eventually(lambda: running.engine.cancelled == [1], "row 1 to be called off")
 
 
 def test_a_stop_string_calls_its_row_off_and_what_follows_is_dropped(start: Start) -> None:

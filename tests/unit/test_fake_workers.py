@@ -9,8 +9,19 @@ import pytest
 
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import EngineDied, GenerationFailed
-from domain.inference import Finished, GenerationRequest, Message, Role, TextDelta
+from domain.inference import (
+    Finished,
+    FinishReason,
+    GenerationRequest,
+    Message,
+    ReasoningDelta,
+    Role,
+    TextDelta,
+    Tool,
+    ToolUse,
+)
 from tests.support.fakes.worker import FakeWorkerLauncher, Script
+from tests.support.transcripts import TAGS, calls_of
 
 MODEL = LocatedModel("org/fake", PurePath("/nowhere"), ModelSource.CACHE)
 
@@ -63,3 +74,20 @@ def test_a_refused_request_raises_what_the_script_says() -> None:
     worker = FakeWorkerLauncher(Script(refuse={"bad": GenerationFailed("no")})).launch(MODEL)
     with pytest.raises(GenerationFailed, match="no"):
         next(worker.generate(asking("bad")))
+
+
+def test_answers_may_think_and_call() -> None:
+    answer = (
+        '<think>\nhm, let me see\n</think>\n\nI look.\n<tool_call>\n{"name": "f", "arguments": {"a": 1}}\n</tool_call>'
+    )
+    script = Script(default=answer, output_format=TAGS, cached_tokens=1)
+    request = GenerationRequest((Message(Role.USER, "?"),), tools=ToolUse((Tool("f"),)), logprobs=2)
+    *events, end = FakeWorkerLauncher(script).launch(MODEL).generate(request)
+    thought = "".join(event.text for event in events if isinstance(event, ReasoningDelta))
+    texts = [event for event in events if isinstance(event, TextDelta)]
+    assert (thought, "".join(event.text for event in texts)) == ("hm, let me see", "I look.")
+    assert [len(each.top) for event in texts for each in event.logprobs] == [2, 2]
+    assert calls_of(events) == ((f"call_{1:024x}", "f", '{"a": 1}'),)
+    assert isinstance(end, Finished)
+    assert (end.reason, end.usage.reasoning_tokens, end.usage.cached_tokens) == (FinishReason.TOOL_CALLS, 6, 1)
+    assert end.report is not None

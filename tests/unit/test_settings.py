@@ -81,3 +81,21 @@ def test_hf_token_beats_the_old_name_and_is_never_shown() -> None:
     assert settings.hf_token.value == "hf_secret1"
     assert "secret" not in repr(settings)
     assert load_settings({}, {"HUGGINGFACE_HUB_TOKEN": "hf_secret2"}).hf_token.value == "hf_secret2"
+
+
+def test_state_lies_in_the_users_state_folder() -> None:
+    assert load_settings({}, {"HOME": "/h"}).user_state_dir.value == Path("/h/.local/state/mlxk")
+    assert load_settings({}, {"HOME": "/h", "XDG_STATE_HOME": "/s"}).user_state_dir.value == Path("/s/mlxk")
+
+
+@pytest.mark.parametrize(
+    ("environ", "allowed"),
+    [({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "0"}, False), ({"TERM": "dumb"}, False)],
+)
+def test_colour_is_allowed_unless_somebody_says_no(environ: dict[str, str], allowed: bool) -> None:
+    assert load_settings({}, environ).colour.value is allowed
+
+
+def test_history_is_on_unless_it_is_switched_off() -> None:
+    assert load_settings({}, {}).history.value
+    assert not load_settings({}, {"MLXK_HISTORY": "0"}).history.value

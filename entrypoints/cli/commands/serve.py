@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from domain.catalog.fitness import require_chat
 from domain.errors import MlxkError, UsageError
+from domain.serving.load_wishes import PLAINLY, LoadWishes
 from entrypoints.cli.console import ReaderGone
 from entrypoints.cli.envelope import encode, failure, success
 from entrypoints.cli.presenters.serve_view import banner
 from entrypoints.cli.services import Context, Outcome, Services
+from entrypoints.settings import LoadSettings
 
 if TYPE_CHECKING:
     from entrypoints.http.front import Serving
 
+LOADING_NAMES = tuple(each.name for each in fields(LoadSettings))
 STARTING = "starting"  # the word of specification 0.2.3
 
 
@@ -27,11 +30,21 @@ class Arguments:
     host: str | None = None
     port: int | None = None
     max_tokens: int | None = None
+    cache_ram: str | None = None
+    cache_disk: str | None = None
+    cache_dir: str | None = None
     log_level: str | None = None
     log_json: bool = False
     force: bool = False
     verbose: bool = False
     share: bool = False
+    adapter: str | None = None
+    draft_model: str | None = None
+    draft_ngram: int | None = None
+    draft_tokens: int | None = None
+    kv_bits: int | None = None
+    kv_group_size: int | None = None
+    max_kv_size: int | None = None
 
     def flags(self) -> dict[str, object]:
         """By the names of the settings. Raises UsageError."""
@@ -44,10 +57,14 @@ class Arguments:
             "host": self.host,
             "port": self.port,
             "max_tokens": self.max_tokens,
+            "cache_ram": self.cache_ram,
+            "cache_disk": self.cache_disk,
+            "cache_dir": self.cache_dir,
             "log_level": "debug" if self.verbose else self.log_level,
             "log_json": True if self.log_json else None,
             "share": True if self.share else None,
             "force": True if self.force else None,
+            **{name: getattr(self, name) for name in LOADING_NAMES},
         }
 
 
@@ -55,7 +72,11 @@ def execute(context: Context, arguments: Arguments) -> Outcome:
     """Serve until a signal ends it; the exit code is the server's."""
     settings = context.settings(arguments.flags())
     if settings.preload_model.value is not None:
-        _require_model(context.services(), settings.preload_model.value)
+        _require_model(context.services(), settings.preload_model.value, settings.loading.wishes)
+    elif settings.loading.given:
+        raise UsageError(
+            f"{settings.loading.given[0]} says how a model is loaded, and no model is given", hint="add --model MODEL"
+        )
     console = context.console
 
     def announce(serving: Serving) -> None:
@@ -76,6 +97,9 @@ def execute(context: Context, arguments: Arguments) -> Outcome:
     return Outcome(data=None, show=lambda: None, exit_code=context.server()(settings, announce, failed))
 
 
-def _require_model(services: Services, spec: str) -> None:
-    """A model that is not here, or cannot answer, is refused before anything listens."""
-    require_chat(services.inspect_model().execute(services.resolve_model().execute(spec)))
+def _require_model(services: Services, spec: str, wishes: LoadWishes) -> None:
+    """A model that is not here, cannot answer, or cannot be loaded that way is refused before anything listens."""
+    location = services.resolve_model().execute(spec)
+    require_chat(services.inspect_model().execute(location))
+    if wishes != PLAINLY:
+        services.plan_load().execute(location, wishes)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from domain.catalog.printable import printable
 from entrypoints.cli.grammar import Command, Completes, Kind, Option
-from entrypoints.cli.guard import END_OF_OPTIONS, is_option
+from entrypoints.cli.guard import END_OF_OPTIONS, is_option, names_a_file
 from entrypoints.cli.options import ALONE, BY_NAME, COMMANDS, EVERYWHERE
 
 Names = Callable[[], Iterable[str]]
@@ -23,13 +23,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where the cursor stands. filled: words by place before it. wanting: the option whose value is due. ended: `--`
-    came before.
+    """Where the cursor stands. filled: words by place before it. wanting: the option whose value is due. files: the
+    word may also be one more of an option's files. ended: `--` came before.
     """
 
     command: Command | None = None
     filled: int = 0
     wanting: Option | None = None
+    files: bool = False
     ended: bool = False
 
 
@@ -42,7 +43,7 @@ def candidates(words: Sequence[str], current: str, names: Names) -> list[Candida
         return _starting(_value(place.wanting, current, names), current)
     if place.ended or not current.startswith("-"):
         found = _words(place, current, names)
-        return _starting(found, current) if found or current or place.ended else _flags(place)
+        return _starting(found, current) if found or current or place.ended or place.files else _flags(place)
     flag, equals, value = current.partition("=")
     option = _option(place.command, flag)
     if equals and option is not None:
@@ -54,19 +55,23 @@ def _place(words: Sequence[str]) -> _Place:
     command: Command | None = None
     filled = 0
     wanting: Option | None = None
+    files = False
     for at, word in enumerate(words):
         if wanting is not None:
-            wanting = None
+            files, wanting = wanting.kind is Kind.FILES, None
+        elif files and names_a_file(word):
+            continue
         elif word == END_OF_OPTIONS:
             return _Place(command, filled + len(words) - at - 1, ended=True)
         elif is_option(word):
             option = _option(command, word)
             wanting = option if option is not None and option.kind is not Kind.SWITCH else None
+            files = False
         elif command is None:
             command = BY_NAME.get(word)
         else:
-            filled += 1
-    return _Place(command, filled, wanting)
+            filled, files = filled + 1, False
+    return _Place(command, filled, wanting, files)
 
 
 def _option(command: Command | None, name: str) -> Option | None:

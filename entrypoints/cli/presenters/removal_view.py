@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from domain.catalog.printable import printable
+from domain.serving.stored_prompts import total_bytes
 from entrypoints.cli.presenters.formatting import size
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def removal_object(plan: RemovalPlan, removal: Removal | None) -> dict[str, obje
         "freed_bytes": plan.contents.freed_bytes,
         "kept_revisions": list(plan.contents.kept_revisions),
         "held_locks": [path.name for path in plan.held_locks],
+        "prompt_cache_bytes": total_bytes(plan.prompts),
         "lock_files_cleaned": removal.lock_files_removed if removal is not None else 0,
     }
 
@@ -32,6 +34,8 @@ def plan_lines(plan: RemovalPlan) -> list[str]:
     lines = [f"Would remove {_what(plan)}: {size(plan.contents.freed_bytes)}"]
     if plan.contents.kept_revisions and not plan.whole_model:
         lines.append(f"  stays: {', '.join(plan.contents.kept_revisions)}")
+    if plan.prompts:
+        lines.append(f"  with its remembered prompts: {size(total_bytes(plan.prompts))}")
     if plan.held_locks:
         lines.append(f"  a download holds: {', '.join(printable(path.name) for path in plan.held_locks)}")
     return lines

@@ -1,6 +1,7 @@
 """An answer as a stream of server-sent events, each one write.
 
-A chunk of text differs from the next in its text alone, so everything around it is encoded once for the whole answer.
+A chunk of text or of reasoning differs from the next in its text alone, so everything around it is encoded once for
+the whole answer.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from collections.abc import Callable, Generator, Iterator
 from flask import Response
 
 from domain.errors import MlxkError
-from domain.inference import Finished, GenerationEvent, TextDelta
+from domain.inference import Finished, GenerationEvent, ReasoningDelta, TextDelta, ToolCallDelta
 from entrypoints.http.errors import error_object, unexpected
-from entrypoints.http.presenters.chat import SYSTEM_FINGERPRINT, AnswerIdentity, present_usage
+from entrypoints.http.presenters.chat import SYSTEM_FINGERPRINT, AnswerIdentity, AnswerShape
+from entrypoints.http.presenters.parts import present_call, present_extras, present_logprobs, present_usage
 
-DONE = b"data: [DONE]\n\n"
+DONE = "data: [DONE]\n\n"
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -24,7 +26,7 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 class ChatChunks:
     """The chunks of one answer. One thread."""
 
-    def __init__(self, identity: AnswerIdentity, *, include_usage: bool) -> None:
+    def __init__(self, identity: AnswerIdentity, shape: AnswerShape) -> None:
         head = {
             "id": identity.answer_id,
             "object": "chat.completion.chunk",
@@ -32,44 +34,64 @@ class ChatChunks:
             "model": identity.model,
             "system_fingerprint": SYSTEM_FINGERPRINT,
         }
-        self._include_usage = include_usage
+        self._shape = shape
         self._head = f"data: {_encode(head)[:-1]},"
-        self._tail = ',"usage":null}\n\n' if include_usage else "}\n\n"
-        self._before_text = f'{self._head}"choices":[{{"index":0,"delta":{{"content":'
+        self._tail = ',"usage":null}\n\n' if shape.include_usage else "}\n\n"
+        before = f'{self._head}"choices":[{{"index":0,"delta":'
+        self._before_text = f'{before}{{"content":'
+        self._before_reasoning = f'{before}{{"reasoning_content":'
         self._after_text = f'}},"logprobs":null,"finish_reason":null}}]{self._tail}'
 
     def stream(self, first: GenerationEvent, events: Iterator[GenerationEvent]) -> Generator[bytes]:
-        """The role with the first text, then the text, then the reason, the usage when asked for, and the end.
+        """The role with the first event, then one chunk an event, then the reason, the usage when asked for, the end.
 
         An error becomes an `error` event and there is no [DONE]; clients raise it.
         """
-        opening = self._choice({"role": "assistant", "content": "", "refusal": None})
+        content = None if isinstance(first, ToolCallDelta) else ""
+        opening = self._choice({"role": "assistant", "content": content, "refusal": None})
         try:
-            yield opening + self._event(first)
+            yield (opening + self._event(first)).encode()
             for event in events:
-                yield self._event(event)
+                yield self._event(event).encode()
         except MlxkError as fault:
             yield error_event(fault)
         except Exception:
             yield error_event(unexpected())
             raise
 
-    def _event(self, event: GenerationEvent) -> bytes:
-        if isinstance(event, Finished):
-            return self._end(event)
-        return (
-            self._before_text + _encode(event.text if isinstance(event, TextDelta) else "") + self._after_text
-        ).encode()
+    def _event(self, event: GenerationEvent) -> str:
+        match event:
+            case TextDelta(text, ()):
+                return self._before_text + _encode(text) + self._after_text
+            case TextDelta(text, logprobs):
+                return self._choice({"content": text}, logprobs=present_logprobs(logprobs))
+            case ReasoningDelta(text):
+                return self._before_reasoning + _encode(text) + self._after_text
+            case ToolCallDelta():
+                return self._choice({"tool_calls": [_call(event)]})
+            case Finished():
+                return self._end(event)
 
-    def _end(self, event: Finished) -> bytes:
-        parts = [self._choice({}, event.reason.value)]
-        if self._include_usage:
-            parts.append(f'{self._head}"choices":[],"usage":{_encode(present_usage(event.usage))}}}\n\n'.encode())
-        return b"".join([*parts, DONE])
+    def _end(self, event: Finished) -> str:
+        extras = present_extras(event, report=self._shape.report)
+        added = "".join(f",{_encode(name)}:{_encode(value)}" for name, value in extras.items())
+        parts = [self._choice({}, event.reason.value, added=added)]
+        if self._shape.include_usage:
+            parts.append(f'{self._head}"choices":[],"usage":{_encode(present_usage(event.usage))}}}\n\n')
+        return "".join([*parts, DONE])
 
-    def _choice(self, delta: dict[str, object], finish_reason: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
-        return f'{self._head}"choices":[{_encode(choice)}]{self._tail}'.encode()
+    def _choice(
+        self, delta: dict[str, object], finish_reason: str | None = None, *, logprobs: object = None, added: str = ""
+    ) -> str:
+        choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
+        return f'{self._head}"choices":[{_encode(choice)}]{added}{self._tail}'
+
+
+def _call(event: ToolCallDelta) -> dict[str, object]:
+    """A call's first piece names it; the later ones are arguments only."""
+    if event.call_id is None and event.name is None:
+        return {"index": event.index, "function": {"arguments": event.arguments}}
+    return {"index": event.index, **present_call(event.call_id, event.name, event.arguments)}
 
 
 class ClosingStream:

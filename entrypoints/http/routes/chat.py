@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 from flask import Blueprint, Response, jsonify, request
@@ -15,7 +15,7 @@ from entrypoints.http.body import read_json
 from entrypoints.http.errors import ClientGone
 from entrypoints.http.hangups import HangupWatcher
 from entrypoints.http.limits import HttpLimits
-from entrypoints.http.presenters.chat import AnswerIdentity, present_answer
+from entrypoints.http.presenters.chat import AnswerIdentity, AnswerShape, present_answer
 from entrypoints.http.presenters.ignored import HEADER, present_ignored
 from entrypoints.http.presenters.sse import ChatChunks, event_stream
 from entrypoints.http.schemas.chat import ChatBody, parse_chat
@@ -34,15 +34,13 @@ def chat_routes(services: Services, limits: HttpLimits, slots: AnswerSlots, hang
             held.enter_context(slots.take())
             watch = held.enter_context(hangups.watch(request.environ.get("gunicorn.socket")))
             watch.on_hangup(services.model_pool().wake)
-            answer = services.chat().execute(
-                body.model, body.request, streamed=body.stream, given_up=lambda: watch.gone
-            )
+            answer = _ask(services, body, lambda: watch.gone)
             if answer.warning is not None:
                 log.warning("%s", answer.warning)
             held.callback(answer.events.cancel)
             watch.on_hangup(answer.events.cancel)
             identity = AnswerIdentity.fresh(answer.model.name)
-            response = _streamed(body, answer, identity, held) if body.stream else _whole(answer, identity)
+            response = _streamed(body, answer, identity, held) if body.stream else _whole(body, answer, identity)
         if body.ignored:
             response.headers[HEADER] = present_ignored(body.ignored)
         return response
@@ -50,14 +48,24 @@ def chat_routes(services: Services, limits: HttpLimits, slots: AnswerSlots, hang
     return routes
 
 
-def _whole(answer: ChatAnswer, identity: AnswerIdentity) -> Response:
-    return jsonify(present_answer(identity, answer.events))
+def _ask(services: Services, body: ChatBody, given_up: Callable[[], bool]) -> ChatAnswer:
+    if body.loaded is not None:
+        return services.chat_loaded().execute(body.loaded, body.request, streamed=body.stream, given_up=given_up)
+    return services.chat().execute(body.model, body.request, streamed=body.stream, given_up=given_up)
+
+
+def _shape(body: ChatBody) -> AnswerShape:
+    return AnswerShape(body.request.logprobs is not None, body.report, body.include_usage)
+
+
+def _whole(body: ChatBody, answer: ChatAnswer, identity: AnswerIdentity) -> Response:
+    return jsonify(present_answer(identity, answer.events, _shape(body)))
 
 
 def _streamed(body: ChatBody, answer: ChatAnswer, identity: AnswerIdentity, held: ExitStack) -> Response:
     """The first event decides: an error before it is a status and a body like any other."""
     first = _first(answer.events)
-    chunks = ChatChunks(identity, include_usage=body.include_usage)
+    chunks = ChatChunks(identity, _shape(body))
     return event_stream(chunks.stream(first, answer.events), on_close=held.pop_all().close)
 
 

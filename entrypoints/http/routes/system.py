@@ -1,11 +1,16 @@
-"""Is the server alive, and can it answer?"""
+"""Is the server alive, can it answer, and is it the one that a command of ours has found?"""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify
+import re
 
+from flask import Blueprint, Response, jsonify, request
+
+from domain.errors import InvalidRequest
 from entrypoints.http.services import Services
 from mlxk import __version__
+
+CHALLENGE = re.compile(r"[0-9a-f]{32,128}")
 
 
 def system_routes(services: Services) -> Blueprint:
@@ -23,5 +28,15 @@ def system_routes(services: Services) -> Blueprint:
         response = jsonify(ready=readiness.ready, state=readiness.state.value, models=readiness.models)
         response.status_code = 200 if readiness.ready else 503
         return response
+
+    @routes.get("/v1/mlxk/server")
+    def introduction() -> Response:
+        """For this user's own commands: only they can judge the proof, and know what the tokens stand for."""
+        challenge = request.args.get("challenge", "")
+        if not CHALLENGE.fullmatch(challenge):
+            raise InvalidRequest("challenge: must be 32 to 128 hexadecimal digits", param="challenge")
+        told = services.presence().introduce(challenge)
+        models = [{"name": each.name, "load": each.load} for each in told.models]
+        return jsonify(proof=told.proof, models=models)
 
     return routes

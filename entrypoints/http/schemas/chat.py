@@ -2,77 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import ValidationError
-
-from domain.errors import CapabilityMismatch, InvalidRequest
-from domain.inference import DefaultLength, GenerationRequest, Message, Role, SamplingRequest, TokenLimits
-from entrypoints.http.schemas.content import MEDIA_PARTS, Content, TextOrParts
-from entrypoints.http.schemas.problems import found, load
+from domain.errors import InvalidRequest
+from domain.inference import DefaultLength, GenerationRequest, TokenLimits
+from entrypoints.http.schemas.extension import Extension, PromptFields, read_extension, read_prompt
+from entrypoints.http.schemas.messages import MessageSchema, read_messages, undeclared_in
+from entrypoints.http.schemas.output_form import OutputFields, read_output, undeclared_in_format
+from entrypoints.http.schemas.problems import load
+from entrypoints.http.schemas.sampling import SamplingFields, read_logprobs, read_sampling
 from entrypoints.http.schemas.strict import (
     StrictBoolean,
-    StrictField,
     StrictInteger,
     StrictList,
-    StrictNumber,
     StrictObject,
     StrictSchema,
     StrictString,
     StringOrStrings,
 )
+from entrypoints.http.schemas.tools import ToolFields, read_tools, undeclared_in_tools
 from entrypoints.http.schemas.unsupported import refuse_unsupported, without_known
 
 
 @dataclass(frozen=True, slots=True)
 class ChatBody:
-    """model: as the client named it. ignored: paths of fields that nobody reads, `*` for list places."""
+    """model: as the client named it. loaded: a loaded model's token, which then counts instead of the name.
+    report: tell how the answer came about. ignored: paths of fields that nobody reads, `*` for list places.
+    """
 
     model: str
     request: GenerationRequest
     stream: bool
     include_usage: bool
     ignored: tuple[str, ...]
-
-
-class RoleName(StrictField[Role]):
-    """One of the roles we know."""
-
-    def read(self, value: object) -> Role:
-        if not isinstance(value, str):
-            raise ValidationError(f"must be a string, got {found(value)}")
-        if value in ("tool", "function"):
-            raise ValidationError(f"{value} messages are not supported")
-        if value not in list(Role):
-            raise ValidationError(f"must be one of {', '.join(Role)}")
-        return Role(value)
-
-
-class MessageSchema(StrictSchema):
-    role = RoleName(required=True)
-    content = TextOrParts(required=True)
+    loaded: str | None = None
+    report: bool = False
 
 
 class StreamOptionsSchema(StrictSchema):
     include_usage = StrictBoolean(load_default=None)
 
 
-class ChatSchema(StrictSchema):
+class ChatSchema(SamplingFields, ToolFields, OutputFields, PromptFields):
     model = StrictString(required=True)
     messages = StrictList(StrictObject(MessageSchema), required=True)
     stream = StrictBoolean(load_default=None)
     stream_options = StrictObject(StreamOptionsSchema, load_default=None)
     stop = StringOrStrings(load_default=None)
-    seed = StrictInteger(load_default=None)
-    temperature = StrictNumber(load_default=None)
-    top_p = StrictNumber(load_default=None)
     max_tokens = StrictInteger(load_default=None)
     max_completion_tokens = StrictInteger(load_default=None)
 
 
-_CHAT, _MESSAGE, _STREAM_OPTIONS = ChatSchema(), MessageSchema(), StreamOptionsSchema()
+_CHAT, _STREAM_OPTIONS = ChatSchema(), StreamOptionsSchema()
 
 
 def parse_chat(body: object, default_max_tokens: int | None) -> ChatBody:
@@ -86,31 +69,41 @@ def parse_chat(body: object, default_max_tokens: int | None) -> ChatBody:
         raise InvalidRequest("model: must name a model", hint="GET /v1/models lists them", param="model")
     if values["stream_options"] is not None and not values["stream"]:
         raise InvalidRequest("stream_options: only for streamed answers", hint="set stream", param="stream_options")
+    extension = read_extension(values)
     return ChatBody(
         model=values["model"],
-        request=GenerationRequest(
-            messages=_messages(values["messages"]),
-            limits=TokenLimits(DefaultLength.HALF_CONTEXT, _max_tokens(values), default_max_tokens),
-            sampling=SamplingRequest(values["temperature"], values["top_p"], values["seed"]),
-            stop=values["stop"] or (),
-        ),
+        request=_request(values, extension, default_max_tokens),
         stream=bool(values["stream"]),
         include_usage=bool((values["stream_options"] or {}).get("include_usage")),
         ignored=_ignored(values),
+        loaded=extension.loaded,
+        report=extension.report,
     )
 
 
-def _messages(values: Sequence[Mapping[str, Any]]) -> tuple[Message, ...]:
-    for number, each in enumerate(values):
-        content: Content = each["content"]
-        for part in content.media:
-            where = f"messages.{number}.content.{part.index}"
-            raise CapabilityMismatch(
-                f"{where}: {part.kind} parts cannot be read: mlxk does not serve {MEDIA_PARTS[part.kind]}",
-                hint="send text parts only",
-                param=where,
-            )
-    return tuple(Message(each["role"], each["content"].text) for each in values)
+def _request(values: Mapping[str, Any], extension: Extension, default_max_tokens: int | None) -> GenerationRequest:
+    return GenerationRequest(
+        messages=read_messages(values["messages"]),
+        limits=_limits(values, extension.default_length, default_max_tokens),
+        sampling=read_sampling(values),
+        stop=values["stop"] or (),
+        prompt=read_prompt(values, extension),
+        tools=read_tools(values),
+        output=read_output(values),
+        logprobs=read_logprobs(values),
+        chat_stops=extension.chat_stops,
+        inspect=extension.inspect,
+        ignore_stops=extension.ignore_stops,
+        urgency=extension.urgency,
+    )
+
+
+def _limits(values: Mapping[str, Any], rule: DefaultLength | None, default_max_tokens: int | None) -> TokenLimits:
+    """A rule that the request brings itself replaces the server's, number and all."""
+    asked = _max_tokens(values)
+    if rule is not None:
+        return TokenLimits(rule, asked)
+    return TokenLimits(DefaultLength.HALF_CONTEXT, asked, default_max_tokens)
 
 
 def _max_tokens(values: Mapping[str, Any]) -> int | None:
@@ -127,7 +120,8 @@ def _max_tokens(values: Mapping[str, Any]) -> int | None:
 
 def _ignored(values: Mapping[str, Any]) -> tuple[str, ...]:
     names = without_known(_CHAT.undeclared(values))
-    inside = {name for each in values["messages"] for name in _MESSAGE.undeclared(each)}
-    names += [f"messages.*.{name}" for name in sorted(inside)]
+    names += undeclared_in(values["messages"])
+    names += undeclared_in_tools(values)
+    names += undeclared_in_format(values)
     names += [f"stream_options.{name}" for name in _STREAM_OPTIONS.undeclared(values["stream_options"] or {})]
     return tuple(names)

@@ -11,6 +11,8 @@ from marshmallow.types import ErrorMessages
 from entrypoints.http.schemas.problems import found
 from entrypoints.http.schemas.strict import StrictField, whole_characters
 
+IMAGES = frozenset({"image_url", "input_image"})
+AUDIOS = frozenset({"input_audio"})
 MEDIA_PARTS = {
     "image_url": "pictures",
     "input_image": "pictures",
@@ -20,7 +22,7 @@ MEDIA_PARTS = {
     "input_file": "files",
 }
 
-
+TEXT_PARTS = {"text": "text", "refusal": "refusal"}
 NULL: ErrorMessages = {"null": "must be a string or a list of parts, got null"}
 
 
@@ -41,8 +43,9 @@ class Content:
 
 
 class TextOrParts(StrictField[Content]):
-    """`"text"` or `[{"type": "text", "text": "..."}, ...]`; parts of other kinds that OpenAI knows are kept for the
-    caller to judge."""
+    """`"text"` or `[{"type": "text", "text": "..."}, ...]`; a refusal is text that the assistant said. Parts of other
+    kinds that OpenAI knows are kept for the caller to judge.
+    """
 
     default_error_messages = NULL
 
@@ -68,11 +71,12 @@ def _part(value: object, index: int) -> str | MediaPart:
     if not isinstance(value, dict):
         raise ValidationError(f"must be an object with a type, got {found(value)}")
     kind = value.get("type")
-    if kind == "text":
-        text = value.get("text")
+    if isinstance(kind, str) and kind in TEXT_PARTS:
+        field = TEXT_PARTS[kind]
+        text = value.get(field)
         if not isinstance(text, str):
-            problem = f"must be a string, got {found(text)}" if "text" in value else "is missing"
-            raise ValidationError({"text": [problem]})
+            problem = f"must be a string, got {found(text)}" if field in value else "is missing"
+            raise ValidationError({field: [problem]})
         return whole_characters(text)
     if isinstance(kind, str) and kind in MEDIA_PARTS:
         return MediaPart(kind, index)

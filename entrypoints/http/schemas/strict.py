@@ -108,6 +108,16 @@ class StrictList(fields.List[Any]):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
+class FreeObject(StrictField[dict[str, Any]]):
+    """An object with whatever inside it, of whole characters throughout."""
+
+    def read(self, value: object) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise ValidationError(f"must be an object, got {found(value)}")
+        _check_inside(value)
+        return value
+
+
 class StringOrStrings(StrictField[tuple[str, ...]]):
     """One string or a list of them; always a tuple afterwards."""
 
@@ -133,3 +143,16 @@ def whole_characters(text: str) -> str:
     except UnicodeEncodeError:
         raise ValidationError("holds half of a surrogate pair, which is no character") from None
     return text
+
+
+def _check_inside(value: object) -> None:
+    match value:
+        case str():
+            whole_characters(value)
+        case dict():
+            for name, each in value.items():
+                whole_characters(name)
+                _check_inside(each)
+        case list():
+            for each in value:
+                _check_inside(each)

@@ -26,34 +26,20 @@ def _one_of(*neutral: object) -> NoOp:
 
 NEUTRAL: Mapping[str, NoOp] = {
     "audio": _one_of(),
-    "frequency_penalty": _number(0),
     "function_call": _one_of("none", "auto"),
     "functions": _one_of([]),
-    "logit_bias": _one_of({}),
-    "logprobs": _off,
-    "min_p": _number(0),
     "modalities": _one_of(["text"], []),
     "moderation": _one_of(),
     "n": _number(1),
     "prediction": _one_of(),
-    "presence_penalty": _number(0),
-    "reasoning_effort": _one_of("none"),
-    "repetition_penalty": _number(1),
-    "response_format": _one_of({"type": "text"}),
     "service_tier": _one_of("auto", "default"),
     "store": _off,
-    "tool_choice": _one_of("none", "auto"),
-    "tools": _one_of([]),
-    "top_k": _one_of(0, -1),
-    "top_logprobs": _number(0),
     "verbosity": _one_of("medium"),
     "web_search_options": _one_of(),
 }
 
 # These ask for nothing that shapes an answer.
-WITHOUT_EFFECT = frozenset(
-    {"metadata", "parallel_tool_calls", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "user"}
-)
+WITHOUT_EFFECT = frozenset({"metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "user"})
 
 
 def refuse_unsupported(body: Mapping[str, object]) -> None:

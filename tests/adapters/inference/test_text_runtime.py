@@ -12,11 +12,11 @@ import mlx.core as mx
 import pytest
 from tokenizers import Tokenizer
 
-from adapters.inference.text_codec import as_paragraphs
-from adapters.inference.text_loading import eos_ids
+from adapters.inference.conversation_prompt import as_paragraphs
+from adapters.inference.stop_ids import named_ids
 from adapters.inference.text_runtime import MlxTextRuntime
 from domain.catalog import LocatedModel, ModelSource
-from domain.errors import InvalidRequest, MlxkError, ModelLoadFailed
+from domain.errors import GenerationFailed, InvalidRequest, ModelLoadFailed
 from domain.inference import GenerationRequest, Message, Role, Sampling
 from domain.serving.load_options import LoadOptions
 from ports.text_engine import EngineRow
@@ -91,8 +91,10 @@ def test_every_stop_token_that_the_files_name_stops(
 
 
 def test_stop_tokens_may_be_a_number_a_list_or_nonsense() -> None:
-    assert eos_ids({"eos_token_id": 3}, {"eos_token_id": [4, 5]}, {}, {"eos_token_id": None}) == {3, 4, 5}
-    assert eos_ids({"eos_token_id": ["</s>", True, 2.0]}, {"eos_token_id": "7"}) == frozenset()
+    assert named_ids({"eos_token_id": 3}) == {3}
+    assert named_ids({"eos_token_id": [4, 5]}) == {4, 5}
+    for nonsense in ({}, {"eos_token_id": None}, {"eos_token_id": ["</s>", True, 2.0]}, {"eos_token_id": "7"}):
+        assert named_ids(nonsense) == frozenset()
 
 
 def test_a_model_without_a_template_reads_paragraphs(
@@ -121,7 +123,7 @@ def test_half_a_character_in_a_message_is_an_invalid_request(
 
 def test_a_template_may_not_reach_into_python(build: Callable[..., Path], load: Callable[[Path], LoadedText]) -> None:
     codec = load(build(chat_template="{{ messages.__class__.__mro__[1].__subclasses__() }}")).codec
-    with pytest.raises(InvalidRequest, match="template refuses"):
+    with pytest.raises(GenerationFailed, match="template is broken"):
         codec.encode(GenerationRequest((Message(Role.USER, "hello"),)))
 
 
@@ -195,15 +197,13 @@ def test_pickled_weights_are_not_even_opened(build: Callable[..., Path], load: C
         load(folder)
 
 
-def test_a_cache_without_a_batched_form_is_said_at_once(
-    build: Callable[..., Path], load: Callable[[Path], LoadedText], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["a[b]c", "star*", "what?"])
+def test_a_folder_may_have_any_name(
+    build: Callable[..., Path], load: Callable[[Path], LoadedText], tmp_path: Path, name: str
 ) -> None:
-    class Chunked:
-        """As mlx-lm's ChunkedKVCache: no merge."""
-
-    monkeypatch.setattr("adapters.inference.text_loading.make_prompt_cache", lambda _network: [Chunked()])
-    with pytest.raises(MlxkError, match="in batches: no batched Chunked"):
-        load(build())
+    plain = said(load(build()), (257, 72, 258))
+    folder = build().rename(tmp_path / name)
+    assert said(load(folder), (257, 72, 258)) == plain
 
 
 def test_closing_frees_the_models_memory(build: Callable[..., Path], load: Callable[[Path], LoadedText]) -> None:

@@ -194,6 +194,7 @@ EVERYTHING = GenerationRequest(
     logprobs=3,
     chat_stops=True,
     inspect=True,
+    ignore_stops=True,
     urgency=Urgency(2, 1.5),
 )  # fmt: skip
 

@@ -106,6 +106,7 @@ def test_json_says_what_was_done() -> None:
         "freed_bytes": 4_613_734_656,
         "kept_revisions": [],
         "held_locks": [],
+        "prompt_cache_bytes": 0,
         "lock_files_cleaned": 2,
     }
 

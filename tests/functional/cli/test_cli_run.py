@@ -116,13 +116,28 @@ def test_json_is_one_envelope_with_usage_and_finish_reason() -> None:
     seen = asked.run("run", "demo", "Who?", "--json")
     assert seen.err == ""
     assert asked.services.talk.asked[0][2] is False
-    assert json.loads(seen.out)["data"] == {
+    data = json.loads(seen.out)["data"]
+    timings = data.pop("timings")
+    assert data == {
         "model": "mlxk/demo",
         "prompt": "Who?",
         "response": "I am mlxk.",
+        "reasoning": None,
+        "tool_calls": [],
         "finish_reason": "length",
-        "usage": {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9},
+        "usage": {
+            "prompt_tokens": 7,
+            "completion_tokens": 2,
+            "total_tokens": 9,
+            "reasoning_tokens": 0,
+            "cached_tokens": 0,
+        },
+        "logprobs": None,
+        "sampling": None,
+        "warnings": [],
+        "served_by": "local",
     }
+    assert timings["total_seconds"] >= 0
 
 
 @pytest.mark.parametrize(

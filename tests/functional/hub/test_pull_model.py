@@ -243,10 +243,12 @@ def test_removing_a_model_that_is_being_pulled_is_refused(
 ) -> None:
     from adapters.filesystem.local import LocalFileSystem
     from adapters.filesystem.locks import FlockFileLocks
+    from adapters.inference.prefix_cache.stored import FolderPrefixStore
     from adapters.model_store.cache_inventory import HfCacheInventory
     from application.catalog.remove_model import RemoveModel
 
-    remove = RemoveModel(house.model_stores(), HfCacheInventory(cache), LocalFileSystem(), FlockFileLocks())
+    prompts = FolderPrefixStore(cache.parent / "prompts")
+    remove = RemoveModel(house.model_stores(), HfCacheInventory(cache), LocalFileSystem(), FlockFileLocks(), prompts)
     hub.create(NAME, demo_files)
     slow = hub.fail("model.safetensors", hold=threading.Event())
     worker = threading.Thread(target=pull_files, args=(hub.endpoint, cache, NAME))

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from adapters.charts.png_chart import PngChart
+from application.bench.run_benchmark import RunBenchmark
 from application.catalog.check_health import CheckHealth, HealthEntry, HealthSummary
 from application.catalog.inspect_model import InspectModel
 from application.catalog.list_models import ListModels, ListQuery
@@ -23,18 +25,26 @@ from application.hub.search_hub import SearchHub
 from application.hub.show_remote import ShowRemote
 from application.hub.verify_model import VerifyModel
 from application.inference.chat import Chat, ChatAnswer, Prepared
+from application.inference.find_server import FindServer, ServedChat
+from application.inference.load_plan import PlanLoad
 from application.serving.model_pool import ModelPool, never
+from application.serving.prompt_cache import PromptCache
 from domain.catalog import LocatedModel, ModelReport, ModelSource
 from domain.catalog.removal import CacheContents, Removal, RemovalPlan
 from domain.errors import Conflict, MlxkError, ModelNotFound
 from domain.inference import Finished, FinishReason, GenerationEvent, GenerationRequest, TextDelta, Usage
+from domain.serving.load_options import PrefixCacheBudget
 from domain.serving.load_wishes import PLAINLY, LoadWishes
 from domain.serving.memory_policy import MemoryForecast
+from domain.serving.model_load import ModelLoad
 from entrypoints.cli.console import Console
 from entrypoints.cli.main import run
 from entrypoints.cli.services import Context, Server
 from entrypoints.settings import Settings, load_settings
+from ports.chart import Chart
+from tests.support.fakes.bench import MeasuredChat, fake_benchmarks
 from tests.support.fakes.hub_services import FakeFindOutdated, FakeHubServices, FakeShowRemote, FakeVerifyModel
+from tests.support.fakes.prefix_store import FakePrefixStore
 from tests.support.fakes.workspace_services import FakeWorkspaceServices
 
 if TYPE_CHECKING:
@@ -266,9 +276,25 @@ class FakeChat(Chat):
         return Prepared(self.model, self.warning)
 
 
+class FakeFindServer(FindServer):
+    """found: what answers in place of this process; None when nothing does. asked: for what."""
+
+    def __init__(self) -> None:
+        self.found: FakeChat | None = None
+        self.asked: list[tuple[str, LoadWishes]] = []
+
+    def execute(self, spec: str, loading: LoadWishes = PLAINLY) -> ServedChat | None:
+        self.asked.append((spec, loading))
+        return self.found  # type: ignore[return-value]  # it only has to answer
+
+
 class FakeModelPool(ModelPool):
     def __init__(self) -> None:
         self.closed = 0
+        self.held: tuple[ModelLoad, ...] = ()
+
+    def loads(self) -> tuple[ModelLoad, ...]:
+        return self.held
 
     def close(self) -> None:
         self.closed += 1
@@ -284,8 +310,11 @@ class FakeServices(FakeWorkspaceServices):
         self.listing = FakeListModels(reports)
         self.talk = FakeChat(answers)
         self.pool = FakeModelPool()
+        self.finding = FakeFindServer()
         self.removing = FakeRemoveModel(reports)
+        self.prompts = FakePrefixStore()
         self.hub = FakeHubServices([detail(each) for each in reports if each.location.source is ModelSource.CACHE])
+        self.measured = MeasuredChat()
         self._reports = reports
 
     def pull_model(self) -> PullModel:
@@ -296,6 +325,12 @@ class FakeServices(FakeWorkspaceServices):
 
     def show_remote(self) -> ShowRemote:
         return FakeShowRemote(self.hub.details)
+
+    def run_benchmark(self) -> RunBenchmark:
+        return fake_benchmarks(self.measured)
+
+    def chart(self) -> Chart:
+        return PngChart()
 
     def verify_model(self) -> VerifyModel:
         return FakeVerifyModel(*self.hub.states)
@@ -319,6 +354,10 @@ class FakeServices(FakeWorkspaceServices):
     def inspect_model(self) -> InspectModel:
         return FakeInspectModel(self._reports)
 
+    def plan_load(self) -> PlanLoad:
+        adapters = PurePosixPath("/adapters").joinpath
+        return PlanLoad(self.resolve_model(), self.inspect_model(), adapters, PrefixCacheBudget())
+
     def list_models(self) -> ListModels:
         return self.listing
 
@@ -331,8 +370,14 @@ class FakeServices(FakeWorkspaceServices):
     def check_health(self) -> CheckHealth:
         return FakeCheckHealth(self._reports)
 
+    def prompt_cache(self) -> PromptCache:
+        return PromptCache(self.prompts, PrefixCacheBudget(2_147_483_648, 10_000_000_000))
+
     def chat(self) -> Chat:
         return self.talk
+
+    def find_server(self) -> FindServer:
+        return self.finding
 
     def model_pool(self) -> ModelPool:
         return self.pool

@@ -6,7 +6,7 @@ import codecs
 import json
 from collections.abc import Mapping, Sequence
 
-from domain.errors import InvalidRequest
+from domain.errors import CapabilityMismatch, InvalidRequest
 from domain.inference import PLAIN, GenerationRequest, OutputFormat, Role, Tool, ToolCall
 from ports.text_codec import EncodedPrompt
 from ports.token_constraint import TokenConstraint
@@ -42,14 +42,22 @@ class ByteCodec:
         return self._generation_config
 
     def encode(self, request: GenerationRequest) -> EncodedPrompt:
+        if request.tools.shown and not (self._output_format.can_call_tools and request.prompt.template):
+            raise CapabilityMismatch("this model knows no tools", param="tools")
+        if not request.prompt.template:
+            return EncodedPrompt(tuple("\n\n".join(message.text for message in request.messages).encode()))
         tokens: list[int] = []
+        ends: list[int] = []
         for message in request.messages:
             if message.content == "refuse me":
                 raise InvalidRequest("this model refuses that", param="messages")
             if message.content == "break the template":
                 raise RuntimeError("the template is broken")
-            tokens += [_ROLE_TOKENS[message.role], *message.content.encode()]
-        return EncodedPrompt((*tokens, _ROLE_TOKENS[Role.ASSISTANT]))
+            tokens += [_ROLE_TOKENS[message.role], *message.text.encode()]
+            ends.append(len(tokens))
+        if request.continues:
+            return EncodedPrompt(tuple(tokens), tuple(ends[:-1]))
+        return EncodedPrompt((*tokens, _ROLE_TOKENS[Role.ASSISTANT]), tuple(ends))
 
     @property
     def output_format(self) -> OutputFormat:
@@ -62,7 +70,7 @@ class ByteCodec:
         call = json.loads(text)
         if not isinstance(call, dict) or call.get("name") not in [tool.name for tool in tools]:
             raise ValueError(f"no call: {text}")
-        return (ToolCall("", call["name"], json.dumps(call.get("arguments", {}))),)
+        return (ToolCall("", call["name"], json.dumps(call.get("arguments", {}), ensure_ascii=False)),)
 
     def constraint(self, request: GenerationRequest, prompt: EncodedPrompt) -> TokenConstraint | None:
         return self.constraints.get(request.messages[-1].content)

@@ -9,14 +9,20 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from application.inference.chat import ChatAnswer, Prepared
+from application.inference.chat_loaded import ChatLoaded
 from application.serving.model_pool import ModelPool, never
+from application.serving.presence import Presence
 from application.serving.readiness import CheckReadiness, ServerLifecycle
 from domain.catalog import LocatedModel, ModelReport, ModelSource
 from domain.errors import CapabilityMismatch, ModelNotFound
 from domain.inference import GenerationRequest
 from domain.serving.load_options import LoadOptions
 from domain.serving.model_load import ModelLoad
+from domain.serving.server_instance import ServerInstance
+from mlxk import __version__
 from ports.hub import ModelHub
+from ports.running_servers import ServerEntry, ServerRegister
+from tests.support.fakes.event_worker import EventLauncher
 from tests.support.fakes.worker import PLAIN_LOAD, FakeWorker, FakeWorkerLauncher, Script
 
 CHANGED = datetime(2026, 5, 17, 12, 0, 0, tzinfo=UTC)
@@ -47,19 +53,46 @@ def served(name: str, source: ModelSource = ModelSource.CACHE, **facts: object) 
 MODELS = (served(DEMO, ModelSource.BUILTIN), served("org/one"), served(SLOW), served("my-work", ModelSource.WORKSPACE))
 
 
+class FakeRegister:
+    """ServerRegister that nobody else reads."""
+
+    def __init__(self) -> None:
+        self.entries: dict[int, ServerEntry] = {}
+
+    def enter(self, entry: ServerEntry) -> None:
+        self.entries[entry.process_id] = entry
+
+    def leave(self, process_id: int) -> None:
+        self.entries.pop(process_id, None)
+
+
 class FakeServices:
     """Services. launcher and pool are open to tests."""
 
-    def __init__(self, launcher: FakeWorkerLauncher | None = None, models: Sequence[ModelReport] = MODELS) -> None:
+    def __init__(
+        self,
+        launcher: FakeWorkerLauncher | None = None,
+        models: Sequence[ModelReport] = MODELS,
+        register: ServerRegister | None = None,
+    ) -> None:
         self.launcher = launcher or FakeWorkerLauncher()
         self.models = tuple(models)
         self.pool = ModelPool(self.launcher, budget_bytes=1_000_000_000)
+        self.instance = ServerInstance("a secret")
+        self.register = register or FakeRegister()
+        self._presence = Presence(self.register, self.pool, self.instance, __version__, lambda: 1.0)
         self._lifecycle = ServerLifecycle()
         self.specs: list[str] = []
         self.broken: Exception | None = None
 
     def chat(self) -> FakeServices:
         return self
+
+    def chat_loaded(self) -> ChatLoaded:
+        return ChatLoaded(self.pool, self.instance)
+
+    def presence(self) -> Presence:
+        return self._presence
 
     def list_served_models(self) -> ServedModels:
         return ServedModels(self.models)
@@ -111,7 +144,7 @@ class ServedModels:
         return self._reports
 
 
-class ChildLauncher(FakeWorkerLauncher):
+class ChildLauncher(EventLauncher):
     """Fake workers with a real child process each, which ends when its pipe closes or its worker is closed.
 
     gate: models called `slow` are loaded once it is set.

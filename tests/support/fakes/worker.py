@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from application.inference.answer_text import AnswerText
+from application.inference.answer_text import AnswerFacts, AnswerText, TokenReader
 from domain.catalog import LocatedModel
 from domain.errors import EngineDied, MlxkError, ServerShutdown
-from domain.inference import Finished, FinishReason, GenerationEvent, GenerationRequest
+from domain.inference import (
+    PLAIN,
+    AnswerStart,
+    CallRules,
+    Finished,
+    FinishReason,
+    GenerationEvent,
+    GenerationRequest,
+    OutputFormat,
+    ToolCall,
+    Transcript,
+    resolve_sampling,
+)
 from domain.serving.load_options import LoadOptions
 from ports.model_worker import LoadedModel
+from ports.text_engine import RowStats, RowStep, TokenScore
 
 PROCESS_ID = 4711
 PLAIN_LOAD = LoadOptions()
@@ -25,7 +40,8 @@ class Script:
     answers: last user message -> answer; any other message is answered with `default`. refuse: last user message -> the
     error its stream raises. hold_after: every stream waits after so many tokens until this is None again. die_after:
     the worker dies once a stream has had so many tokens; then this is None again, so that the next worker lives.
-    fail_to_load: model name -> error.
+    fail_to_load: model name -> error. output_format: how answers mark thoughts and calls; a call is a JSON object
+    between the marks. cached_tokens: said of every prompt.
     """
 
     answers: dict[str, str] = field(default_factory=dict)
@@ -35,6 +51,8 @@ class Script:
     die_after: int | None = None
     fail_to_load: dict[str, MlxkError] = field(default_factory=dict)
     context_length: int = 512
+    output_format: OutputFormat = PLAIN
+    cached_tokens: int = 0
 
 
 class FakeWorkerLauncher:
@@ -158,7 +176,7 @@ class FakeStream:
 
 
 class _Words:
-    """TokenDecoder whose token n is the answer's word n."""
+    """TokenDecoder whose token n is the answer's word n; the token after the last is the stop token."""
 
     def __init__(self, words: list[str]) -> None:
         self._words = words
@@ -169,6 +187,9 @@ class _Words:
     def finish(self) -> str:
         return ""
 
+    def spelled(self, token: int) -> bytes:
+        return self._words[token].encode() if token < len(self._words) else b"<end>"
+
 
 def _answer(script: Script, request: GenerationRequest) -> Iterator[GenerationEvent]:
     question = request.messages[-1].content
@@ -177,12 +198,43 @@ def _answer(script: Script, request: GenerationRequest) -> Iterator[GenerationEv
     words = _words(script.answers.get(question, script.default))
     prompt_tokens = sum(1 + len(_words(message.content)) for message in request.messages)
     allowed = request.limits.resolve(prompt_tokens, script.context_length)
-    text = AnswerText(_Words(words), request.stop, prompt_tokens)
+    decoder = _Words(words)
+    text = AnswerText(
+        TokenReader(decoder, decoder.spelled),
+        Transcript(script.output_format, request.stop_strings, _rules(request), AnswerStart(in_text=request.continues)),
+        AnswerFacts(prompt_tokens, resolve_sampling(request.sampling, {}, fresh_seed=1), allowed),
+        clock=lambda: 0.0,
+    )
+    stats = RowStats(script.cached_tokens, stop_tokens=int(request.inspect))
     for at in range(allowed):
         finish = FinishReason.STOP if at == len(words) else FinishReason.LENGTH if at == allowed - 1 else None
-        yield from text.add(at, finish)
+        yield from text.add(RowStep(0, at, finish, score=_score(request, at, len(words)), stats=stats))
         if text.finished:
             return
+
+
+def _rules(request: GenerationRequest) -> CallRules | None:
+    tools = request.tools.shown
+    numbers = itertools.count(1)
+    offered = frozenset(tool.name for tool in tools)
+    if not tools:
+        return None
+    return CallRules(_parsed, lambda: f"call_{next(numbers):024x}", offered, request.tools.parallel)
+
+
+def _parsed(text: str) -> tuple[ToolCall, ...]:
+    call = json.loads(text)
+    if not isinstance(call, dict) or not isinstance(call.get("name"), str):
+        raise ValueError(f"no call: {text}")
+    return (ToolCall("", call["name"], json.dumps(call.get("arguments", {}))),)
+
+
+def _score(request: GenerationRequest, token: int, words: int) -> TokenScore | None:
+    """The chosen word is the likeliest, then come those after it."""
+    if request.logprobs is None:
+        return None
+    others = [(token + step) % (words + 1) for step in range(min(request.logprobs, words + 1))]
+    return TokenScore(-0.25, tuple((other, -0.25 - step) for step, other in enumerate(others)))
 
 
 def _words(text: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -55,6 +56,18 @@ def test_options_without_a_command() -> None:
 )
 def test_every_place_of_a_model_offers_the_models(line: str) -> None:
     assert fitting(line) == sorted(NAMES)
+
+
+def test_more_files_are_left_to_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").touch()
+    assert fitting("run demo --file ") == []
+    assert fitting("run demo --file a.txt ") == []
+    assert fitting("run --file a.txt ") == sorted(NAMES)
+    assert fitting("run --file a.txt demo ")[:1] == ["--prompt"]
+    assert fitting("run demo --file a.txt --reasoning-effort m") == ["minimal", "medium"]
+    assert fitting("run demo --file a.txt --no-s") == ["--no-stream"]
+    assert fitting("run demo --stop x --draft-model org/") == ["org/Phi"]
 
 
 def test_every_row_that_says_model_completes_models() -> None:

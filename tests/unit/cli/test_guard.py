@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,6 +119,39 @@ def test_cannot_pass_the_guard(argv: list[str], message: str, hint: str) -> None
         guard(argv)
     assert message in refused.value.message
     assert hint in (refused.value.hint or "")
+
+
+def test_texts_may_be_given_again() -> None:
+    assert guard(["run", "m", "--stop", "a", "--stop=b", "--stop", ""]).values == {"stop": ("a", "b", "")}
+
+
+def test_files_are_words_as_long_as_they_name_existing_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b", "-c", "run"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder").mkdir()
+    read = guard(["run", "--file", "a", "b", "run", "m", "a"])
+    assert (read.values, read.words) == ({"file": ("a", "b", "run")}, ("m", "a"))
+    read = guard(["run", "m", "--file", "a", "folder", "b"])
+    assert (read.values, read.words) == ({"file": ("a",)}, ("m", "folder", "b"))
+    read = guard(["run", "m", "--file=-c", "b", "--file", "no", "a", "--", "a"])
+    assert (read.values, read.words) == ({"file": ("-c", "no", "a")}, ("m", "b", "a"))
+    read = guard(["run", "m", "--file", "a", "--stop", "x", "b"])
+    assert (read.values, read.words) == ({"file": ("a",), "stop": ("x",)}, ("m", "b"))
+
+
+def test_a_file_is_found_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a").touch()
+    assert guard(["run", "m", "--file", "~/a", "~/a", "~/b"]).words == ("m", "~/b")
+
+
+@pytest.mark.parametrize(
+    "argv", [["run", "m", "--file"], ["run", "m", "--file", "--seed", "1"], ["run", "m", "--stop"]]
+)
+def test_what_collects_still_needs_a_value(argv: list[str]) -> None:
+    with pytest.raises(UsageError, match="needs a value"):
+        guard(argv)
 
 
 def test_help_needs_no_words() -> None:

@@ -18,7 +18,14 @@ from entrypoints.cli.options import ALONE, BY_NAME, COMMANDS, EVERYWHERE
 from entrypoints.cli.run_options import RUN
 from entrypoints.cli.services import Context, Outcome
 
-PYTHON_TYPES = {Kind.SWITCH: bool, Kind.TEXT: str | None, Kind.INTEGER: int | None, Kind.NUMBER: float | None}
+PYTHON_TYPES = {
+    Kind.SWITCH: bool,
+    Kind.TEXT: str | None,
+    Kind.INTEGER: int | None,
+    Kind.NUMBER: float | None,
+    Kind.TEXTS: tuple[str, ...],
+    Kind.FILES: tuple[str, ...],
+}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -11,25 +13,34 @@ from entrypoints.http.front import Front, FrontPlan, Serving
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.listener import Address
 from entrypoints.settings import load_settings
+from ports.running_servers import ServerEntry
 from tests.support.eventually import eventually
-from tests.support.fakes.http_services import DEMO, FakeServices
+from tests.support.fakes.http_services import DEMO, FakeRegister, FakeServices
 
 
 class House:
     """A front over fakes. announced: what it told; failed: set when it gave up."""
 
-    def __init__(self, announce_fault: Exception | None = None, model: str | None = "demo") -> None:
-        self.services = FakeServices()
+    def __init__(
+        self,
+        announce_fault: Exception | None = None,
+        model: str | None = "demo",
+        host: str = "127.0.0.1",
+        register: FakeRegister | None = None,
+    ) -> None:
+        self.register = register or FakeRegister()
+        self.services = FakeServices(register=self.register)
         self.announced: list[Serving] = []
         self.told = threading.Event()
         self.failed = threading.Event()
         self._fault = announce_fault
+        self.on_announce: Callable[[], object] = lambda: None
         self.front = Front(
             FrontPlan(
                 settings=load_settings({"preload_model": model}, {"HOME": "/nowhere"}),
                 services_factory=lambda _: self.services,
                 announce=self._announce,
-                address=Address("127.0.0.1", 8000),
+                address=Address(host, 8000),
                 limits=HttpLimits(),
                 grace_seconds=60,
             )
@@ -37,6 +48,7 @@ class House:
 
     def _announce(self, serving: Serving) -> None:
         self.announced.append(serving)
+        self.on_announce()
         self.told.set()
         if self._fault is not None:
             raise self._fault
@@ -96,3 +108,54 @@ def test_stopping_while_it_comes_up_is_no_failure(caplog: pytest.LogCaptureFixtu
     eventually(lambda: "bring-up" not in [thread.name for thread in threading.enumerate()], "its thread to end")
     assert not house.failed.is_set()
     assert "cannot serve" not in caplog.text
+
+
+def test_it_can_be_found_from_when_it_is_ready_until_it_stops() -> None:
+    house = House()
+    house.bring_up()
+    assert house.told.wait(10)
+    (entry,) = house.register.entries.values()
+    assert (entry.process_id, entry.host, entry.port) == (os.getpid(), "127.0.0.1", 8000)
+    house.front.begin_stop()
+    assert house.register.entries == {}
+    house.front.close()
+
+
+def test_it_can_be_found_before_anybody_is_told() -> None:
+    seen: list[int] = []
+    house = House()
+    house.on_announce = lambda: seen.append(len(house.register.entries))
+    house.bring_up()
+    assert house.told.wait(10)
+    assert seen == [1]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.7", "::"])  # noqa: S104
+def test_a_server_that_others_can_reach_is_not_entered(host: str) -> None:
+    house = House(host=host)
+    house.bring_up()
+    assert house.told.wait(10)
+    assert house.register.entries == {}
+
+
+class FullDisk(FakeRegister):
+    def enter(self, entry: ServerEntry) -> None:
+        raise OSError("no space left")
+
+    leave = FakeRegister.leave
+
+
+def test_a_server_that_cannot_be_entered_serves_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    house = House(register=FullDisk())
+    house.bring_up()
+    assert house.told.wait(10)
+    assert house.state() == "ready"
+    assert "no space left" in caplog.text
+    house.front.close()
+
+
+def test_a_server_that_fails_to_start_is_never_entered() -> None:
+    house = House(model="nothing-like-it")
+    house.bring_up()
+    assert house.failed.wait(10)
+    assert house.register.entries == {}

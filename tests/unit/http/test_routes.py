@@ -104,7 +104,13 @@ def test_an_answer_has_text_reason_and_counted_usage(house: House) -> None:
             "finish_reason": "stop",
         }
     ]
-    assert body["usage"] == {"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}
+    assert body["usage"] == {
+        "prompt_tokens": 2,
+        "completion_tokens": 3,
+        "total_tokens": 5,
+        "prompt_tokens_details": {"cached_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0},
+    }
 
 
 def test_a_limit_and_a_stop_string_are_kept(house: House) -> None:
@@ -251,3 +257,29 @@ def test_a_sane_request_id_comes_back_and_an_odd_one_does_not(house: House) -> N
 def test_no_header_opens_the_server_to_other_sites(house: House) -> None:
     response = house.client.get("/v1/models", headers={"Origin": "https://example.org"})
     assert not [name for name in response.headers if name[0].lower().startswith("access-control-")]
+
+
+def test_a_server_introduces_itself_to_those_who_can_judge_it(house: House) -> None:
+    challenge = "0123456789abcdef" * 2
+    path = f"/v1/mlxk/server?challenge={challenge}"
+    hidden = house.client.get(path)
+    assert (hidden.status_code, problem(hidden)["type"]) == (409, "conflict")
+    house.services.prepare("demo")
+    house.services.presence().begin("127.0.0.1", 8000, 1)
+    told = house.client.get(path).get_json()
+    assert house.services.instance.proves(challenge, 8000, told["proof"])
+    assert told["models"] == [{"name": DEMO, "load": house.services.instance.load_token("/models/mlxk--demo")}]
+
+
+@pytest.mark.parametrize("challenge", ["", "abc", "g" * 32, "0" * 200])
+def test_a_challenge_is_a_number_nobody_has_guessed(house: House, challenge: str) -> None:
+    response = house.client.get(f"/v1/mlxk/server?challenge={challenge}")
+    assert (response.status_code, problem(response)["param"]) == (400, "challenge")
+
+
+def test_a_loaded_model_can_be_asked_by_its_token(house: House) -> None:
+    house.services.prepare("demo")
+    token = house.services.instance.load_token("/models/mlxk--demo")
+    assert house.chat(model="anything", mlxk={"loaded": token}).get_json()["model"] == DEMO
+    missing = house.chat(mlxk={"loaded": "0" * 64})
+    assert (missing.status_code, problem(missing)["param"]) == (404, "mlxk.loaded")

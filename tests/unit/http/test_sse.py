@@ -10,16 +10,16 @@ import pytest
 
 from domain.errors import EngineDied
 from domain.inference import Finished, FinishReason, GenerationEvent, TextDelta, Usage
-from entrypoints.http.presenters.chat import AnswerIdentity
+from entrypoints.http.presenters.chat import AnswerIdentity, AnswerShape
 from entrypoints.http.presenters.sse import ChatChunks, ClosingStream
 
 IDENTITY = AnswerIdentity("chatcmpl-1", 1700000000, 'odd "name"/\u00e9')
 END = Finished(FinishReason.LENGTH, Usage(3, 2))
 
 
-def raw(*events: GenerationEvent, include_usage: bool = False) -> list[bytes]:
+def raw(*events: GenerationEvent, **shape: bool) -> list[bytes]:
     rest = iter(events)
-    return list(ChatChunks(IDENTITY, include_usage=include_usage).stream(next(rest), rest))
+    return list(ChatChunks(IDENTITY, AnswerShape(**shape)).stream(next(rest), rest))
 
 
 def data(writes: list[bytes]) -> list[Any]:
@@ -48,10 +48,14 @@ def test_an_answer_is_role_text_reason_done() -> None:
 def test_usage_comes_last_when_asked_for_and_is_null_before() -> None:
     *chunks, usage, done = data(raw(TextDelta("a"), END, include_usage=True))
     assert [each["usage"] for each in chunks] == [None] * 3
-    assert (usage["choices"], usage["usage"]) == (
-        [],
-        {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
-    )
+    assert usage["choices"] == []
+    assert usage["usage"] == {
+        "prompt_tokens": 3,
+        "completion_tokens": 2,
+        "total_tokens": 5,
+        "prompt_tokens_details": {"cached_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0},
+    }
     assert done == "[DONE]"
 
 
@@ -75,7 +79,7 @@ def test_an_error_becomes_an_event_and_nothing_follows() -> None:
         yield TextDelta("b")
         raise EngineDied("the engine died", hint="ask again")
 
-    chunks = data(list(ChatChunks(IDENTITY, include_usage=False).stream(TextDelta("a"), dying())))
+    chunks = data(list(ChatChunks(IDENTITY, AnswerShape()).stream(TextDelta("a"), dying())))
     assert chunks[-1]["error"]["type"] == "engine_died"
     assert chunks[-1]["error"]["message"] == "the engine died"
     assert "[DONE]" not in chunks
@@ -86,7 +90,7 @@ def test_an_unexpected_fault_is_told_without_its_words_and_raised_for_the_log() 
         raise KeyError("secret")
         yield END
 
-    stream = ChatChunks(IDENTITY, include_usage=False).stream(TextDelta("a"), broken())
+    stream = ChatChunks(IDENTITY, AnswerShape()).stream(TextDelta("a"), broken())
     next(stream)
     told = next(stream)
     assert b"internal_error" in told
@@ -97,7 +101,7 @@ def test_an_unexpected_fault_is_told_without_its_words_and_raised_for_the_log() 
 
 def test_closing_a_stream_gives_everything_back_even_when_nothing_was_sent() -> None:
     closed: list[str] = []
-    stream = ChatChunks(IDENTITY, include_usage=False).stream(TextDelta("a"), iter(()))
+    stream = ChatChunks(IDENTITY, AnswerShape()).stream(TextDelta("a"), iter(()))
     ClosingStream(stream, lambda: closed.append("closed")).close()
     assert closed == ["closed"]
     assert list(stream) == []

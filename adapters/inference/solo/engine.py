@@ -1,0 +1,116 @@
+"""The decode loop for what cannot be batched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import mlx.core as mx
+
+from adapters.inference.solo.row import SoloModel, SoloRow, Tally, in_order
+from domain.errors import GenerationFailed, MlxkError
+from ports.text_engine import EngineRow, RowStep
+
+PREFILL_SECONDS_PER_STEP = 0.25
+
+
+class SoloEngine:
+    """TextEngine that serves one row at a time: the one of highest priority, among equals the one that came first. It
+    keeps its place until it ends; the others wait. Every call from the thread that made it.
+
+    A fault is always the row's own, for there is no other in the pass.
+    """
+
+    def __init__(self, model: SoloModel) -> None:
+        self._model: SoloModel | None = model
+        self._waiting: list[tuple[EngineRow, float]] = []
+        self._current: SoloRow | None = None
+        self._current_arrived = 0.0
+
+    @property
+    def active_rows(self) -> int:
+        return len(self._waiting) + (self._current is not None)
+
+    @property
+    def tally(self) -> Tally:
+        """How good the guesses were, of all rows so far."""
+        return Tally() if self._model is None else self._model.tally
+
+    def admit(self, row: EngineRow) -> None:
+        if not row.prompt:
+            raise GenerationFailed("the prompt has no tokens: there is nothing to continue")
+        self._waiting = in_order([*self._waiting, (row, time.monotonic())])
+
+    def cancel(self, row_id: int) -> None:
+        self._waiting = [each for each in self._waiting if each[0].row_id != row_id]
+        if self._current is not None and self._current.row.row_id == row_id:
+            self._leave()
+
+    def step(self) -> Sequence[RowStep]:
+        steps = self._overdue()
+        if self._current is None and self._waiting:
+            self._current, failed = self._seated(*self._waiting.pop(0))
+            steps += failed
+        if self._current is not None:
+            steps += self._advanced(self._current)
+        return steps
+
+    def close(self) -> None:
+        if self._model is None:
+            return
+        self._model.prefixes.close()
+        self._waiting = []
+        self._current = self._model = None
+        mx.clear_cache()
+
+    def _seated(self, row: EngineRow, arrived: float) -> tuple[SoloRow | None, list[RowStep]]:
+        if self._model is None:
+            return None, []
+        self._current_arrived = arrived
+        try:
+            return SoloRow(row, self._model, time.monotonic() - arrived), []
+        except Exception as fault:  # noqa: BLE001 - translated: the row fails with its cause, the others go on
+            return None, [_failed(row, fault)]
+
+    def _advanced(self, current: SoloRow) -> list[RowStep]:
+        """Chunks of the prompt for a while, then, when it is read, one pass."""
+        steps: list[RowStep] = []
+        until = time.monotonic() + PREFILL_SECONDS_PER_STEP
+        try:
+            while not current.ready:
+                current.read()
+                if not current.ready and time.monotonic() >= until:
+                    return []
+            for step in current.decode():
+                steps.append(step)  # noqa: PERF402 - what was said before a fault must not be lost with it
+        except Exception as fault:  # noqa: BLE001 - translated: the row fails with its cause, the others go on
+            steps.append(_failed(current.row, fault))
+        if steps[-1].finish is not None or steps[-1].error is not None:
+            self._leave()
+        return steps
+
+    def _overdue(self) -> list[RowStep]:
+        """The rows whose time is up, as failures; they are gone."""
+        now = time.monotonic()
+        rows = list(self._waiting)
+        if self._current is not None:
+            rows.append((self._current.row, self._current_arrived))
+        late = [row for row, arrived in rows if (limit := row.urgency.deadline_seconds) and now - arrived >= limit]
+        for row in late:
+            self.cancel(row.row_id)
+        return [
+            _failed(row, GenerationFailed(f"the deadline of {row.urgency.deadline_seconds:g} s has passed"))
+            for row in late
+        ]
+
+    def _leave(self) -> None:
+        self._current = None
+        mx.clear_cache()
+
+
+def _failed(row: EngineRow, fault: Exception) -> RowStep:
+    if isinstance(fault, MlxkError):
+        return RowStep(row.row_id, None, error=fault)
+    error = GenerationFailed(f"the engine failed on a prompt of {len(row.prompt):,} tokens: {fault}")
+    error.__cause__ = fault
+    return RowStep(row.row_id, None, error=error)

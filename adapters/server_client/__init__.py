@@ -1,0 +1,1 @@
+"""Running servers of this user: their entries on the disk, and requests to them."""

@@ -1,0 +1,130 @@
+"""A request as the body of POST /v1/chat/completions (docs/server.md), with nothing of it lost."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import Any
+
+from domain.inference import (
+    ConstraintKind,
+    GenerationRequest,
+    Message,
+    OutputConstraint,
+    SamplingRequest,
+    Tool,
+    ToolCall,
+    ToolUse,
+    Urgency,
+)
+
+Json = dict[str, Any]
+
+
+def chat_body(request: GenerationRequest, *, name: str, load_token: str, streamed: bool) -> bytes:
+    """name: the model's; load_token: which of its loads. The answer is asked for with its report."""
+    body: Json = {
+        "model": name,
+        "messages": [_message(each) for each in request.messages],
+        "stream": streamed,
+        **_sampling(request.sampling),
+        **_prompt(request),
+        **_tools(request.tools),
+        "mlxk": _extension(request, load_token),
+    }
+    if streamed:
+        body["stream_options"] = {"include_usage": True}
+    if request.stop:
+        body["stop"] = list(request.stop)
+    if request.limits.requested is not None:
+        body["max_completion_tokens"] = request.limits.requested
+    if request.output is not None:
+        body |= _output(request.output)
+    if request.logprobs is not None:
+        body |= {"logprobs": True, "top_logprobs": request.logprobs}
+    return json.dumps(body, separators=(",", ":")).encode("ascii")
+
+
+def _message(message: Message) -> Json:
+    """The note on what was attached is part of the text: the model reads the same words."""
+    body: Json = {"role": message.role.value, "content": message.text}
+    if message.reasoning:
+        body["reasoning_content"] = message.reasoning
+    if message.tool_calls:
+        body["tool_calls"] = [_call(each) for each in message.tool_calls]
+    if message.tool_call_id is not None:
+        body["tool_call_id"] = message.tool_call_id
+    if message.name is not None:
+        body["name"] = message.name
+    return body
+
+
+def _call(call: ToolCall) -> Json:
+    return {
+        "id": call.call_id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments},
+    }
+
+
+def _sampling(sampling: SamplingRequest) -> Json:
+    values = {each.name: getattr(sampling, each.name) for each in fields(sampling)}
+    values["logit_bias"] = {str(token): bias for token, bias in sampling.logit_bias.items()} or None
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _prompt(request: GenerationRequest) -> Json:
+    prompt = request.prompt
+    variables = dict(prompt.variables)
+    if prompt.thinking is not None:
+        variables["enable_thinking"] = prompt.thinking
+    body: Json = {"chat_template_kwargs": variables} if variables else {}
+    return body | ({} if prompt.reasoning_effort is None else {"reasoning_effort": prompt.reasoning_effort})
+
+
+def _tools(tools: ToolUse) -> Json:
+    if tools == ToolUse():
+        return {}
+    choice: object = tools.mode.value
+    if tools.named is not None:
+        choice = {"type": "function", "function": {"name": tools.named}}
+    return {
+        "tools": [_tool(each) for each in tools.offered],
+        "tool_choice": choice,
+        "parallel_tool_calls": tools.parallel,
+    }
+
+
+def _tool(tool: Tool) -> Json:
+    function = {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": dict(tool.parameters),
+        "strict": tool.strict,
+    }
+    return {"type": "function", "function": function}
+
+
+def _output(output: OutputConstraint) -> Json:
+    """The fields that take a schema as text: it may be none, and that is then said over there."""
+    match output.kind:
+        case ConstraintKind.JSON_OBJECT:
+            return {"response_format": {"type": "json_object"}}
+        case ConstraintKind.JSON_SCHEMA:
+            return {"guided_json": output.source}
+        case ConstraintKind.REGEX:
+            return {"guided_regex": output.source}
+        case ConstraintKind.GRAMMAR:
+            return {"guided_grammar": output.source}
+
+
+def _extension(request: GenerationRequest, load_token: str) -> Json:
+    body: Json = {"report": True, "loaded": load_token, "default_length": request.limits.default.value}
+    if not request.prompt.template:
+        body["template"] = False
+    for name in ("chat_stops", "inspect", "ignore_stops"):
+        if getattr(request, name):
+            body[name] = True
+    if request.urgency != Urgency():
+        body |= {"priority": request.urgency.priority, "deadline_seconds": request.urgency.deadline_seconds}
+    return body

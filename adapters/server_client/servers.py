@@ -1,0 +1,95 @@
+"""RunningServers over the entries in one folder."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from adapters.server_client.entries import ServerFolder
+from domain.inference import GenerationRequest
+from ports.model_worker import GenerationStream
+from ports.running_servers import RunningServer, ServerEntry
+
+if TYPE_CHECKING:
+    from adapters.server_client.line import Line
+
+MOST_SERVERS = 8
+# A healthy server answers within a few milliseconds, a very busy one within some tens.
+LOOK_UP_SECONDS = 0.25
+PROVING_SECONDS = 2.0  # of a server that has been found: what comes in its place takes longer
+INTRODUCTION = "/v1/mlxk/server?challenge="
+
+
+class FoundServers:
+    """RunningServers. version: only servers of the same one are asked. patience_seconds: for all of them together."""
+
+    def __init__(self, folder: ServerFolder, version: str, patience_seconds: float = LOOK_UP_SECONDS) -> None:
+        self._folder = folder
+        self._version = version
+        self._patience_seconds = patience_seconds
+
+    def reachable(self) -> Sequence[RunningServer]:
+        deadline = time.monotonic() + self._patience_seconds
+        found: list[RunningServer] = []
+        for path, entry in self._folder.entries()[:MOST_SERVERS]:
+            left = deadline - time.monotonic()
+            if entry.version != self._version or left <= 0:
+                continue
+            try:
+                line, tokens = introduce(entry, left)
+            except (ConnectionRefusedError, ValueError):  # nobody listens, or somebody else does
+                self._folder.sweep(path)
+                continue
+            except OSError:
+                continue
+            line.close()
+            found.append(FoundServer(entry, tokens))
+        return found
+
+
+class FoundServer:
+    """RunningServer. tokens: of the loads it held when it introduced itself."""
+
+    def __init__(self, entry: ServerEntry, tokens: frozenset[str]) -> None:
+        self._entry = entry
+        self._tokens = tokens
+
+    def holds(self, identity: str) -> bool:
+        return self._entry.instance.load_token(identity) in self._tokens
+
+    def ask(self, identity: str, name: str, request: GenerationRequest, *, streamed: bool) -> GenerationStream:
+        from adapters.server_client.answer_stream import AnswerStream
+        from adapters.server_client.request_body import chat_body
+
+        token = self._entry.instance.load_token(identity)
+        body = chat_body(request, name=name, load_token=token, streamed=streamed)
+        return AnswerStream(lambda: introduce(self._entry, PROVING_SECONDS)[0], body, streamed=streamed)
+
+
+def introduce(entry: ServerEntry, seconds: float) -> tuple[Line, frozenset[str]]:
+    """An open line to the server, which has just proved on it to be the one of the entry, and the loads it holds.
+
+    Raises OSError when it is gone or slow, ValueError when somebody else answers.
+    """
+    from adapters.server_client.line import Line
+
+    challenge = os.urandom(16).hex()
+    line = Line(entry.host, entry.port)
+    try:
+        told = line.get(INTRODUCTION + challenge, seconds)
+        if not isinstance(told, dict) or not isinstance(told.get("proof"), str):
+            raise ValueError("no introduction")
+        if not entry.instance.proves(challenge, entry.port, told["proof"]):
+            raise ValueError("not the server of the entry")
+        tokens = frozenset(each["load"] for each in told["models"])
+    except (KeyError, TypeError) as fault:
+        line.close()
+        raise ValueError("an introduction of another kind") from fault
+    except BaseException:
+        with suppress(OSError):
+            line.close()
+        raise
+    return line, tokens

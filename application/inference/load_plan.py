@@ -1,0 +1,99 @@
+"""From how the user wants a model to be loaded to how it is loaded."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import Protocol
+
+from application.catalog.inspect_model import InspectModel
+from application.serving.served_models import FirstModel
+from domain.catalog import LocatedModel
+from domain.catalog.fitness import require_chat
+from domain.errors import InvalidRequest
+from domain.serving.load_options import DEFAULT_DRAFT_TOKENS, LoadOptions, PrefixCacheBudget
+from domain.serving.load_plan import LoadPlan
+from domain.serving.load_wishes import PLAINLY, LoadWishes
+
+DEFAULT_KV_GROUP_SIZE = 64
+
+
+class Resolver(Protocol):
+    """From a name to a model; raises InvalidRequest, ModelNotFound, AmbiguousModel."""
+
+    def execute(self, spec: str) -> LocatedModel: ...
+
+
+class PlanLoad:
+    """find_adapter: from a folder as the user wrote it to an absolute one that holds an adapter; raises InvalidRequest
+    for any other. prefix_cache: what may be spent on remembering prompts.
+    """
+
+    def __init__(
+        self,
+        resolve: Resolver,
+        inspect: InspectModel,
+        find_adapter: Callable[[str], PurePath],
+        prefix_cache: PrefixCacheBudget,
+    ) -> None:
+        self._resolve = resolve
+        self._inspect = inspect
+        self._find_adapter = find_adapter
+        self._prefix_cache = prefix_cache
+
+    def execute(self, model: LocatedModel, wishes: LoadWishes) -> LoadPlan:  # noqa: ARG002
+        """Raises InvalidRequest for values out of range and for what excludes one another; for the draft model
+        ModelNotFound, AmbiguousModel, ModelUnhealthy, CapabilityMismatch, ModelNotRunnable.
+        """
+        _refuse_idle(wishes)
+        draft = None
+        if wishes.draft_model is not None:
+            draft = self._inspect.execute(self._resolve.execute(wishes.draft_model))
+            require_chat(draft)
+        options = LoadOptions(
+            adapter=None if wishes.adapter is None else self._find_adapter(wishes.adapter),
+            draft=None if draft is None else draft.location,
+            draft_ngram=wishes.draft_ngram or 0,
+            draft_tokens=DEFAULT_DRAFT_TOKENS if wishes.draft_tokens is None else wishes.draft_tokens,
+            kv_bits=wishes.kv_bits,
+            kv_group_size=DEFAULT_KV_GROUP_SIZE if wishes.kv_group_size is None else wishes.kv_group_size,
+            max_kv_size=wishes.max_kv_size,
+            prefix_cache=self._prefix_cache,
+        )
+        return LoadPlan(options, draft)
+
+
+class PlanServedLoad:
+    """The wishes that a server was started with hold for its first model; any other is loaded the plain way. What they
+    mean is found out once: it must not change while the server runs. Thread-safe.
+    """
+
+    def __init__(self, plan: PlanLoad, first: FirstModel, wishes: LoadWishes) -> None:
+        self._plan = plan
+        self._first = first
+        self._wishes = wishes
+        self._guard = threading.Lock()
+        self._made: LoadPlan | None = None
+
+    def execute(self, model: LocatedModel, wishes: LoadWishes) -> LoadPlan:  # noqa: ARG002
+        """Clients have no wishes of their own. Raises as PlanLoad does."""
+        first = self._first.locate()
+        if first is None or first.identity != model.identity:
+            return self._plan.execute(model, PLAINLY)
+        with self._guard:
+            if self._made is None:
+                self._made = self._plan.execute(model, self._wishes)
+            return self._made
+
+
+def _refuse_idle(wishes: LoadWishes) -> None:
+    """What would change nothing is a mistake that the user should hear of."""
+    if wishes.draft_ngram is not None and wishes.draft_ngram < 1:
+        raise InvalidRequest(f"--draft-ngram must be at least 1, got {wishes.draft_ngram}")
+    if wishes.draft_tokens is not None and wishes.draft_model is None and wishes.draft_ngram is None:
+        raise InvalidRequest(
+            "--draft-tokens without a draft does nothing", hint="give --draft-model or --draft-ngram too"
+        )
+    if wishes.kv_group_size is not None and wishes.kv_bits is None:
+        raise InvalidRequest("--kv-group-size without --kv-bits does nothing", hint="give --kv-bits too")

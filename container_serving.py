@@ -1,0 +1,67 @@
+"""The bill of materials for servers that are found by other commands, and for those that look for them.
+
+Apart from container.py because a command that has found a server should import nothing that loads models; each method
+makes one part, importing what it needs then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mlxk import __version__
+
+if TYPE_CHECKING:
+    from adapters.server_client.entries import ServerFolder
+    from application.inference.answering import Answering, Resolver
+    from application.inference.chat_loaded import ChatLoaded
+    from application.inference.find_server import FindServer
+    from application.inference.load_plan import PlanLoad
+    from application.serving.model_pool import ModelPool
+    from application.serving.presence import Presence
+    from domain.catalog import LocatedModel
+    from domain.serving.load_plan import LoadPlan
+    from domain.serving.load_wishes import LoadWishes
+    from domain.serving.server_instance import ServerInstance
+    from entrypoints.settings import Settings
+
+
+def server_instance() -> ServerInstance:
+    from os import urandom
+
+    from domain.serving.server_instance import ServerInstance
+
+    return ServerInstance(urandom(32).hex())
+
+
+def presence(settings: Settings, pool: ModelPool, instance: ServerInstance) -> Presence:
+    from time import time
+
+    from application.serving.presence import Presence
+
+    return Presence(_folder(settings), pool, instance, __version__, time)
+
+
+def chat_loaded(pool: ModelPool, instance: ServerInstance) -> ChatLoaded:
+    from application.inference.chat_loaded import ChatLoaded
+
+    return ChatLoaded(pool, instance)
+
+
+def find_server(
+    settings: Settings, resolve: Resolver, local: Callable[[], Answering], plan: Callable[[], PlanLoad]
+) -> FindServer:
+    """local, plan: made only when they are wanted."""
+    from adapters.server_client.servers import FoundServers
+    from application.inference.find_server import FindServer
+
+    def plan_for(model: LocatedModel, wishes: LoadWishes) -> LoadPlan:
+        return plan().execute(model, wishes)
+
+    return FindServer(resolve, FoundServers(_folder(settings), __version__), local, plan_for)
+
+
+def _folder(settings: Settings) -> ServerFolder:
+    from adapters.server_client.entries import ServerFolder
+
+    return ServerFolder(settings.user_cache_dir.value)
