@@ -22,14 +22,16 @@ from domain.serving.prompt_divergence import PromptDivergence
 from ports.text_engine import EngineRow, RowStep, TokenScore
 
 MAX_ROWS = 32
+BURST_STEPS = 4
 
 
 class MlxTextEngine:
     """TextEngine over one mlx-lm model. Every call from the thread that made it: MLX streams belong to threads.
 
     Prompts are read by priority, then first come first served; what a step has read it reports at once, and running
-    rows decode at least every Pace.step_seconds. A fault inside a step costs the caches of the rows it touched, never
-    the rows: they are read in again from their tokens and decode alone until each has shown that it was not the cause.
+    rows decode at least every Pace.step_seconds, or a chunk later. A fault inside a step costs the caches of the rows
+    it touched, never the rows: they are read in again from their tokens and decode alone until each has shown that it
+    was not the cause.
 
     Invariant: a row in `_rows` is in `_reading` until its first token is drawn, then in `_decoding`.
     """
@@ -70,6 +72,11 @@ class MlxTextEngine:
         if not row.prompt:
             raise GenerationFailed("the prompt has no tokens: there is nothing to continue")
         vocabulary = self._model.vocabulary
+        if max(row.prompt) >= vocabulary:
+            raise GenerationFailed(
+                f"the prompt has token {max(row.prompt)}, and this model's vocabulary ends at {vocabulary - 1:,}",
+                hint="its tokenizer belongs to another model: convert or download it again",
+            )
         strange = [token for token, _ in row.sampling.logit_bias if token >= vocabulary]
         if strange:
             raise InvalidRequest(
@@ -91,7 +98,9 @@ class MlxTextEngine:
     def step(self) -> Sequence[RowStep]:
         self._news = []
         self._expire()
-        if not self._read_a_chunk() or self._pace.clock() - self._decoded_at >= self._pace.step_seconds:
+        if not self._decoding.rows:
+            self._decoded_at = self._pace.clock()
+        if not self._read_a_chunk() or self._pace.clock() - self._decoded_at >= self._patience:
             self._tell(self._decoding.step(self._hear))
             self._decoded_at = self._pace.clock()
             self._read_in_again()
@@ -108,6 +117,13 @@ class MlxTextEngine:
         check = self._prefixes.idle_check(self._model.network)
         mx.clear_cache()
         return check
+
+    @property
+    def _patience(self) -> float:
+        """How long rows may wait for those that are being read. Where all have only just begun, a burst is read first:
+        steps of a batch half full cost what whole ones do.
+        """
+        return self._pace.step_seconds * (1 if self._decoding.running else BURST_STEPS)
 
     def close(self) -> None:
         if self._model is None:
