@@ -11,14 +11,14 @@ import pytest
 from mlx_lm.models.cache import RotatingKVCache
 
 from adapters.inference.engine.pace import Pace
-from adapters.inference.prefixes import Prefix, Prefixes
+from adapters.inference.prefixes import NoPrefixes, Prefix
 from tests.support.engine_kit import PROMPTS, Network, hot, row, run, tokens
 
 PROMPT = tuple(65 + at % 50 for at in range(40))
 
 
 @dataclass
-class Remembers(Prefixes):
+class Remembers(NoPrefixes):
     """All it is told, whole, and nothing more."""
 
     kept: list[tuple[tuple[int, ...], list[Any], bool]] = field(default_factory=list)
