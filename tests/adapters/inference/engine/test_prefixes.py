@@ -88,6 +88,24 @@ def test_cancelled_and_failed_rows_are_not_remembered(make_engine: Any, network:
     assert [kept for kept, _, _ in memory.kept] == [PROMPT]
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_stop_tokens_that_were_only_counted_are_no_part_of_what_is_remembered(
+    make_engine: Any, llama: Any, full: bool
+) -> None:
+    """full: a window that has moved on cannot be cut back."""
+    plain = tokens(run(make_engine(), row(1, PROMPT, 12))[1])
+    memory = Remembers()
+    caches = (lambda: [RotatingKVCache(max_size=48) for _ in llama.layers]) if full else None
+    engine = make_engine(prefixes=memory, stop_tokens=frozenset(range(65, 128)), make_caches=caches)
+    steps = run(engine, row(1, PROMPT, 12, count_stops=True))[1]
+    said = tokens(steps)
+    assert steps[-1].stats is not None
+    assert steps[-1].stats.stop_tokens >= 1
+    assert said == plain[: len(said)]
+    last = max((kept for kept, _, _ in memory.kept), key=len)
+    assert last == (*PROMPT, *said)
+
+
 @pytest.mark.parametrize("rotating", [False, True])
 def test_only_caches_that_cannot_be_cut_short_are_shown_at_anchors(
     make_engine: Any, network: Network, llama: Any, rotating: bool
