@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from application.inference.load_plan import PlanLoad, PlanServedLoad
     from application.serving.memory_gate import MemoryGate
     from application.serving.model_pool import ModelPool
+    from domain.serving.load_options import PrefixCacheBudget
     from entrypoints.settings import Settings
     from ports.memory import MemoryProbe
     from ports.model_worker import WorkerLauncher

@@ -20,14 +20,16 @@ from domain.errors import GenerationFailed, InvalidRequest, ServerBusy
 from ports.text_engine import EngineRow, RowStep, TokenScore
 
 MAX_ROWS = 32
+BURST_STEPS = 4
 
 
 class MlxTextEngine:
     """TextEngine over one mlx-lm model. Every call from the thread that made it: MLX streams belong to threads.
 
     Prompts are read by priority, then first come first served; what a step has read it reports at once, and running
-    rows decode at least every Pace.step_seconds. A fault inside a step costs the caches of the rows it touched, never
-    the rows: they are read in again from their tokens and decode alone until each has shown that it was not the cause.
+    rows decode at least every Pace.step_seconds, or a chunk later. A fault inside a step costs the caches of the rows
+    it touched, never the rows: they are read in again from their tokens and decode alone until each has shown that it
+    was not the cause.
 
     Invariant: a row in `_rows` is in `_reading` until its first token is drawn, then in `_decoding`.
     """
@@ -94,13 +96,22 @@ class MlxTextEngine:
     def step(self) -> Sequence[RowStep]:
         self._news = []
         self._expire()
-        if not self._read_a_chunk() or self._pace.clock() - self._decoded_at >= self._pace.step_seconds:
+        if not self._decoding.rows:
+            self._decoded_at = self._pace.clock()
+        if not self._read_a_chunk() or self._pace.clock() - self._decoded_at >= self._patience:
             self._tell(self._decoding.step(self._hear))
             self._decoded_at = self._pace.clock()
             self._read_in_again()
         if self._news and not self._rows:
             mx.clear_cache()
         return self._news
+
+    @property
+    def _patience(self) -> float:
+        """How long rows may wait for those that are being read. Where all have only just begun, a burst is read first:
+        steps of a batch half full cost what whole ones do.
+        """
+        return self._pace.step_seconds * (1 if self._decoding.running else BURST_STEPS)
 
     def close(self) -> None:
         if self._model is None:

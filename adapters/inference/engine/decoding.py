@@ -32,6 +32,11 @@ class Decoding:
         """Rows that hold a place."""
         return sum(not row.done for batch in (*self._batches, *self._arriving) for row in batch.rows)
 
+    @property
+    def running(self) -> bool:
+        """Some rows have begun to decode."""
+        return bool(self._batches)
+
     def join(self, batch: Batch) -> None:
         """These rows decode from the next step on."""
         self._arriving.append(batch)

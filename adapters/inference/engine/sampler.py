@@ -27,8 +27,9 @@ class Sampler:
         self._hot = [samplings[at] for at in hot]
         self._at = hot
         self._index = None if len(hot) == len(samplings) else mx.array(hot, dtype=mx.int32)
+        top_ps = [sampling.top_p for sampling in self._hot]
         self._temperature = self._column([sampling.temperature for sampling in self._hot])
-        self._top_p = self._column_unless([sampling.top_p for sampling in self._hot], off=1.0)
+        self._top_p = self._column_unless([top_p if top_p < 1.0 else mx.inf for top_p in top_ps], off=mx.inf)
         self._min_p = self._column_unless([sampling.min_p for sampling in self._hot], off=0.0)
         self._top_k = [sampling.top_k for sampling in self._hot]
         self._xtc = self._column_unless([sampling.xtc_probability for sampling in self._hot], off=0.0)
@@ -40,24 +41,26 @@ class Sampler:
         if not self._hot:
             return mx.argmax(logits, axis=-1)
         hot_logits = logits if self._index is None else logits[self._index]
-        drawn = self._draw_hot(_log_softmax(hot_logits), [positions[at] for at in self._at])
+        drawn = self._draw_hot(hot_logits.astype(mx.float32), [positions[at] for at in self._at])
         if self._index is None:
             return drawn
         tokens = mx.argmax(logits, axis=-1)
         tokens[self._index] = drawn
         return tokens
 
-    def _draw_hot(self, logprobs: mx.array, positions: Sequence[int]) -> mx.array:
+    def _draw_hot(self, logits: mx.array, positions: Sequence[int]) -> mx.array:
+        """What cuts and what draws asks for differences of logits only: they need not be made logprobs."""
         if self._top_p is not None:
-            logprobs = _keep_top_p(logprobs, self._top_p)
+            logits = _keep_top_p(logits, self._top_p)
         if self._min_p is not None:
-            least = logprobs.max(axis=-1, keepdims=True) + mx.log(self._min_p)
-            logprobs = mx.where(logprobs < least, NEVER, logprobs)
+            least = logits.max(axis=-1, keepdims=True) + mx.log(self._min_p)
+            logits = mx.where(logits < least, NEVER, logits)
         if self._xtc is not None:
-            logprobs = self._exclude_top_choices(logprobs, positions)
+            logits = self._exclude_top_choices(logits, positions)
         if any(self._top_k):
-            logprobs = self._keep_top_k(logprobs)
-        return _categorical(logprobs / self._temperature, self._keys(positions))
+            logits = self._keep_top_k(logits)
+        drawn: mx.array = _categorical(logits / self._temperature, self._keys(positions))
+        return drawn
 
     def _keys(self, positions: Sequence[int], salt: int = 0) -> mx.array:
         """[hot rows, 2]: what mx.random.key makes of each row's 64 bits."""
@@ -66,21 +69,21 @@ class Sampler:
         ]
         return mx.array([[key >> 32, key & 0xFFFFFFFF] for key in keys], dtype=mx.uint32)
 
-    def _exclude_top_choices(self, logprobs: mx.array, positions: Sequence[int]) -> mx.array:
-        probs = mx.softmax(logprobs, axis=-1)
+    def _exclude_top_choices(self, logits: mx.array, positions: Sequence[int]) -> mx.array:
+        probs = mx.softmax(logits, axis=-1)
         least_of_top = mx.where(probs > self._xtc_threshold, probs, mx.inf).min(axis=-1, keepdims=True)
         excluded = probs > least_of_top
         if self._spared is not None:
             excluded[:, self._spared] = False
         coins = _uniform(self._keys(positions, XTC_SALT))[:, None]
-        return mx.where(excluded & (coins <= self._xtc), NEVER, logprobs)
+        return mx.where(excluded & (coins <= self._xtc), NEVER, logits)
 
-    def _keep_top_k(self, logprobs: mx.array) -> mx.array:
-        vocabulary = logprobs.shape[-1]
+    def _keep_top_k(self, logits: mx.array) -> mx.array:
+        vocabulary = logits.shape[-1]
         kept = [min(k, vocabulary) if k else vocabulary for k in self._top_k]
-        rising = mx.sort(logprobs, axis=-1)
+        rising = mx.sort(logits, axis=-1)
         least = mx.take_along_axis(rising, mx.array([[vocabulary - k] for k in kept]), axis=-1)
-        return mx.where(logprobs < least, NEVER, logprobs)
+        return mx.where(logits < least, NEVER, logits)
 
     def _column(self, values: Sequence[float]) -> mx.array:
         return mx.array(list(values), dtype=mx.float32)[:, None]
@@ -89,20 +92,13 @@ class Sampler:
         return None if all(value == off for value in values) else self._column(values)
 
 
-def _log_softmax(logits: mx.array) -> mx.array:
-    exact = logits.astype(mx.float32)
-    return exact - mx.logsumexp(exact, axis=-1, keepdims=True)
-
-
-def _keep_top_p(logprobs: mx.array, top_p: mx.array) -> mx.array:
+def _keep_top_p(logits: mx.array, top_p: mx.array) -> mx.array:
     """A token stays while those likelier than it hold less than top_p of the mass; so the likeliest always stays."""
-    rising = mx.sort(logprobs, axis=-1)
-    probs = mx.exp(rising)
-    mass_above = mx.cumsum(probs, axis=-1, reverse=True, inclusive=False)
-    total = mass_above[:, :1] + probs[:, :1]
-    dropped = (mass_above >= top_p * total).sum(axis=-1, keepdims=True)
-    least = mx.take_along_axis(rising, mx.minimum(dropped, logprobs.shape[-1] - 1), axis=-1)
-    return mx.where((logprobs < least) & (top_p < 1.0), NEVER, logprobs)
+    rising = mx.sort(logits, axis=-1)
+    mass_above = mx.cumsum(mx.softmax(rising, axis=-1), axis=-1, reverse=True, inclusive=False)
+    dropped = (mass_above >= top_p).sum(axis=-1, keepdims=True)
+    least = mx.take_along_axis(rising, mx.minimum(dropped, logits.shape[-1] - 1), axis=-1)
+    return mx.where(logits < least, NEVER, logits)
 
 
 def _categorical(logits: mx.array, keys: mx.array) -> Any:

@@ -24,7 +24,10 @@ KV_BYTES = 2 * 2 * 400 * 32 * 4  # two layers, keys and values, 400 tokens of 32
 def alone(llama: Any, prompt: Sequence[int], max_tokens: int = 12, **processors: Any) -> list[int]:
     """What mlx-lm's own single-stream loop says."""
     made = make_logits_processors(**processors) if processors else None
-    return [token for token, _ in generate_step(mx.array(prompt), llama, max_tokens=max_tokens, logits_processors=made)]
+    return [
+        token
+        for token, _ in generate_step(mx.array(list(prompt)), llama, max_tokens=max_tokens, logits_processors=made)
+    ]
 
 
 def in_mlx_lms_batch(llama: Any, prompts: Sequence[Sequence[int]], max_tokens: int) -> list[list[int]]:
@@ -117,7 +120,7 @@ def mixed_rows() -> list[EngineRow]:
 def test_rows_of_every_kind_say_the_same_whoever_joins_leaves_or_is_cancelled(make_engine: Any, seed: int) -> None:
     engine = make_engine(stop_tokens=frozenset({58}))
     wanted = {each.row_id: tokens(run(engine, each)[each.row_id]) for each in mixed_rows()}
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311
     rows = mixed_rows()
     chance.shuffle(rows)
     disturbers = [row(100 + at, PROMPTS[at % 4], 50, hot(at)) for at in range(6)]

@@ -1,0 +1,121 @@
+"""What the engine asks of the memory of prompts, and tells it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from mlx_lm.models.cache import RotatingKVCache
+
+from adapters.inference.engine.pace import Pace
+from adapters.inference.prefixes import Prefix, Prefixes
+from tests.support.engine_kit import PROMPTS, Network, hot, row, run, tokens
+
+PROMPT = tuple(65 + at % 50 for at in range(40))
+
+
+@dataclass
+class Remembers(Prefixes):
+    """All it is told, whole, and nothing more."""
+
+    kept: list[tuple[tuple[int, ...], list[Any], bool]] = field(default_factory=list)
+    closed: int = 0
+
+    def longest(self, tokens: Sequence[int]) -> Prefix | None:
+        fitting = [one for one in self.kept if len(one[0]) < len(tokens) and tuple(tokens[: len(one[0])]) == one[0]]
+        best = max(fitting, key=lambda one: len(one[0]), default=None)
+        return None if best is None else Prefix(len(best[0]), copy.deepcopy(best[1]))
+
+    def keep(self, tokens: Sequence[int], caches: list[Any], *, boundary: bool) -> None:
+        assert all(cache.offset == len(tokens) for cache in caches), "the caches hold these tokens and no others"
+        self.kept.append((tuple(tokens), copy.deepcopy(caches), boundary))
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_a_prompt_is_read_on_from_what_is_remembered_of_it_in_one_pass(make_engine: Any, network: Network) -> None:
+    cold = run(make_engine(), row(1, PROMPT))[1]
+    engine = make_engine(prefixes=Remembers(), pace=Pace(chunk_tokens=64))
+    run(engine, row(1, PROMPT[:30], 1))
+    network.shapes.clear()
+    warm = run(engine, row(2, PROMPT))[2]
+    assert network.shapes[0] == (1, 10)
+    assert tokens(warm) == tokens(cold)
+    assert warm[-1].stats is not None
+    assert warm[-1].stats.cached_tokens == 30
+
+
+def test_the_next_turn_finds_prompt_and_answer(make_engine: Any) -> None:
+    engine = make_engine(prefixes=Remembers())
+    said = tokens(run(engine, row(1, PROMPT, 9))[1])
+    follow_up = (*PROMPT, *said, 70, 71)
+    again = run(engine, row(2, follow_up))[2]
+    assert again[-1].stats is not None
+    assert again[-1].stats.cached_tokens == len(PROMPT) + 8, "the last token said was never read"
+    assert tokens(again) == tokens(run(make_engine(), row(2, follow_up))[2])
+
+
+def test_rows_that_end_in_company_are_remembered_each_for_itself(make_engine: Any) -> None:
+    plain = make_engine()
+    stop = tokens(run(plain, row(1, PROMPTS[1], 12))[1])[7]
+    memory = Remembers()
+    engine = make_engine(prefixes=memory, stop_tokens=frozenset({stop}))
+    steps = run(
+        engine, *(row(at, prompt, 12, hot(at) if at else hot(at, top_k=1)) for at, prompt in enumerate(PROMPTS))
+    )
+    ends = {kept for kept, _, boundary in memory.kept if boundary}
+    for at, prompt in enumerate(PROMPTS):
+        said = tokens(steps[at])
+        whole = (*prompt, *said)
+        assert whole in ends or whole[:-1] in ends
+    for kept, _, _ in list(memory.kept):
+        longer = (*kept, 80)
+        assert tokens(run(engine, row(50, longer, 4))[50]) == tokens(run(plain, row(50, longer, 4))[50])
+
+
+def test_cancelled_and_failed_rows_are_not_remembered(make_engine: Any, network: Network) -> None:
+    memory = Remembers()
+    engine = make_engine(prefixes=memory)
+    engine.admit(row(1, PROMPT, 50))
+    for _ in range(5):
+        engine.step()
+    engine.cancel(1)
+    engine.step()
+    assert [kept for kept, _, _ in memory.kept] == [PROMPT]
+
+
+@pytest.mark.parametrize("rotating", [False, True])
+def test_only_caches_that_cannot_be_cut_short_are_shown_at_anchors(
+    make_engine: Any, network: Network, llama: Any, rotating: bool
+) -> None:
+    memory = Remembers()
+    caches = (lambda: [RotatingKVCache(max_size=64) for _ in llama.layers]) if rotating else None
+    engine = make_engine(prefixes=memory, make_caches=caches, pace=Pace(chunk_tokens=32))
+    network.shapes.clear()
+    run(engine, row(1, PROMPT, 1, anchors=(7, 36)))
+    boundaries = [len(kept) for kept, _, boundary in memory.kept if boundary and len(kept) < len(PROMPT)]
+    assert boundaries == ([7, 36] if rotating else [])
+    assert network.shapes == ([(1, 7), (1, 29), (1, 4)] if rotating else [(1, 32), (1, 8)])
+
+
+def test_short_prompts_read_together_are_remembered_each_for_itself(make_engine: Any, network: Network) -> None:
+    memory = Remembers()
+    engine = make_engine(prefixes=memory)
+    for at in range(3):
+        engine.admit(row(at, (65 + at, 66, 67), 1))
+    while engine.active_rows:
+        engine.step()
+    assert (3, 3) in network.shapes
+    assert {kept for kept, _, _ in memory.kept} == {(65 + at, 66, 67) for at in range(3)}
+
+
+def test_closing_the_engine_closes_the_memory_once(make_engine: Any) -> None:
+    memory = Remembers()
+    engine = make_engine(prefixes=memory)
+    engine.close()
+    engine.close()
+    assert memory.closed == 1
