@@ -11,6 +11,7 @@ from typing import Any
 import mlx.core as mx
 from mlx_lm.utils import load_tokenizer
 
+from adapters.inference.engine.pace import Bounds
 from adapters.inference.network_loading import apply_adapter, load_network
 from adapters.inference.prefix_cache.opening import open_prefixes
 from adapters.inference.solo.choice import SAFE_TOKENIZER, SoloLoader, why_alone
@@ -49,7 +50,7 @@ def _engine(
     alone = why_alone(network, options)
     prefixes = open_prefixes(network, model, options)
     if alone is None:
-        return MlxTextEngine(network, stop_tokens, prefixes=prefixes)
+        return MlxTextEngine(network, stop_tokens, Bounds(memory_bytes=options.memory_bytes), prefixes)
     return SoloLoader(model, network, tokenizer.get_vocab()).engine(options, stop_tokens, alone, prefixes)
 
 

@@ -19,7 +19,7 @@ class Row:
     """said: the answer so far, as far as it has been read. drawn: tokens drawn, of which the last may still be unread.
     done: takes part in nothing any more; failed: nor are its caches worth keeping. steps_alone: has been part of a
     fault, and decodes alone for so many more steps, to show that it was not the cause. held: the last step, kept back
-    while stop tokens are counted.
+    while stop tokens are counted. reach: the length for which memory is kept, 0 without a seat.
     """
 
     asked: EngineRow
@@ -36,6 +36,7 @@ class Row:
     cached_tokens: int = 0
     held: RowStep | None = None
     stop_tokens: int = 0
+    reach: int = 0
 
     @property
     def row_id(self) -> int:
@@ -76,7 +77,7 @@ class Row:
         if self.first_at is None:
             self.first_at = now
         self.said.append(token)
-        if token in stops:
+        if token in stops and not self.asked.ignore_stops:
             last = RowStep(self.row_id, token, FinishReason.STOP, score=score)
             if not self.asked.count_stops:
                 return self._end(last, now)
