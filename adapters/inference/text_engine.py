@@ -72,6 +72,11 @@ class MlxTextEngine:
         if not row.prompt:
             raise GenerationFailed("the prompt has no tokens: there is nothing to continue")
         vocabulary = self._model.vocabulary
+        if max(row.prompt) >= vocabulary:
+            raise GenerationFailed(
+                f"the prompt has token {max(row.prompt)}, and this model's vocabulary ends at {vocabulary - 1:,}",
+                hint="its tokenizer belongs to another model: convert or download it again",
+            )
         strange = [token for token, _ in row.sampling.logit_bias if token >= vocabulary]
         if strange:
             raise InvalidRequest(

@@ -7,6 +7,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from adapters.inference.engine.arrays import dispatch, numbers
 from adapters.inference.engine.caches import evaluate, extracted, merged
 from adapters.inference.engine.drawing import Drawing
 from adapters.inference.engine.model import Model
@@ -51,7 +52,7 @@ class Batch:
 
         def read() -> None:
             heard = {row_id: score for each in scores for row_id, score in each.read().items()}
-            for row, token in zip(reading, tokens.tolist(), strict=True):
+            for row, token in zip(reading, numbers(tokens), strict=True):
                 if row.row_id not in told:
                     hear(row, token, heard.get(row.row_id))
 
@@ -61,7 +62,7 @@ class Batch:
         drawing = self._drawing = self._drawing or Drawing(self.rows, self._model, pending=True)
         logits = self._model.read(self._tokens[:, None], self.caches)
         if drawing.reads_first:
-            mx.async_eval(logits)
+            dispatch(logits)
             read()
             self._draw(drawing, logits)
         else:
@@ -97,7 +98,7 @@ class Batch:
     def _draw(self, drawing: Drawing, logits: mx.array) -> None:
         self._tokens, scores = drawing.draw(logits, self._tokens)
         self._scores = [scores] if scores else []
-        mx.async_eval(self._tokens, *(scores.arrays if scores else ()))
+        dispatch(self._tokens, *(scores.arrays if scores else ()))
 
 
 def joined(batches: Sequence[Batch]) -> Batch:

@@ -8,6 +8,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from adapters.inference.engine.arrays import dispatch, numbers
 from adapters.inference.engine.batch import Batch
 from adapters.inference.engine.caches import can_be_cut_short, evaluate, extracted, finalized, merged
 from adapters.inference.engine.drawing import Drawing
@@ -87,12 +88,12 @@ def _started(model: Model, rows: Sequence[Row], logits: mx.array, caches: list[A
         row.drawn = len(row.said)
     drawing = Drawing(rows, model, pending=False)
     if drawing.reads_first:
-        mx.async_eval(logits)
+        dispatch(logits)
     tokens, scores = drawing.draw(logits, None)
     mx.eval(tokens, *(scores.arrays if scores else ()))
     evaluate(caches)
     heard = scores.read() if scores else {}
-    told = [(row, token, heard.get(row.row_id)) for row, token in zip(rows, tokens.tolist(), strict=True)]
+    told = [(row, token, heard.get(row.row_id)) for row, token in zip(rows, numbers(tokens), strict=True)]
     return Started(Batch(model, rows, caches, tokens, single=len(rows) == 1), told, drawing.failed)
 
 

@@ -59,7 +59,8 @@ class Sampler:
             logits = self._exclude_top_choices(logits, positions)
         if any(self._top_k):
             logits = self._keep_top_k(logits)
-        return _categorical(logits / self._temperature, self._keys(positions))
+        drawn: mx.array = _categorical(logits / self._temperature, self._keys(positions))
+        return drawn
 
     def _keys(self, positions: Sequence[int], salt: int = 0) -> mx.array:
         """[hot rows, 2]: what mx.random.key makes of each row's 64 bits."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import mlx.core as mx
 
+from adapters.inference.engine.arrays import numbers
 from adapters.inference.engine.rows import Row
 from ports.text_engine import TokenScore
 
@@ -29,7 +30,7 @@ class Scores:
 
     def read(self) -> dict[int, TokenScore]:
         """By row id. Waits for the arrays."""
-        chosen, *top = [array.tolist() for array in self.arrays]
+        chosen, *top = [numbers(array) for array in self.arrays]
         found: dict[int, TokenScore] = {}
         for at, row in enumerate(self._rows):
             best = sorted(zip(top[0][at], top[1][at], strict=True), key=lambda pair: (-pair[1], pair[0])) if top else []

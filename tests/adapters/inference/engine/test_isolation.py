@@ -84,7 +84,8 @@ def test_a_fault_that_shows_only_when_the_tokens_are_looked_at_costs_nobody_a_to
 ) -> None:
     wanted = expected(make_engine)
     engine = make_engine()
-    real, calls = mx.async_eval, 0
+    real: Any = mx.async_eval
+    calls = 0
 
     def once(*arrays: Any) -> None:
         nonlocal calls
