@@ -67,8 +67,8 @@ class RowStep:
     token: the id drawn, or None when the row failed. finish: set on the row's last step; STOP when `token` is one of
     the model's stop tokens (it is no part of the text), LENGTH when max_tokens are used up; a stop token that is also
     the last one allowed is STOP. error: the row's own fault; the row has left, its neighbours have not noticed.
-    score: when the row asked for logprobs. stats: on the last step; on the
-    first too where the engine can tell by then, because a row may be called off before its last.
+    score: when the row asked for logprobs. stats: on the first step and
+    the last, because a row may be called off before its last.
     """
 
     row_id: int

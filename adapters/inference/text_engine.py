@@ -69,27 +69,7 @@ class MlxTextEngine:
         return len(self._rows)
 
     def admit(self, row: EngineRow) -> None:
-        if not row.prompt:
-            raise GenerationFailed("the prompt has no tokens: there is nothing to continue")
-        vocabulary = self._model.vocabulary
-        if max(row.prompt) >= vocabulary:
-            raise GenerationFailed(
-                f"the prompt has token {max(row.prompt)}, and this model's vocabulary ends at {vocabulary - 1:,}",
-                hint="its tokenizer belongs to another model: convert or download it again",
-            )
-        strange = [token for token, _ in row.sampling.logit_bias if token >= vocabulary]
-        if strange:
-            raise InvalidRequest(
-                f"logit_bias names token {strange[0]}, and this model's vocabulary has {vocabulary:,} tokens",
-                param="logit_bias",
-            )
-        beyond = [token for token in row.prompt if token >= vocabulary]
-        if beyond:
-            raise InvalidRequest(
-                f"the prompt holds token {beyond[0]}, and this model's vocabulary has {vocabulary:,} tokens",
-                hint="the tokenizer and the weights do not belong together",
-                param="messages",
-            )
+        _refuse(row, self._model.vocabulary)
         refusal = self._seats.refusal(row)
         if refusal is not None:
             raise refusal
@@ -205,3 +185,20 @@ class MlxTextEngine:
         self._decoding.drop_done()
         if not self._rows:
             mx.clear_cache()
+
+
+def _refuse(row: EngineRow, vocabulary: int) -> None:
+    """What no model with so many tokens can answer."""
+    if not row.prompt:
+        raise GenerationFailed("the prompt has no tokens: there is nothing to continue")
+    if max(row.prompt) >= vocabulary:
+        raise GenerationFailed(
+            f"the prompt has token {max(row.prompt)}, and this model's vocabulary ends at {vocabulary - 1:,}",
+            hint="its tokenizer belongs to another model: convert or download it again",
+        )
+    strange = [token for token, _ in row.sampling.logit_bias if token >= vocabulary]
+    if strange:
+        raise InvalidRequest(
+            f"logit_bias names token {strange[0]}, and this model's vocabulary has {vocabulary:,} tokens",
+            param="logit_bias",
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,22 @@ def _engine(
 ) -> TextEngine:
     """The batched one where that is possible."""
     alone = why_alone(network, options)
+    options = _shared_out(options, mx.get_active_memory())
     prefixes = open_prefixes(network, model, options)
     if alone is None:
         return MlxTextEngine(network, stop_tokens, Bounds(memory_bytes=options.memory_bytes), prefixes)
     return SoloLoader(model, network, tokenizer.get_vocab()).engine(options, stop_tokens, alone, prefixes)
+
+
+def _shared_out(options: LoadOptions, weights_bytes: int) -> LoadOptions:
+    """What is left beside the weights is for rows; remembered prompts get a quarter of it at most."""
+    if options.memory_bytes is None:
+        return options
+    cache = options.prefix_cache
+    ram_bytes = min(cache.ram_bytes, max(0, options.memory_bytes - weights_bytes) // 4)
+    return replace(
+        options, prefix_cache=replace(cache, ram_bytes=ram_bytes), memory_bytes=options.memory_bytes - ram_bytes
+    )
 
 
 def json_object(path: Path) -> dict[str, object]:

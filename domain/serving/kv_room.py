@@ -13,8 +13,8 @@ WINDOW_TOKENS = 1024
 
 @dataclass(frozen=True, slots=True)
 class RowBytes:
-    """What the caches of one row take. full: bytes a token, in all layers that keep every token. windows: (tokens, bytes
-    a token) of layers that keep a window. fixed: bytes of what does not grow. step: caches grow by so many tokens.
+    """What the caches of one row take. full: bytes a token, in all layers that keep every token. windows: (tokens,
+    bytes a token) of layers that keep a window. fixed: bytes of what does not grow. step: tokens by which caches grow.
     """
 
     full: int

@@ -25,8 +25,8 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """max_rows: that decode side by side. max_waiting: rows that may wait for their prefill. memory_bytes: what weights,
-    caches and work may take in all; None is without limit.
+    """max_rows: that decode side by side. max_waiting: rows that may wait for their prefill. memory_bytes: what
+    weights, caches and work may take in all; None is without limit.
     """
 
     max_rows: int = MAX_ROWS

@@ -44,7 +44,10 @@ def probed(network: Any, make_caches: Callable[[], list[Any]], seconds: float) -
     work_bytes = timed.work_bytes * chunk_tokens // TIMED_TOKENS
     lacking = unbatchable(make_caches())
     if lacking is not None:
-        return Findings(vocabulary, f"mlx-lm has no batched {lacking}", False, chunk_tokens, work_bytes, timed.row)
+        why = f"mlx-lm has no batched {lacking}"
+        return Findings(
+            vocabulary, why, together=False, chunk_tokens=chunk_tokens, work_bytes=work_bytes, row=timed.row
+        )
     alone = _decode_fault(network, make_caches, [prompts[0], prompts[1][:SHORT]])
     together = alone is None and _reads_together(network, make_caches, prompts)
     return Findings(vocabulary, alone, together, chunk_tokens, work_bytes, timed.row)

@@ -49,7 +49,8 @@ class Seats:
     def take(self, row: Row) -> bool:
         """A seat for this row, if it has none yet; False when there is no room beside the others."""
         if not row.reach:
-            reach = min(row.length + _window(row.asked), _most(row))
+            window = WINDOW_TOKENS if row.said else _window(row.asked)  # who was sent back wants to stay this time
+            reach = min(row.length + window, _most(row))
             if not self._room.fits([*self._reaches(), reach]):
                 return False
             row.reach = reach
@@ -70,9 +71,11 @@ class Seats:
         return sent_back, hopeless
 
     def _moved_on(self, row: Row) -> bool:
-        others = [reach for reach in self._reaches(but=row)]
+        others = self._reaches(but=row)
         reach = min(row.length + WINDOW_TOKENS, _most(row))
-        if not self._room.fits([*others, reach]):
+        if not others:
+            reach = self._room.longest(_most(row))  # the last one may have all there is
+        if reach <= row.length or not self._room.fits([*others, reach]):
             return False
         row.reach = reach
         return True
@@ -97,9 +100,10 @@ def row_bytes(caches: Sequence[Any]) -> RowBytes:
     for cache in leaves(caches):
         keys = getattr(cache, "keys", None)
         if keys is None:
-            fixed += int(cache.nbytes)
+            fixed += int(getattr(cache, "nbytes", 0))
             continue
-        per_token = int(cache.nbytes) // max(int(keys.shape[2]), 1)
+        rows = keys[0] if isinstance(keys, tuple | list) else keys  # quantised: values, scales, biases
+        per_token = int(cache.nbytes) // max(int(rows.shape[2]), 1)
         window = window_of_cache(cache)
         if window is None:
             full += per_token
