@@ -112,7 +112,7 @@ def _report_index(settings: Settings) -> ReportIndex:
 def _memory_gate(stores: ModelStores, probe: MemoryProbe, settings: Settings) -> MemoryGate:
     from application.serving.memory_gate import MemoryGate
 
-    return MemoryGate(stores, probe, force=settings.force.value)
+    return MemoryGate(stores, probe, force=settings.force.value, limit_bytes=settings.memory_limit.value)
 
 
 def _chat(

@@ -41,7 +41,7 @@ class PromptExplanation:
     @property
     def message(self) -> str:
         """For people."""
-        return f"{self._where} {self._reuse}"
+        return f"{self._where} {self._reuse}" if self.divergence.remembers else self._where
 
     @property
     def _where(self) -> str:

@@ -95,7 +95,7 @@ def test_an_explanation_that_nobody_wants_any_more_is_not_sent() -> None:
 
 def told_by(*questions: str) -> list[str]:
     lines: list[str] = []
-    running = Running(ScriptedEngine(says("ok"), fail_rows={9: 1}), tell=lines.append)
+    running = Running(ScriptedEngine(says("ok"), fail_rows={9: 0}), tell=lines.append)
     running.start()
     for request_id, question in enumerate(questions, 9 if questions[0] == "fail" else 1):
         running.loop.submit(request_id, asking(question))
@@ -106,7 +106,7 @@ def told_by(*questions: str) -> list[str]:
 
 def test_each_request_is_one_line_that_says_what_was_reused_and_why_not_more() -> None:
     first, second = told_by("hello there", "hello world")
-    assert first.startswith("request 1: 0 of 13 prompt tokens were reused. When it came: No prompt is remembered.")
+    assert first == "request 1: 0 of 13 prompt tokens were reused. When it came: No prompt is remembered."
     assert second.startswith("request 2: 0 of 13 prompt tokens were reused. When it came: After 7 tokens the prompt ")
     assert "'world' (token 119) where the nearest one that is remembered says 'there'" in second
     assert "dropped" in second

@@ -32,7 +32,7 @@ def cut(caches: list[Any], surplus: int) -> bool:
     """Take so many of a row's last tokens back; False, and nothing is changed, where that cannot be done."""
     if surplus and not can_trim_prompt_cache(caches):
         return False
-    return trim_prompt_cache(caches, surplus) == surplus
+    return int(trim_prompt_cache(caches, surplus)) == surplus
 
 
 def finalized(caches: list[Any]) -> list[Any]:
@@ -51,7 +51,7 @@ def unbatchable(caches: Iterable[Any]) -> str | None:
 
 def can_be_cut_short(caches: Iterable[Any]) -> bool:
     """Whether the last tokens can be taken out again at any length. A rotating cache forgets its first."""
-    return all(cache.is_trimmable() and not _window(cache) for cache in leaves(caches))
+    return all(cache.is_trimmable() and not window_of_cache(cache) for cache in leaves(caches))
 
 
 def leaves(caches: Iterable[Any]) -> Iterator[Any]:
@@ -72,7 +72,9 @@ class Weight:
     STEP = 256
 
     def __init__(self, caches: Iterable[Any]) -> None:
-        windows = [_window(cache) for cache in leaves(caches) if hasattr(cache, "keys") or _window(cache)]
+        windows = [
+            window_of_cache(cache) for cache in leaves(caches) if hasattr(cache, "keys") or window_of_cache(cache)
+        ]
         self._full = sum(window is None for window in windows)
         self._windows = [window for window in windows if window is not None]
 
@@ -81,6 +83,7 @@ class Weight:
         return self._full * rounded + sum(min(rounded, window) for window in self._windows)
 
 
-def _window(cache: Any) -> int | None:
+def window_of_cache(cache: Any) -> int | None:
+    """How many tokens it keeps at most; None for all."""
     window = getattr(cache, "max_size", None) or getattr(cache, "chunk_size", None)
     return int(window) if window else None

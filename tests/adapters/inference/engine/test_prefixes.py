@@ -11,14 +11,15 @@ import pytest
 from mlx_lm.models.cache import RotatingKVCache
 
 from adapters.inference.engine.pace import Pace
-from adapters.inference.prefixes import NoPrefixes, Prefix
+from adapters.inference.prefixes import Prefix, Prefixes
+from domain.serving.prompt_divergence import Loss, PromptDivergence, divergence
 from tests.support.engine_kit import PROMPTS, Network, hot, row, run, tokens
 
 PROMPT = tuple(65 + at % 50 for at in range(40))
 
 
 @dataclass
-class Remembers(NoPrefixes):
+class Remembers(Prefixes):
     """All it is told, whole, and nothing more."""
 
     kept: list[tuple[tuple[int, ...], list[Any], bool]] = field(default_factory=list)
@@ -32,6 +33,12 @@ class Remembers(NoPrefixes):
     def keep(self, tokens: Sequence[int], caches: list[Any], *, boundary: bool) -> None:
         assert all(cache.offset == len(tokens) for cache in caches), "the caches hold these tokens and no others"
         self.kept.append((tuple(tokens), copy.deepcopy(caches), boundary))
+
+    def explain(self, tokens: Sequence[int]) -> PromptDivergence:
+        return divergence(tuple(tokens), [kept for kept, _, _ in self.kept], 0, Loss.FORGOTTEN)
+
+    def idle_check(self, network: Any) -> None:
+        """Sound, by what `keep` asserts."""
 
     def close(self) -> None:
         self.closed += 1
