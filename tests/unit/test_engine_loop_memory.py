@@ -174,9 +174,10 @@ def test_an_engine_with_rows_is_never_idle() -> None:
     assert set(running.engine.idles) == {0}
 
 
-def test_a_loop_that_is_not_idle_for_long_asks_for_nothing(start: Start) -> None:
-    running = start(ScriptedEngine(says("ok")))
+def test_a_loop_that_is_not_idle_for_long_asks_for_nothing() -> None:
+    running = Running(ScriptedEngine(says("ok")), idle_seconds=3_600.0).start()
     for request_id in range(1, 4):
         running.loop.submit(request_id, asking())
         running.answer(request_id)
-    assert running.engine.idles == [], "a second has not passed"
+    assert running.ends()
+    assert running.engine.idles == []
