@@ -131,8 +131,7 @@ class EngineLoop:
             case EngineRow(row_id=row_id):
                 self._admit(row_id, command)
             case Explain(request_id, prompt):
-                if request_id in self._live:
-                    self._outbox.put(Found(request_id, self._engine.explain(prompt), self._checks))
+                self._outbox.put(Found(request_id, self._engine.explain(prompt), self._checks))
             case Cancel(row_id):
                 self._running.discard(row_id)
                 self._engine.cancel(row_id)

@@ -31,9 +31,7 @@ class ReuseLog:
 
     def see(self, steps: Sequence[RowStep]) -> None:
         for step in steps:
-            if step.error is not None:
-                self.drop(step.row_id)
-            elif step.stats is not None and step.row_id in self._expected:
+            if step.stats is not None and step.row_id in self._expected:
                 self._say(step.row_id, step.stats.cached_tokens, self._expected.pop(step.row_id))
 
     def drop(self, row_id: int) -> None:

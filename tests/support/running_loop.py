@@ -50,7 +50,7 @@ class Running:
     def __post_init__(self) -> None:
         prepare = PrepareRequest(self.codec, FreshValues(lambda: FRESH_SEED, lambda: CALL_ID, lambda: 0.0))
         self.loop = EngineLoop(self.engine, prepare, self._emit, self.tell, self.idle_seconds)
-        self._thread = threading.Thread(target=self._run, name="engine")
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._news = threading.Condition()
 
     def start(self) -> Running:

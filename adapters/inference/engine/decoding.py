@@ -120,7 +120,5 @@ class Decoding:
         the caches cannot be cut.
         """
         held = len(row.asked.prompt) + row.drawn - 1
-        surplus = max(0, held - row.length)
-        held -= surplus
-        if cut(caches, surplus):
+        if cut(caches, max(0, held - row.length)):
             self._prefixes.keep(row.known[:held], caches, boundary=True)

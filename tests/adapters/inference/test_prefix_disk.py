@@ -17,7 +17,9 @@ from adapters.inference.prefix_cache import folders
 from adapters.inference.prefix_cache.disk import open_disk
 from adapters.inference.prefix_cache.prefix_cache import PrefixCache
 from adapters.inference.prefix_cache.record_file import Record, Unreadable
+from adapters.inference.prefix_cache.stored import FolderPrefixStore
 from adapters.inference.prefix_cache.writer import PieceWriter
+from domain.serving.prompt_divergence import Divergence
 from tests.support.eventually import eventually
 from tests.support.prefix_networks import numbers, tells, told
 from tests.support.prefix_pieces import chain
@@ -61,6 +63,25 @@ def test_what_was_kept_is_found_again_after_a_restart(tmp_path: Path, length: in
     again = opened(tmp_path)
     assert found(again, TOKENS[:length]) == length
     again.close()
+
+
+def test_after_a_restart_it_is_known_where_a_prompt_leaves_what_was_kept(tmp_path: Path) -> None:
+    kept(tmp_path)
+    again = opened(tmp_path)
+    told_of = again.explain((*TOKENS[:300], 99, 98))
+    assert (told_of.kind, told_of.matched_tokens, told_of.reusable_tokens) == (Divergence.TOKENS_DIFFER, 300, 300)
+    assert (told_of.prompt_next, told_of.remembered_next) == ((99, 98), TOKENS[300:308])
+    again.close()
+
+
+def test_what_somebody_else_wipes_is_told_no_more(tmp_path: Path) -> None:
+    prefixes = opened(tmp_path)
+    prefixes.keep(TOKENS, told(TOKENS), boundary=True)
+    store = FolderPrefixStore(tmp_path)
+    store.clear(store.stored())
+    assert prefixes.explain(TOKENS).kind is Divergence.NOTHING_REMEMBERED
+    assert found(prefixes) == 0
+    prefixes.close()
 
 
 def test_another_root_finds_nothing(tmp_path: Path) -> None:

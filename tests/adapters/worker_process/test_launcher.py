@@ -335,6 +335,13 @@ hear()
     worker.close()
 
 
+def test_nothing_is_kept_of_an_explanation_that_was_given(launcher: Launch, tiny: LocatedModel) -> None:
+    worker = launcher().launch(tiny, LoadOptions())
+    told = worker.explain(asking())
+    assert told.message == "The prompt cache is off."
+    assert not worker._streams
+
+
 def test_cancelling_wakes_a_consumer_whose_worker_is_silent(launcher: Launch) -> None:
     worker = launcher("load(); hear(); hear(); hear()").launch(NOWHERE, LoadOptions())
     stream = worker.generate(asking())
