@@ -77,6 +77,7 @@ def test_after_a_restart_it_is_known_where_a_prompt_leaves_what_was_kept(tmp_pat
 def test_what_somebody_else_wipes_is_told_no_more(tmp_path: Path) -> None:
     prefixes = opened(tmp_path)
     prefixes.keep(TOKENS, told(TOKENS), boundary=True)
+    eventually(lambda: len(piece_files(tmp_path)) == 3, "everything is written")
     store = FolderPrefixStore(tmp_path)
     store.clear(store.stored())
     assert prefixes.explain(TOKENS).kind is Divergence.NOTHING_REMEMBERED
