@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import mlx.core as mx
 import pytest
 from mlx_lm.models.cache import KVCache, make_prompt_cache
 
