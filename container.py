@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from application.inference.load_plan import PlanLoad, PlanServedLoad
     from application.serving.memory_gate import MemoryGate
     from application.serving.model_pool import ModelPool
+    from domain.serving.load_options import PrefixCacheBudget
     from entrypoints.settings import Settings
     from ports.memory import MemoryProbe
     from ports.model_worker import WorkerLauncher
@@ -108,26 +109,26 @@ def _report_index(settings: Settings) -> ReportIndex:
     return FileReportIndex(settings.user_cache_dir.value, scope)
 
 
-def _model_pool(launcher: WorkerLauncher, budget_bytes: int) -> ModelPool:
-    from application.serving.model_pool import ModelPool
-
-    return ModelPool(launcher, budget_bytes)
-
-
 def _memory_gate(stores: ModelStores, probe: MemoryProbe, settings: Settings) -> MemoryGate:
     from application.serving.memory_gate import MemoryGate
 
-    return MemoryGate(stores, probe, force=settings.force.value)
+    return MemoryGate(stores, probe, force=settings.force.value, limit_bytes=settings.memory_limit.value)
 
 
 def _chat(
-    resolve: Resolver, inspect: InspectModel, pool: ModelPool, gate: MemoryGate, plan: PlanLoad | PlanServedLoad
+    resolve: Resolver,
+    inspect: InspectModel,
+    pool: ModelPool,
+    gate: MemoryGate,
+    plan: PlanLoad | PlanServedLoad,
+    budget: PrefixCacheBudget,
 ) -> Chat:
     from time import monotonic
 
     from application.inference.chat import Chat
+    from application.serving.prefix_budget import remembering
 
-    return Chat(resolve, inspect, pool, gate, monotonic, plan.execute)
+    return Chat(resolve, inspect, pool, gate, monotonic, remembering(plan.execute, budget))
 
 
 def _run_benchmark(chat: Chat) -> RunBenchmark:
@@ -203,7 +204,9 @@ class Container(containers.DeclarativeContainer):
 
     worker_launcher = providers.ThreadSafeSingleton(_worker_launcher, settings, keep_spare=keep_spare)
     resident_budget = providers.Callable(_resident_budget, memory_probe)
-    model_pool = providers.ThreadSafeSingleton(_model_pool, worker_launcher, resident_budget)
+    model_pool = providers.ThreadSafeSingleton(
+        _later("application.serving.model_pool", "ModelPool"), worker_launcher, resident_budget
+    )
     memory_gate = providers.Factory(_memory_gate, model_stores, memory_probe, settings)
     prefix_cache_budget = providers.Callable(
         _later("application.serving.prefix_budget", "budget_here"),
@@ -215,9 +218,10 @@ class Container(containers.DeclarativeContainer):
         resolve_model,
         inspect_model,
         providers.Callable(lambda: import_module("adapters.model_store.lora_folder").find_adapter),
-        prefix_cache_budget,
     )
-    chat = providers.ThreadSafeSingleton(_chat, resolve_model, inspect_model, model_pool, memory_gate, plan_load)
+    chat = providers.ThreadSafeSingleton(
+        _chat, resolve_model, inspect_model, model_pool, memory_gate, plan_load, prefix_cache_budget
+    )
     first_model = providers.ThreadSafeSingleton(
         _later("application.serving.served_models", "FirstModel"), resolve_model, settings.provided.preload_model.value
     )
@@ -229,7 +233,7 @@ class Container(containers.DeclarativeContainer):
         plan_load, first_model, settings.provided.loading.wishes,
     )  # fmt: skip
     served_chat = providers.ThreadSafeSingleton(
-        _chat, resolve_served_model, inspect_model, model_pool, memory_gate, plan_served_load
+        _chat, resolve_served_model, inspect_model, model_pool, memory_gate, plan_served_load, prefix_cache_budget
     )
 
     run_benchmark = providers.Factory(_run_benchmark, chat)

@@ -83,6 +83,7 @@ class Settings:
     share: Setting[bool]
     history: Setting[bool]
     colour: Setting[bool]
+    memory_limit: Setting[int | None]
     cache_ram: Setting[int | None]
     cache_disk: Setting[int]
     cache_dir: Setting[Path]
@@ -118,6 +119,7 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
         force=reader.read("force", "MLXK_FORCE", _boolean, default=False),
         history=reader.read("history", "MLXK_HISTORY", _boolean, default=True),
         colour=_colour(reader.environ),
+        memory_limit=reader.read("memory_limit", "MLXK_MEMORY_LIMIT", parse_size, default=None),
         cache_ram=reader.read("cache_ram", "MLXK_CACHE_RAM", parse_size, default=None),
         cache_disk=reader.read("cache_disk", "MLXK_CACHE_DISK", parse_size, default=0),
         cache_dir=reader.read("cache_dir", "MLXK_CACHE_DIR", _folder, default=_prompts_dir(reader.environ)),

@@ -16,7 +16,9 @@ class EngineRow:
     """One request as the engine sees it. prompt: token ids, at least one. max_tokens: at least 1. logprobs: how many of
     the likeliest tokens to report with each, None for no report. anchors: lengths of the prompt, rising, at which a
     turn of the conversation ends: where a cache that cannot be cut short is worth a snapshot. count_stops: go on after
-    a stop token to see how many come in a row (RowStats.stop_tokens). ignore_stops: no token is a stop token.
+    a stop token to see how many come in a row (RowStats.stop_tokens). ignore_stops: no token is a stop
+    token. window: tokens of the answer for which memory is kept from the start, None for all of max_tokens; what grows
+    past it may have to wait, and goes on later as if nothing had been.
     """
 
     row_id: int
@@ -28,6 +30,7 @@ class EngineRow:
     anchors: tuple[int, ...] = ()
     count_stops: bool = False
     ignore_stops: bool = False
+    window: int | None = None
     urgency: Urgency = field(default_factory=Urgency)
 
 
@@ -64,8 +67,8 @@ class RowStep:
     token: the id drawn, or None when the row failed. finish: set on the row's last step; STOP when `token` is one of
     the model's stop tokens (it is no part of the text), LENGTH when max_tokens are used up; a stop token that is also
     the last one allowed is STOP. error: the row's own fault; the row has left, its neighbours have not noticed.
-    score: when the row asked for logprobs. stats: on the last step; on the
-    first too where the engine can tell by then, because a row may be called off before its last.
+    score: when the row asked for logprobs. stats: on the first step and
+    the last, because a row may be called off before its last.
     """
 
     row_id: int

@@ -11,15 +11,16 @@ from mlx_lm.models.cache import make_prompt_cache
 from adapters.inference.engine.caches import Weight
 from adapters.inference.engine.decoding import Decoding
 from adapters.inference.engine.model import Model
-from adapters.inference.engine.pace import Pace
-from adapters.inference.engine.probe import probed
+from adapters.inference.engine.pace import Bounds, Pace
+from adapters.inference.engine.probe import Findings, probed
 from adapters.inference.engine.reading import Manner, Reading
 from adapters.inference.engine.rows import Row
+from adapters.inference.engine.seats import Seats, no_room
 from adapters.inference.prefixes import NoPrefixes, Prefixes
 from domain.errors import GenerationFailed, InvalidRequest, ServerBusy
+from domain.serving.kv_room import KvRoom
 from ports.text_engine import EngineRow, RowStep, TokenScore
 
-MAX_ROWS = 32
 BURST_STEPS = 4
 
 
@@ -38,7 +39,7 @@ class MlxTextEngine:
         self,
         model: Any,
         stop_tokens: frozenset[int],
-        max_rows: int = MAX_ROWS,
+        bounds: Bounds | None = None,
         prefixes: Prefixes | None = None,
         make_caches: Callable[[], list[Any]] | None = None,
         pace: Pace | None = None,
@@ -47,16 +48,17 @@ class MlxTextEngine:
         the model wants them. Tries out what the model can do in a batch, which takes a few short passes.
         """
         self._pace = pace or Pace()
-        self._max_rows = max_rows
+        self._bounds = bounds or Bounds()
+        self._rows: dict[int, Row] = {}
         self._prefixes = prefixes or NoPrefixes()
         make_caches = make_caches or (lambda: make_prompt_cache(model))
         found = probed(model, make_caches, self._pace.step_seconds)
         self.alone = found.alone
         self._model = Model(model, make_caches, stop_tokens, found.vocabulary)
         manner = Manner(self._pace.chunk_tokens or found.chunk_tokens, found.together, self._pace.clock)
-        self._reading = Reading(self._model, self._prefixes, manner)
+        self._seats = Seats(self._room(found), self._rows)
+        self._reading = Reading(self._model, self._prefixes, manner, self._seats)
         self._decoding = Decoding(Weight(make_caches()), self._prefixes)
-        self._rows: dict[int, Row] = {}
         self._arrivals = 0
         self._news: list[RowStep] = []
         self._decoded_at = self._pace.clock()
@@ -67,21 +69,11 @@ class MlxTextEngine:
         return len(self._rows)
 
     def admit(self, row: EngineRow) -> None:
-        if not row.prompt:
-            raise GenerationFailed("the prompt has no tokens: there is nothing to continue")
-        vocabulary = self._model.vocabulary
-        if max(row.prompt) >= vocabulary:
-            raise GenerationFailed(
-                f"the prompt has token {max(row.prompt)}, and this model's vocabulary ends at {vocabulary - 1:,}",
-                hint="its tokenizer belongs to another model: convert or download it again",
-            )
-        strange = [token for token, _ in row.sampling.logit_bias if token >= vocabulary]
-        if strange:
-            raise InvalidRequest(
-                f"logit_bias names token {strange[0]}, and this model's vocabulary has {vocabulary:,} tokens",
-                param="logit_bias",
-            )
-        if len(self._reading) >= self._pace.max_waiting:
+        _refuse(row, self._model.vocabulary)
+        refusal = self._seats.refusal(row)
+        if refusal is not None:
+            raise refusal
+        if len(self._reading) >= self._bounds.max_waiting:
             raise ServerBusy(f"{len(self._reading):,} requests are waiting already", hint="ask again in a moment")
         self._arrivals += 1
         self._rows[row.row_id] = Row(row, self._arrivals, self._pace.clock(), alone=self.alone)
@@ -102,6 +94,7 @@ class MlxTextEngine:
             self._tell(self._decoding.step(self._hear))
             self._decoded_at = self._pace.clock()
             self._read_in_again()
+            self._make_room()
         if self._news and not self._rows:
             mx.clear_cache()
         return self._news
@@ -125,10 +118,12 @@ class MlxTextEngine:
 
     def _read_a_chunk(self) -> bool:
         """Read what is next; whether there is more to read before rows decode."""
-        room = self._max_rows - self._decoding.rows
+        room = self._bounds.max_rows - self._decoding.rows
         if not len(self._reading) or room <= 0:
             return False
         started, failed = self._reading.read(room)
+        if self._reading.blocked:
+            return False
         self._tell(failed)
         if started is not None:
             self._tell(started.failed)
@@ -156,6 +151,26 @@ class MlxTextEngine:
             self._reading.add(row, by_itself=True)
         self._decoding.lost.clear()
 
+    def _make_room(self) -> None:
+        """Rows that have grown past what was kept for them move on; where that is too much, the newest go back to the
+        queue and are read in again from their tokens.
+        """
+        sent_back, hopeless = self._seats.crowded_out(self._decoding.all_rows())
+        for row in sent_back:
+            self._decoding.take_out(row)
+            self._reading.add(row, by_itself=True)
+        for row in hopeless:
+            self._tell([row.fail(no_room(row))])
+        if hopeless:
+            self._drop_done()
+
+    def _room(self, found: Findings) -> KvRoom:
+        """What is left for caches beside the weights and the work of one step."""
+        limit = self._bounds.memory_bytes
+        if limit is not None:
+            limit = max(0, limit - mx.get_active_memory() - found.work_bytes)
+        return KvRoom(limit, found.row)
+
     def _expire(self) -> None:
         now = self._pace.clock()
         overdue = [row for row in self._rows.values() if row.overdue(now)]
@@ -170,3 +185,20 @@ class MlxTextEngine:
         self._decoding.drop_done()
         if not self._rows:
             mx.clear_cache()
+
+
+def _refuse(row: EngineRow, vocabulary: int) -> None:
+    """What no model with so many tokens can answer."""
+    if not row.prompt:
+        raise GenerationFailed("the prompt has no tokens: there is nothing to continue")
+    if max(row.prompt) >= vocabulary:
+        raise GenerationFailed(
+            f"the prompt has token {max(row.prompt)}, and this model's vocabulary ends at {vocabulary - 1:,}",
+            hint="its tokenizer belongs to another model: convert or download it again",
+        )
+    strange = [token for token, _ in row.sampling.logit_bias if token >= vocabulary]
+    if strange:
+        raise InvalidRequest(
+            f"logit_bias names token {strange[0]}, and this model's vocabulary has {vocabulary:,} tokens",
+            param="logit_bias",
+        )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
 from mlx_lm.utils import load_tokenizer
 
+from adapters.inference.engine.pace import Bounds
 from adapters.inference.network_loading import apply_adapter, load_network
 from adapters.inference.prefix_cache.opening import open_prefixes
 from adapters.inference.solo.choice import SAFE_TOKENIZER, SoloLoader, why_alone
@@ -47,10 +49,22 @@ def _engine(
 ) -> TextEngine:
     """The batched one where that is possible."""
     alone = why_alone(network, options)
+    options = _shared_out(options, mx.get_active_memory())
     prefixes = open_prefixes(network, model, options)
     if alone is None:
-        return MlxTextEngine(network, stop_tokens, prefixes=prefixes)
+        return MlxTextEngine(network, stop_tokens, Bounds(memory_bytes=options.memory_bytes), prefixes)
     return SoloLoader(model, network, tokenizer.get_vocab()).engine(options, stop_tokens, alone, prefixes)
+
+
+def _shared_out(options: LoadOptions, weights_bytes: int) -> LoadOptions:
+    """What is left beside the weights is for rows; remembered prompts get a quarter of it at most."""
+    if options.memory_bytes is None:
+        return options
+    cache = options.prefix_cache
+    ram_bytes = min(cache.ram_bytes, max(0, options.memory_bytes - weights_bytes) // 4)
+    return replace(
+        options, prefix_cache=replace(cache, ram_bytes=ram_bytes), memory_bytes=options.memory_bytes - ram_bytes
+    )
 
 
 def json_object(path: Path) -> dict[str, object]:

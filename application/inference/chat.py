@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from application.catalog.inspect_model import InspectModel
 from application.inference.answering import ChatAnswer, PlanFor, Prepared, Resolver, never
@@ -90,7 +91,9 @@ class Chat:
         if self._pool.holds(load):
             return load, None
         room = self._pool.reclaimable_bytes
-        return load, self._gate.check(report, tokens, room, force=wishes.force, plan=plan)
+        warning = self._gate.check(report, tokens, room, force=wishes.force, plan=plan)
+        memory_bytes = self._gate.allowance(room, force=wishes.force)
+        return replace(load, options=replace(plan.options, memory_bytes=memory_bytes)), warning
 
     def _look_up(self, spec: str) -> ModelReport:
         now = self._clock()

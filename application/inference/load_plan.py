@@ -12,9 +12,9 @@ from application.serving.served_models import FirstModel
 from domain.catalog import LocatedModel
 from domain.catalog.fitness import require_chat
 from domain.errors import InvalidRequest
-from domain.serving.load_options import DEFAULT_DRAFT_TOKENS, LoadOptions, PrefixCacheBudget
-from domain.serving.load_plan import LoadPlan
-from domain.serving.load_wishes import PLAINLY, LoadWishes
+from domain.serving.load_options import DEFAULT_DRAFT_TOKENS, LoadOptions
+from domain.serving.load_plan import PLAIN_PLAN, LoadPlan
+from domain.serving.load_wishes import LoadWishes
 
 DEFAULT_KV_GROUP_SIZE = 64
 
@@ -27,20 +27,13 @@ class Resolver(Protocol):
 
 class PlanLoad:
     """find_adapter: from a folder as the user wrote it to an absolute one that holds an adapter; raises InvalidRequest
-    for any other. prefix_cache: what may be spent on remembering prompts.
+    for any other.
     """
 
-    def __init__(
-        self,
-        resolve: Resolver,
-        inspect: InspectModel,
-        find_adapter: Callable[[str], PurePath],
-        prefix_cache: PrefixCacheBudget,
-    ) -> None:
+    def __init__(self, resolve: Resolver, inspect: InspectModel, find_adapter: Callable[[str], PurePath]) -> None:
         self._resolve = resolve
         self._inspect = inspect
         self._find_adapter = find_adapter
-        self._prefix_cache = prefix_cache
 
     def execute(self, model: LocatedModel, wishes: LoadWishes) -> LoadPlan:  # noqa: ARG002
         """Raises InvalidRequest for values out of range and for what excludes one another; for the draft model
@@ -59,7 +52,6 @@ class PlanLoad:
             kv_bits=wishes.kv_bits,
             kv_group_size=DEFAULT_KV_GROUP_SIZE if wishes.kv_group_size is None else wishes.kv_group_size,
             max_kv_size=wishes.max_kv_size,
-            prefix_cache=self._prefix_cache,
         )
         return LoadPlan(options, draft)
 
@@ -80,7 +72,7 @@ class PlanServedLoad:
         """Clients have no wishes of their own. Raises as PlanLoad does."""
         first = self._first.locate()
         if first is None or first.identity != model.identity:
-            return self._plan.execute(model, PLAINLY)
+            return PLAIN_PLAN
         with self._guard:
             if self._made is None:
                 self._made = self._plan.execute(model, self._wishes)

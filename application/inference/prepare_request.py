@@ -18,6 +18,7 @@ from domain.inference import (
     Transcript,
     resolve_sampling,
 )
+from domain.serving.kv_room import window_of
 from ports.text_codec import EncodedPrompt, TextCodec
 from ports.text_engine import EngineRow
 
@@ -72,7 +73,9 @@ class PrepareRequest:
             constraint=_guarded("grammar", lambda: codec.constraint(request, prompt)),
             anchors=prompt.anchors,
             count_stops=request.inspect,
+            ignore_stops=request.ignore_stops,
             urgency=request.urgency,
+            window=window_of(max_tokens, explicit=request.limits.requested is not None),
         )
         reader = TokenReader(_guarded("tokenizer", codec.decoder), codec.token_bytes)
         facts = AnswerFacts(len(prompt.tokens), sampling, max_tokens)

@@ -9,7 +9,7 @@ from domain.catalog import ModelReport
 from domain.errors import InsufficientMemory
 from domain.serving.kv_cost import kv_cost
 from domain.serving.load_plan import PLAIN_PLAN, LoadPlan
-from domain.serving.memory_policy import Admission, admit_text
+from domain.serving.memory_policy import Admission, DeviceMemory, admit_text
 from ports.memory import MemoryProbe
 
 # The context that is counted for a request that names no length of its own.
@@ -17,12 +17,17 @@ DEFAULT_TOKENS = 1024
 
 
 class MemoryGate:
-    """Asked once for each load, never for a model that is loaded. force: refuse nothing."""
+    """Asked once for each load, never for a model that is loaded. force: refuse nothing. limit_bytes: what one model
+    may take in all, by the user's own word; None leaves it to the device.
+    """
 
-    def __init__(self, stores: ModelStores, probe: MemoryProbe, *, force: bool = False) -> None:
+    def __init__(
+        self, stores: ModelStores, probe: MemoryProbe, *, force: bool = False, limit_bytes: int | None = None
+    ) -> None:
         self._stores = stores
         self._probe = probe
         self._force = force
+        self._limit_bytes = limit_bytes
 
     def check(
         self,
@@ -42,7 +47,7 @@ class MemoryGate:
         memory = self._probe.read()
         if memory is None:
             return None
-        may_hold = min(memory.total_bytes, memory.device_limit_bytes + reclaimable_bytes)
+        may_hold = self._may_hold(memory, reclaimable_bytes)
         options, length = plan.options, tokens or DEFAULT_TOKENS
         kept = length if options.max_kv_size is None else min(length, options.max_kv_size)
         weights_bytes = report.weights_bytes
@@ -59,6 +64,17 @@ class MemoryGate:
                 param="model",
             )
         return verdict.reason
+
+    def allowance(self, reclaimable_bytes: int, *, force: bool) -> int | None:
+        """Bytes that a model about to be loaded may take in all: weights, caches and work. None is without limit."""
+        memory = self._probe.read()
+        if force or self._force or memory is None:
+            return self._limit_bytes
+        return self._may_hold(memory, reclaimable_bytes)
+
+    def _may_hold(self, memory: DeviceMemory, reclaimable_bytes: int) -> int:
+        by_device = min(memory.total_bytes, memory.device_limit_bytes + reclaimable_bytes)
+        return by_device if self._limit_bytes is None else min(by_device, self._limit_bytes)
 
     def _kv_bytes(self, report: ModelReport, tokens: int) -> int:
         cost = kv_cost(self._stores.of(report.location).read(report.location).config)

@@ -30,7 +30,8 @@ class LoadOptions:
     """adapter: folder of a LoRA adapter. draft: a smaller model that proposes tokens (speculative decoding).
     draft_ngram: look for proposals in the text so far, by its last so many tokens; 0 is off. draft_tokens: how many are
     proposed at once. kv_bits: quantise the KV cache. max_kv_size: tokens a KV cache may hold before its oldest are
-    forgotten. prefix_cache: what to remember of prompts.
+    forgotten. prefix_cache: what to remember of prompts. memory_bytes:
+    what weights, caches and work may take in all, None without limit.
 
     Raises InvalidRequest for values out of range, and for what excludes one another.
     """
@@ -43,6 +44,7 @@ class LoadOptions:
     kv_group_size: int = 64
     max_kv_size: int | None = None
     prefix_cache: PrefixCacheBudget = field(default_factory=PrefixCacheBudget)
+    memory_bytes: int | None = None
 
     def __post_init__(self) -> None:
         if self.kv_bits is not None and self.kv_bits not in KV_BITS:
@@ -79,9 +81,9 @@ class LoadOptions:
 
     @property
     def key(self) -> str:
-        """What tells two loads of one model apart; "" for the plain one. Prefix caches do not count."""
+        """What tells two loads of one model apart; "" for the plain one. Budgets do not count."""
         plain = LoadOptions()
-        bare = replace(self, prefix_cache=plain.prefix_cache)
+        bare = replace(self, prefix_cache=plain.prefix_cache, memory_bytes=None)
         if bare == plain:
             return ""
         draft = None if self.draft is None else self.draft.identity

@@ -40,6 +40,13 @@ SERVE = Command(
             value="N",
             default="half of the model's context",
         ),
+        Option(
+            "--memory-limit",
+            "what one model may take in all: weights, caches and work",
+            Kind.TEXT,
+            value="SIZE",
+            default="what the device may hold",
+        ),
         *CACHE_OPTIONS,
         Option("--log-level", "what is logged", Kind.TEXT, value="LEVEL", choices=LOG_LEVELS, default="info"),
         Option("--log-json", "log as JSON lines"),

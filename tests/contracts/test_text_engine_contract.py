@@ -241,7 +241,9 @@ def test_a_stop_token_alone_is_counted_as_one(make_engine: MakeEngine) -> None:
 
 def test_the_last_step_of_a_row_says_how_it_went(engine: TextEngine) -> None:
     *before, last = run(engine, row(1))[1]
-    assert all(step.stats is None for step in before)
+    assert before[0].stats is not None
+    assert before[0].stats.decode_seconds == 0.0
+    assert all(step.stats is None for step in before[1:])
     assert last.stats is not None
     assert last.stats.cached_tokens == 0
     assert min(last.stats.waiting_seconds, last.stats.prefill_seconds, last.stats.decode_seconds) >= 0.0

@@ -23,16 +23,14 @@ from application.serving.served_models import FirstModel
 from domain.catalog import LocatedModel
 from domain.errors import InsufficientMemory, InvalidRequest, ModelNotFound, ModelUnhealthy
 from domain.inference import GenerationRequest, Message, Role
-from domain.serving.load_options import LoadOptions, PrefixCacheBudget
-from domain.serving.load_plan import LoadPlan
+from domain.serving.load_options import LoadOptions
+from domain.serving.load_plan import PLAIN_PLAN, LoadPlan
 from domain.serving.load_wishes import PLAINLY, LoadWishes
 from tests.support.fakes.memory import Machine
 from tests.support.fakes.worker import FakeWorkerLauncher, Script
 from tests.support.tiny_llama import TinyLlama
 
 MIB = 1024**2
-BUDGET = PrefixCacheBudget(64 * MIB)
-PLAIN = LoadPlan(LoadOptions(prefix_cache=BUDGET))
 
 
 class House:
@@ -45,7 +43,7 @@ class House:
         )
         self.resolve = ResolveModel(self.stores)
         self.inspect = InspectModel(self.stores, InstalledLibraryInspector())
-        self.plan = PlanLoad(self.resolve, self.inspect, find_adapter, BUDGET)
+        self.plan = PlanLoad(self.resolve, self.inspect, find_adapter)
         self.demo = self.resolve.execute("demo")
 
     def options(self, **wishes: object) -> LoadOptions:
@@ -58,8 +56,8 @@ def house(tmp_path: Path) -> House:
 
 
 def test_no_wishes_are_the_plain_way(house: House) -> None:
-    assert house.plan.execute(house.demo, PLAINLY) == PLAIN
-    assert house.plan.execute(house.demo, LoadWishes(force=True)) == PLAIN
+    assert house.plan.execute(house.demo, PLAINLY) == PLAIN_PLAN
+    assert house.plan.execute(house.demo, LoadWishes(force=True)) == PLAIN_PLAN
 
 
 def test_a_draft_is_found_like_any_model_and_counted(house: House) -> None:
@@ -126,13 +124,13 @@ def test_a_servers_wishes_hold_for_its_first_model_alone_and_are_found_out_once(
     served = PlanServedLoad(
         house.plan, FirstModel(house.resolve, "demo"), LoadWishes(draft_model=str(draft), kv_bits=8)
     )
-    assert served.execute(house.resolve.execute(str(house.home / "other")), PLAINLY) == PLAIN
+    assert served.execute(house.resolve.execute(str(house.home / "other")), PLAINLY) == PLAIN_PLAN
     plan = served.execute(house.demo, PLAINLY)
     assert (plan.options.kv_bits, plan.draft is not None) == (8, True)
     (draft / "config.json").unlink()
     assert served.execute(house.demo, PLAINLY) is plan
     without = PlanServedLoad(house.plan, FirstModel(house.resolve, None), LoadWishes(kv_bits=8))
-    assert without.execute(house.demo, PLAINLY) == PLAIN
+    assert without.execute(house.demo, PLAINLY) == PLAIN_PLAN
 
 
 def test_chat_loads_the_planned_way_and_makes_room_for_the_draft(house: House) -> None:
@@ -168,10 +166,10 @@ def test_memory_counts_the_draft_and_what_the_cache_saves(house: House) -> None:
     low, high = 0, 4000 * MIB
     while high - low > MIB:
         middle = (low + high) // 2
-        low, high = (low, middle) if fits(house, middle, PLAIN) else (middle, high)
+        low, high = (low, middle) if fits(house, middle, PLAIN_PLAN) else (middle, high)
     assert high > 50 * MIB
-    assert fits(house, high, PLAIN)
+    assert fits(house, high, PLAIN_PLAN)
     assert not fits(house, high, planned(house, house.demo))
-    assert not fits(house, high // 2, PLAIN)
+    assert not fits(house, high // 2, PLAIN_PLAN)
     assert fits(house, high // 2, planned(house, kv_bits=4))
     assert fits(house, high // 100, planned(house, max_kv_size=128))

@@ -6,9 +6,13 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from application.serving.prefix_budget import remembering
 from domain.byte_size import parse_size
+from domain.catalog import LocatedModel, ModelSource
 from domain.errors import UsageError
-from domain.serving.load_options import PrefixCacheBudget
+from domain.serving.load_options import LoadOptions, PrefixCacheBudget
+from domain.serving.load_plan import LoadPlan
+from domain.serving.load_wishes import PLAINLY
 from domain.serving.prefix_budget import prefix_cache_budget
 from entrypoints.settings import Source, load_settings
 
@@ -41,6 +45,15 @@ def test_by_itself_a_tenth_of_the_memory_and_no_disk_is_spent(total: int | None,
 def test_what_is_said_is_spent_and_zero_is_off() -> None:
     assert prefix_cache_budget(0, 0, PLACE, 8 * GIB) == PrefixCacheBudget(0, 0, None)
     assert prefix_cache_budget(5, 7, PLACE, 8 * GIB) == PrefixCacheBudget(5, 7, PLACE)
+
+
+def test_every_plan_carries_the_budget_and_is_otherwise_as_it_was() -> None:
+    model = LocatedModel("m", PLACE, ModelSource.WORKSPACE)
+    plan = LoadPlan(LoadOptions(kv_bits=4))
+    budget = PrefixCacheBudget(5, 7, PLACE)
+    found = remembering(lambda _model, _wishes: plan, budget)(model, PLAINLY)
+    assert found.options == LoadOptions(kv_bits=4, prefix_cache=budget)
+    assert found.draft is plan.draft
 
 
 def test_the_settings_come_from_flags_and_environment() -> None:

@@ -43,7 +43,7 @@ def unbatchable(caches: Iterable[Any]) -> str | None:
 
 def can_be_cut_short(caches: Iterable[Any]) -> bool:
     """Whether the last tokens can be taken out again at any length. A rotating cache forgets its first."""
-    return all(cache.is_trimmable() and not _window(cache) for cache in leaves(caches))
+    return all(cache.is_trimmable() and not window_of_cache(cache) for cache in leaves(caches))
 
 
 def leaves(caches: Iterable[Any]) -> Iterator[Any]:
@@ -64,7 +64,9 @@ class Weight:
     WASTE = 128
 
     def __init__(self, caches: Iterable[Any]) -> None:
-        windows = [_window(cache) for cache in leaves(caches) if hasattr(cache, "keys") or _window(cache)]
+        windows = [
+            window_of_cache(cache) for cache in leaves(caches) if hasattr(cache, "keys") or window_of_cache(cache)
+        ]
         self._full = sum(window is None for window in windows)
         self._windows = [window for window in windows if window is not None]
 
@@ -73,6 +75,7 @@ class Weight:
         return self._full * held + sum(min(held, window) for window in self._windows)
 
 
-def _window(cache: Any) -> int | None:
+def window_of_cache(cache: Any) -> int | None:
+    """How many tokens it keeps at most; None for all."""
     window = getattr(cache, "max_size", None) or getattr(cache, "chunk_size", None)
     return int(window) if window else None

@@ -41,6 +41,19 @@ class Decoding:
         """These rows decode from the next step on."""
         self._arriving.append(batch)
 
+    def take_out(self, row: Row) -> None:
+        """This row decodes no more for now, and its caches are given back; its token in hand is drawn again later."""
+        for batches in (self._batches, self._arriving):
+            for batch in batches:
+                if row in batch.rows:
+                    batch.keep([at for at, other in enumerate(batch.rows) if other is not row])
+            batches[:] = [batch for batch in batches if batch.rows]
+        self._stale = True
+
+    def all_rows(self) -> list[Row]:
+        """Those that hold a place."""
+        return [row for batch in (*self._batches, *self._arriving) for row in batch.rows if not row.done]
+
     def drop_done(self) -> None:
         """Give back at once what batches hold of which no row is wanted. The others shrink at the next step."""
         self._stale = True

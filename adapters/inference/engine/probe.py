@@ -10,6 +10,8 @@ from typing import Any
 import mlx.core as mx
 
 from adapters.inference.engine.caches import finalized, merged, unbatchable
+from adapters.inference.engine.seats import row_bytes
+from domain.serving.kv_room import RowBytes
 
 LONG, SHORT, AFTER = 12, 5, 3
 EXACT, ROUNDED = 1e-3, 0.1  # mean difference of logits over their spread: float32, and what is coarser
@@ -20,13 +22,16 @@ CHUNKS = (2048, 512, 128, 32)
 @dataclass(frozen=True, slots=True)
 class Findings:
     """alone: why rows must decode alone, None if they need not. together: prompts of one length may be read in one
-    pass. chunk_tokens: about as many as are read in the given time.
+    pass. chunk_tokens: about as many as are read in the given time. work_bytes: what reading so many takes for
+    the while, besides the caches. row: what a row's caches take.
     """
 
     vocabulary: int
     alone: str | None
     together: bool
     chunk_tokens: int
+    work_bytes: int
+    row: RowBytes
 
 
 def probed(network: Any, make_caches: Callable[[], list[Any]], seconds: float) -> Findings:
@@ -34,13 +39,18 @@ def probed(network: Any, make_caches: Callable[[], list[Any]], seconds: float) -
     first = network(mx.array([[1]]), cache=make_caches())
     vocabulary = int(first.shape[-1])
     prompts = [[(7 * at + 3 * row + 1) % vocabulary for at in range(LONG)] for row in range(2)]
-    chunk_tokens = _chunk_tokens(network, make_caches, vocabulary, seconds)
+    timed = _timed(network, make_caches, vocabulary)
+    chunk_tokens = next((chunk for chunk in CHUNKS if chunk <= timed.rate * seconds), CHUNKS[-1])
+    work_bytes = timed.work_bytes * chunk_tokens // TIMED_TOKENS
     lacking = unbatchable(make_caches())
     if lacking is not None:
-        return Findings(vocabulary, f"mlx-lm has no batched {lacking}", together=False, chunk_tokens=chunk_tokens)
+        why = f"mlx-lm has no batched {lacking}"
+        return Findings(
+            vocabulary, why, together=False, chunk_tokens=chunk_tokens, work_bytes=work_bytes, row=timed.row
+        )
     alone = _decode_fault(network, make_caches, [prompts[0], prompts[1][:SHORT]])
     together = alone is None and _reads_together(network, make_caches, prompts)
-    return Findings(vocabulary, alone, together, chunk_tokens)
+    return Findings(vocabulary, alone, together, chunk_tokens, work_bytes, timed.row)
 
 
 def _decode_fault(network: Any, make_caches: Callable[[], list[Any]], prompts: list[list[int]]) -> str | None:
@@ -92,12 +102,23 @@ def _alike(found: mx.array, wanted: mx.array) -> bool:
     return bool((difference <= limit * mx.maximum(spread, 1e-6)).all())
 
 
-def _chunk_tokens(network: Any, make_caches: Callable[[], list[Any]], vocabulary: int, seconds: float) -> int:
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """rate: tokens a second. work_bytes: for TIMED_TOKENS."""
+
+    rate: float
+    work_bytes: int
+    row: RowBytes
+
+
+def _timed(network: Any, make_caches: Callable[[], list[Any]], vocabulary: int) -> _Timed:
+    """The second of two passes, when everything is in place."""
     tokens = mx.array([[at % vocabulary for at in range(TIMED_TOKENS)]])
-    took = []
-    for _ in range(2):
-        begin = time.perf_counter()
-        mx.eval(network(tokens, cache=make_caches()))
-        took.append(time.perf_counter() - begin)
-    rate = TIMED_TOKENS / max(min(took), 1e-6)
-    return next((chunk for chunk in CHUNKS if chunk <= rate * seconds), CHUNKS[-1])
+    mx.eval(network(tokens, cache=make_caches()))
+    caches = make_caches()
+    before = mx.get_active_memory()
+    mx.reset_peak_memory()
+    begin = time.perf_counter()
+    mx.eval(network(tokens, cache=caches))
+    rate = TIMED_TOKENS / max(time.perf_counter() - begin, 1e-6)
+    return _Timed(rate, max(mx.get_peak_memory() - before, 0), row_bytes(caches))

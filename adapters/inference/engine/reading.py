@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from adapters.inference.engine.model import Model
 from adapters.inference.engine.prefill import LAST_PASS_TOKENS, Prefill, Started, read_together
 from adapters.inference.engine.rows import Row
+from adapters.inference.engine.seats import Seats
 from adapters.inference.prefixes import NoPrefixes, Prefixes
 from domain.errors import GenerationFailed, MlxkError
 from ports.text_engine import RowStep
@@ -33,13 +34,18 @@ class _Place:
 
 
 class Reading:
-    """The queue, in the order of turns: priority, then arrival. A row is in it until its first token is drawn."""
+    """The queue, in the order of turns: priority, then arrival. A row is in it until its first token is drawn.
 
-    def __init__(self, model: Model, prefixes: Prefixes, manner: Manner) -> None:
+    blocked: the last `read` found no seat for the row whose turn it is, and read nothing.
+    """
+
+    def __init__(self, model: Model, prefixes: Prefixes, manner: Manner, seats: Seats) -> None:
         self._model = model
         self._prefixes = prefixes
         self._remembers = not isinstance(prefixes, NoPrefixes)
         self._manner = manner
+        self._seats = seats
+        self.blocked = False
         self._places: list[_Place] = []
 
     def __len__(self) -> int:
@@ -59,7 +65,10 @@ class Reading:
         """Read a chunk of the prompt whose turn it is, or up to `room` short prompts of one length in one go. Rows that
         are ready now, and those that failed.
         """
-        place = self._places[0]
+        place = self._next()
+        self.blocked = place is None
+        if place is None:
+            return None, []
         if place.prefill is None:
             alike = self._alike(place, room)
             if len(alike) > 1:
@@ -72,6 +81,13 @@ class Reading:
         if started is not None:
             self._places.remove(place)
         return started, []
+
+    def _next(self) -> _Place | None:
+        """Whose turn it is; a row that has a seat already while there is none for that one."""
+        first = self._places[0]
+        if self._seats.take(first.row):
+            return first
+        return next((place for place in self._places if place.row.reach), None)
 
     def _begun(self, place: _Place) -> Prefill:
         if place.prefill is None:
@@ -96,6 +112,8 @@ class Reading:
             if len(alike) == most:
                 break
             if place.row.length == length and place.prefill is None and not place.by_itself:
+                if not self._seats.take(place.row):
+                    break
                 if self._remembers and self._begun(place).special:
                     continue
                 alike.append(place)

@@ -19,7 +19,7 @@ class Row:
     """said: the answer so far, as far as it has been read. drawn: tokens drawn, of which the last may still be unread.
     done: takes part in nothing any more; failed: nor are its caches worth keeping. steps_alone: has been part of a
     fault, and decodes alone for so many more steps, to show that it was not the cause. held: the last step, kept back
-    while stop tokens are counted.
+    while stop tokens are counted. reach: the length for which memory is kept, 0 without a seat.
     """
 
     asked: EngineRow
@@ -36,6 +36,7 @@ class Row:
     cached_tokens: int = 0
     held: RowStep | None = None
     stop_tokens: int = 0
+    reach: int = 0
 
     @property
     def row_id(self) -> int:
@@ -73,10 +74,11 @@ class Row:
         """Take the next token of the answer; what there is to report of it."""
         if self.held is not None:
             return self._count(self.held, token in stops, now)
-        if self.first_at is None:
+        first = self.first_at is None
+        if first:
             self.first_at = now
         self.said.append(token)
-        if token in stops:
+        if token in stops and not self.asked.ignore_stops:
             last = RowStep(self.row_id, token, FinishReason.STOP, score=score)
             if not self.asked.count_stops:
                 return self._end(last, now)
@@ -84,7 +86,7 @@ class Row:
             return self._count(last, True, now)  # noqa: FBT003
         if len(self.said) >= self.asked.max_tokens:
             return self._end(RowStep(self.row_id, token, FinishReason.LENGTH, score=score), now)
-        return self._accept(token, score)
+        return self._accept(RowStep(self.row_id, token, score=score, stats=self._stats(now) if first else None))
 
     def fail(self, error: MlxkError) -> RowStep:
         """The row's own fault: it is done."""
@@ -95,13 +97,13 @@ class Row:
         """It is wanted no more."""
         self.done = self.failed = True
 
-    def _accept(self, token: int, score: TokenScore | None) -> RowStep:
-        if self.asked.constraint is not None:
+    def _accept(self, step: RowStep) -> RowStep:
+        if self.asked.constraint is not None and step.token is not None:
             try:
-                self.asked.constraint.accept(token)
+                self.asked.constraint.accept(step.token)
             except Exception as fault:  # noqa: BLE001 - translated: a grammar's fault is its own row's
                 return self.fail(constraint_failed(fault))
-        return RowStep(self.row_id, token, score=score)
+        return step
 
     def _count(self, last: RowStep, is_stop: bool, now: float) -> RowStep | None:
         self.stop_tokens += is_stop
@@ -110,9 +112,12 @@ class Row:
 
     def _end(self, step: RowStep, now: float) -> RowStep:
         self.done = True
+        return RowStep(step.row_id, step.token, step.finish, score=step.score, stats=self._stats(now))
+
+    def _stats(self, now: float) -> RowStats:
         started = self.admitted_at if self.started_at is None else self.started_at
         first = now if self.first_at is None else self.first_at
-        stats = RowStats(
+        return RowStats(
             cached_tokens=self.cached_tokens,
             waiting_seconds=started - self.admitted_at,
             prefill_seconds=first - started,
@@ -121,7 +126,6 @@ class Row:
             stop_tokens=self.stop_tokens,
             alone=self.alone,
         )
-        return RowStep(step.row_id, step.token, step.finish, score=step.score, stats=stats)
 
 
 def constraint_failed(fault: Exception) -> MlxkError:

@@ -11,6 +11,7 @@ import mlx.core as mx
 from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.utils import load_tokenizer
 
+from adapters.inference.engine.seats import Seats, row_bytes
 from adapters.inference.network_loading import load_network
 from adapters.inference.prefixes import Prefixes
 from adapters.inference.solo.caches import (
@@ -20,13 +21,15 @@ from adapters.inference.solo.caches import (
     require_forgetful,
     require_quantisable,
 )
-from adapters.inference.solo.engine import SoloEngine
+from adapters.inference.solo.engine import Refusal, SoloEngine
 from adapters.inference.solo.proposers import DraftModel, MakeProposer, NgramLookup, NoProposals
 from adapters.inference.solo.row import SoloModel
 from domain.catalog import LocatedModel
 from domain.errors import InvalidRequest, MlxkError, ModelLoadFailed
+from domain.serving.kv_room import KvRoom
 from domain.serving.load_options import LoadOptions
 
+MEASURED_TOKENS = 64
 SAFE_TOKENIZER: Mapping[str, bool] = {"trust_remote_code": False, "local_files_only": True}
 
 
@@ -66,7 +69,17 @@ class SoloLoader:
         solo = SoloModel(
             self._network, stop_tokens, caches, alone, self._proposers(options), options.draft_tokens, prefixes
         )
-        return SoloEngine(solo)
+        return SoloEngine(solo, self._refusal(caches, options.memory_bytes))
+
+    def _refusal(self, maker: CacheMaker, memory_bytes: int | None) -> Refusal | None:
+        """Measured on caches with a few tokens in them."""
+        if memory_bytes is None:
+            return None
+        caches = maker.make()
+        mx.eval(self._network(mx.zeros((1, MEASURED_TOKENS), mx.int32), cache=caches))
+        maker.settle(caches)
+        row = row_bytes(caches)
+        return Seats(KvRoom(max(0, memory_bytes - mx.get_active_memory()), row), {}).refusal
 
     def _proposers(self, options: LoadOptions) -> MakeProposer:
         if options.draft is not None:

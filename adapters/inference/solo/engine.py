@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import mlx.core as mx
 
@@ -13,6 +13,8 @@ from ports.text_engine import EngineRow, RowStep
 
 PREFILL_SECONDS_PER_STEP = 0.25
 
+Refusal = Callable[[EngineRow], MlxkError | None]
+
 
 class SoloEngine:
     """TextEngine that serves one row at a time: the one of highest priority, among equals the one that came first. It
@@ -21,8 +23,10 @@ class SoloEngine:
     A fault is always the row's own, for there is no other in the pass.
     """
 
-    def __init__(self, model: SoloModel) -> None:
+    def __init__(self, model: SoloModel, refusal: Refusal | None = None) -> None:
+        """refusal: why there is no memory for a row's caches, None when there is."""
         self._model: SoloModel | None = model
+        self._refusal = refusal
         self._waiting: list[tuple[EngineRow, float]] = []
         self._current: SoloRow | None = None
         self._current_arrived = 0.0
@@ -39,6 +43,9 @@ class SoloEngine:
     def admit(self, row: EngineRow) -> None:
         if not row.prompt:
             raise GenerationFailed("the prompt has no tokens: there is nothing to continue")
+        refusal = None if self._refusal is None else self._refusal(row)
+        if refusal is not None:
+            raise refusal
         self._waiting = in_order([*self._waiting, (row, time.monotonic())])
 
     def cancel(self, row_id: int) -> None:

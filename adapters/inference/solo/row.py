@@ -102,11 +102,12 @@ class SoloRow:
             if self._first_token_at is None:
                 self._first_token_at = time.monotonic()
             finish = self._finish(token)
+            first = self._said == 1
             if finish is not None:
                 self._close_pass(proposals.size, taken)
                 yield self._last_step(token, finish, score)
                 return
-            yield RowStep(self.row.row_id, token, score=score)
+            yield RowStep(self.row.row_id, token, score=score, stats=self._stats() if first else None)
         self._close_pass(proposals.size, taken)
 
     @property
@@ -133,7 +134,7 @@ class SoloRow:
         for at in range(len(guesses) + 1):
             drawn = self._draw.draw(logits[at], self._said, self._context, self.row.constraint.allowed())
             token = whole_number(drawn.token)
-            if token not in self._model.stop_tokens:
+            if token not in self._model.stop_tokens or self.row.ignore_stops:
                 self.row.constraint.accept(token)
             yield token, drawn.score()
             if at < len(guesses) and token != guesses[at]:
@@ -166,24 +167,29 @@ class SoloRow:
             self._read -= surplus
 
     def _finish(self, token: int) -> FinishReason | None:
-        if token in self._model.stop_tokens:
+        if token in self._model.stop_tokens and not self.row.ignore_stops:
             return FinishReason.STOP
         return FinishReason.LENGTH if self._said == self.row.max_tokens else None
 
     def _last_step(self, token: int, finish: FinishReason, score: TokenScore | None) -> RowStep:
-        now, first = time.monotonic(), self._first_token_at or self._started
-        self._model.prefixes.keep(self._context[: self._read], self._caches, boundary=finish is FinishReason.STOP)
-        stops = self._count_stops() if self.row.count_stops and finish is FinishReason.STOP else 0
-        stats = RowStats(
+        stopped = finish is FinishReason.STOP
+        self._model.prefixes.keep(self._context[: self._read], self._caches, boundary=stopped)
+        now = time.monotonic()
+        stops = self._count_stops() if self.row.count_stops and stopped else 0
+        return RowStep(self.row.row_id, token, finish, score=score, stats=self._stats(now, stops))
+
+    def _stats(self, now: float | None = None, stop_tokens: int = 0) -> RowStats:
+        """now: when the last token came; None: it is the first."""
+        first = self._first_token_at or self._started
+        return RowStats(
             cached_tokens=self._cached,
             waiting_seconds=self._waiting_seconds,
             prefill_seconds=first - self._started,
-            decode_seconds=now - first,
+            decode_seconds=0.0 if now is None else now - first,
             peak_memory_bytes=mx.get_peak_memory(),
-            stop_tokens=stops,
+            stop_tokens=stop_tokens,
             alone=self._model.alone,
         )
-        return RowStep(self.row.row_id, token, finish, score=score, stats=stats)
 
     def _count_stops(self) -> int:
         """Go on without any grammar, which has ended, while stop tokens come."""

@@ -30,6 +30,7 @@ class Arguments:
     host: str | None = None
     port: int | None = None
     max_tokens: int | None = None
+    memory_limit: str | None = None
     cache_ram: str | None = None
     cache_disk: str | None = None
     cache_dir: str | None = None
@@ -57,6 +58,7 @@ class Arguments:
             "host": self.host,
             "port": self.port,
             "max_tokens": self.max_tokens,
+            "memory_limit": self.memory_limit,
             "cache_ram": self.cache_ram,
             "cache_disk": self.cache_disk,
             "cache_dir": self.cache_dir,

@@ -77,8 +77,7 @@ def test_a_miniature_is_the_same_each_time(name: str, tmp_path: Path) -> None:
         ("llama", "No."),
     ],
 )
-@pytest.mark.parametrize("words", ["hi", "4\n<think>", "x" * 700])
-@pytest.mark.parametrize("temperature", [0.0, 2.0])
+@pytest.mark.parametrize(("words", "temperature"), [("hi", 0.0), ("4\n<think>", 2.0), ("x" * 700, 0.0)])
 def test_a_scripted_model_says_its_answer_to_the_byte_whatever_it_is_asked(
     tmp_path: Path, like: str, answer: str | bytes, words: str, temperature: float
 ) -> None:

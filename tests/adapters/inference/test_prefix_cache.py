@@ -139,6 +139,37 @@ def test_the_last_common_snapshot_of_two_conversations_is_taken() -> None:
     assert mx.array_equal(read(model, prefix.caches, other[300:]), read(model, again, other[300:]))
 
 
+@pytest.mark.parametrize("name", EXACT)
+def test_a_snapshot_of_another_conversation_is_not_taken(name: str) -> None:
+    prefixes, model = memory(), model_of(name)
+    for tokens in (numbers(100), (*numbers(256), *numbers(44, seed=3))):
+        caches = fresh(name, model)
+        read(model, caches, tokens)
+        prefixes.keep(tokens, caches, boundary=True)
+    assert prefixes.longest(numbers(400, seed=1)) is None
+    assert prefixes.longest((*numbers(99), 63, 63)) is None
+    prefix = prefixes.longest((*numbers(256), *numbers(60, seed=4)))
+    assert prefix is not None
+    assert prefix.length == 100
+
+
+def test_a_window_is_not_written_on_in_place() -> None:
+    """Single tokens are written into the arrays that are there, once the window is full."""
+    prefixes, tokens = memory(), numbers(80)
+    row, other = mx.ones((1, 1, 1, 4)), mx.zeros((1, 1, 1, 4))
+    kept = RotatingKVCache(40)
+    for _ in tokens:
+        kept.update_and_fetch(row, row)
+    prefixes.keep(tokens, [kept], boundary=True)
+    kept.update_and_fetch(other, other)
+    for _ in range(3):
+        prefix = prefixes.longest((*tokens, 1))
+        assert prefix is not None
+        (window,) = prefix.caches
+        assert mx.array_equal(window.keys, mx.ones((1, 1, 40, 4)))
+        window.update_and_fetch(other, other)
+
+
 @pytest.mark.parametrize("name", [*CUTTABLE, *EXACT])
 def test_neither_the_keeper_nor_a_taker_changes_what_is_remembered(name: str) -> None:
     prefixes, model, tokens = memory(), model_of(name), numbers(300)

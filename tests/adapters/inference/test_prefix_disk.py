@@ -17,8 +17,10 @@ from adapters.inference.prefix_cache import folders
 from adapters.inference.prefix_cache.disk import open_disk
 from adapters.inference.prefix_cache.prefix_cache import PrefixCache
 from adapters.inference.prefix_cache.record_file import Record, Unreadable
+from adapters.inference.prefix_cache.writer import PieceWriter
 from tests.support.eventually import eventually
 from tests.support.prefix_networks import numbers, tells, told
+from tests.support.prefix_pieces import chain
 
 ROOT = b"r" * 32
 OTHER_ROOT = b"s" * 32
@@ -241,6 +243,18 @@ def test_what_was_used_last_is_in_memory_before_anybody_asks(tmp_path: Path) -> 
     disk.close()
 
 
+def test_what_is_forgotten_was_not_read_ahead_for_nothing(tmp_path: Path) -> None:
+    kept(tmp_path, TOKENS[:256])
+    disk = open_disk(tmp_path, ROOT, {"model": "m"}, PLENTY)
+    assert disk is not None
+    (entry,) = disk.found()
+    disk.read_ahead([entry.key], PLENTY)
+    eventually(lambda: disk.ahead_bytes > 0, "it has been read")
+    disk.forget(entry.key)
+    assert disk.ahead_bytes == 0
+    disk.close()
+
+
 def test_what_was_read_ahead_makes_room_for_what_is_used(tmp_path: Path) -> None:
     block = 256 * 8
     kept(tmp_path, numbers(256, seed=1))
@@ -290,6 +304,38 @@ def test_what_somebody_else_wipes_is_forgotten_in_memory_too(tmp_path: Path) -> 
     again = opened(tmp_path)
     assert found(again) == 300
     again.close()
+
+
+def test_no_file_outlives_a_wipe_that_came_while_it_was_written(tmp_path: Path) -> None:
+    lost: list[bytes] = []
+    (record,) = chain(1, (256,))
+    writer = PieceWriter(tmp_path, PLENTY, lost.append, lambda: True)
+    writer.put(record, 0, wait=True)
+    writer.close()
+    assert lost == [record.key]
+    assert not list(folders.pieces(tmp_path))
+
+
+def test_a_piece_of_another_root_is_removed(tmp_path: Path) -> None:
+    kept(tmp_path / "other", TOKENS[:256], root=OTHER_ROOT)
+    (stray,) = piece_files(tmp_path / "other")
+    kept(tmp_path, TOKENS[:256])
+    (model_folder,) = folders.model_folders(tmp_path)
+    stray.rename(model_folder / stray.name)
+    again = opened(tmp_path)
+    assert found(again, TOKENS[:256]) == 256
+    again.close()
+    assert len(piece_files(tmp_path)) == 1
+
+
+def test_pieces_in_quarantine_are_removed_at_the_start(tmp_path: Path) -> None:
+    kept(tmp_path)
+    (model_folder,) = folders.model_folders(tmp_path)
+    (model_folder / folders.QUARANTINE).write_text('["KVCache"]', encoding="utf-8")
+    again = opened(tmp_path)
+    assert found(again) == 0
+    again.close()
+    assert not piece_files(tmp_path)
 
 
 def test_a_full_disk_costs_nothing_but_the_memory_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

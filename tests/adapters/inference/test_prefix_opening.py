@@ -85,7 +85,10 @@ def test_the_same_model_finds_its_prompts_again_and_says_whose_they_are(built: P
     assert folders.about(folder)["path"] == str(built)
 
 
-def test_one_tensor_changed_in_place_makes_it_another_model(built: Path, tmp_path: Path) -> None:
+def test_one_tensor_changed_in_place_makes_it_another_model(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.inference.prefix_cache.identity.TRUSTED_AFTER_NS", -(10**18))
     folder = Path(shutil.copytree(built, tmp_path / "model"))
     network, _ = load_model(folder)
     remember(network, located(folder), options(tmp_path / "prompts"))
@@ -103,6 +106,7 @@ def test_another_kind_of_kv_cache_makes_it_another_model(built: Path, tmp_path: 
     assert not remembers(network, located(built), options(tmp_path, **others))
     remember(network, located(built), options(tmp_path, **others))
     assert remembers(network, located(built), options(tmp_path, **others))
+    assert not remembers(network, located(built), options(tmp_path, kv_bits=6))
 
 
 def test_an_adapter_makes_it_another_model(built: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from domain.inference import Sampling
@@ -33,7 +33,7 @@ SAMPLINGS = (
     Sampling(0.0, 1.0, seed=3, repetition_penalty=1.3, presence_penalty=0.5, frequency_penalty=0.25),
     Sampling(1.3, 0.95, seed=2, logit_bias=((65, 2.0), (66, -100.0)), xtc_probability=0.5),
 )
-QUICK = ("llama", "qwen3_next", "gemma2", "gemma3_text", "gpt_oss", "falcon_h1", "lfm2")
+QUICK = ("llama", "qwen3_next", "gemma2", "gemma3_text", "gpt_oss", "lfm2")
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ MOVES = st.lists(
         st.builds(Go, st.integers(0, 5)),
         st.builds(Steps, st.integers(1, 8)),
     ),
-    min_size=4,
-    max_size=24,
+    min_size=12,
+    max_size=28,
 )
 
 Oracles = Callable[[str], SoloOracle]
@@ -161,7 +161,13 @@ def _wanted(oracle: SoloOracle, move: Come) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize("name", QUICK)
-@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=4,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],  # the nightly form finds the smallest case
+    suppress_health_check=list(HealthCheck),
+)
 @given(moves=MOVES)
 def test_rows_of_a_random_schedule_say_what_they_would_alone(name: str, oracle: Oracles, moves: list[Move]) -> None:
     check(oracle(name), moves)

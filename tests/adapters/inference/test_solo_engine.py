@@ -140,7 +140,7 @@ def test_a_draft_forgets_its_wrong_guesses(make: Make, network: Any) -> None:
         nonlocal calls
         calls += tokens.shape[1] == 1
         logits = network(tokens, cache=cache)
-        return mx.roll(logits, 1, axis=-1) if tokens.shape[1] == 1 and calls % 3 == 0 else logits
+        return mx.roll(logits, 1, -1) if tokens.shape[1] == 1 and calls % 3 == 0 else logits
 
     erring.layers = network.layers  # type: ignore[attr-defined]
     engine = make(lambda: DraftModel(erring, network.args.vocab_size, network.args.vocab_size))

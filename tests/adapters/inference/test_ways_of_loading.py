@@ -20,13 +20,13 @@ from adapters.inference.text_runtime import MlxTextRuntime
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import InvalidRequest, ModelLoadFailed
 from domain.inference import Sampling
-from domain.serving.load_options import LoadOptions
+from domain.serving.load_options import LoadOptions, PrefixCacheBudget
 from ports.text_engine import EngineRow, RowStats, RowStep
 from ports.text_runtime import LoadedText
 from tests.support.tiny_adapter import tiny_adapter
 from tests.support.tiny_llama import TinyLlama
 
-PROMPT = (257, 72, 105, 258)
+PROMPT = (257, *range(72, 105), 258)
 PLAIN = LoadOptions()
 
 
@@ -80,6 +80,28 @@ def test_lookup_and_quantisation_go_together(load: Callable[[LoadOptions], Loade
     assert both[1] is not None
     assert quantised[1].alone == "quantised KV cache"
     assert both[1].alone == "speculative decoding, quantised KV cache"
+
+
+@pytest.mark.parametrize(
+    ("way", "reused"),
+    [
+        ({}, True),
+        ({"draft_ngram": 1}, True),
+        ({"kv_bits": 4, "kv_group_size": 32}, True),
+        ({"max_kv_size": 64}, False),
+    ],
+)
+def test_a_prompt_is_read_once_where_its_caches_can_be_remembered(
+    load: Callable[[LoadOptions], LoadedText], way: dict[str, Any], reused: bool
+) -> None:
+    loaded = load(LoadOptions(prefix_cache=PrefixCacheBudget(ram_bytes=2**24), **way))
+    (first, cold), (second, warm) = said(loaded), said(loaded)
+    assert first == second
+    assert cold is not None
+    assert warm is not None
+    assert cold.cached_tokens == 0
+    assert (warm.cached_tokens > 0) is reused
+    loaded.engine.close()
 
 
 def test_a_bounded_cache_is_served_alone(load: Callable[[LoadOptions], LoadedText]) -> None:

@@ -355,8 +355,7 @@ class FakeServices(FakeWorkspaceServices):
         return FakeInspectModel(self._reports)
 
     def plan_load(self) -> PlanLoad:
-        adapters = PurePosixPath("/adapters").joinpath
-        return PlanLoad(self.resolve_model(), self.inspect_model(), adapters, PrefixCacheBudget())
+        return PlanLoad(self.resolve_model(), self.inspect_model(), PurePosixPath("/adapters").joinpath)
 
     def list_models(self) -> ListModels:
         return self.listing

@@ -114,7 +114,9 @@ class ScriptedEngine:
         except Exception as fault:  # noqa: BLE001 - a grammar's fault is its row's
             error = fault if isinstance(fault, MlxkError) else GenerationFailed(f"{type(fault).__name__}: {fault}")
             return RowStep(asked.row_id, None, error=error)
-        stats = None if finish is None else RowStats(stop_tokens=self._stops_from(row) if asked.count_stops else 0)
+        stats = RowStats() if len(said) == 1 else None
+        if finish is not None:
+            stats = RowStats(stop_tokens=self._stops_from(row) if asked.count_stops else 0)
         return RowStep(asked.row_id, token, finish, score=_score(asked, token), stats=stats)
 
     def _next(self, row: _Row) -> int:

@@ -11,7 +11,7 @@ import pytest
 from mlx_lm.generate import BatchGenerator, generate_step
 from mlx_lm.sample_utils import make_logits_processors
 
-from adapters.inference.engine.pace import Pace
+from adapters.inference.engine.pace import Bounds, Pace
 from adapters.inference.text_engine import MlxTextEngine
 from domain.errors import GenerationFailed, InvalidRequest, ServerBusy
 from domain.inference import FinishReason, Sampling, Urgency
@@ -199,7 +199,7 @@ def test_short_prompts_of_one_length_are_read_in_one_pass(llama: Any, make_engin
 def test_no_more_rows_decode_together_than_allowed_and_the_others_wait_their_turn(
     make_engine: Any, network: Network
 ) -> None:
-    engine = make_engine(max_rows=2)
+    engine = make_engine(bounds=Bounds(max_rows=2))
     for row_id in range(5):
         engine.admit(row(row_id, (65,) * (4 + row_id), max_tokens=3 + row_id))
     widths: list[int] = []
@@ -214,14 +214,14 @@ def test_no_more_rows_decode_together_than_allowed_and_the_others_wait_their_tur
 
 
 def test_the_urgent_go_first_and_the_others_in_the_order_of_arrival(make_engine: Any) -> None:
-    engine = make_engine(max_rows=1)
+    engine = make_engine(bounds=Bounds(max_rows=1))
     for at, priority in enumerate((0, 0, 5, 1, 5)):
         engine.admit(row(at, max_tokens=1, urgency=Urgency(priority=priority)))
     assert [step.row_id for _ in range(5) for step in engine.step()] == [2, 4, 3, 0, 1]
 
 
 def test_a_full_queue_says_so(make_engine: Any) -> None:
-    engine = make_engine(pace=Pace(max_waiting=2))
+    engine = make_engine(bounds=Bounds(max_waiting=2))
     engine.admit(row(1))
     engine.admit(row(2))
     with pytest.raises(ServerBusy, match="2 requests"):
@@ -233,7 +233,7 @@ def test_a_full_queue_says_so(make_engine: Any) -> None:
 
 def test_a_deadline_counts_from_arrival_and_ends_a_row_wherever_it_is(make_engine: Any) -> None:
     now = 0.0
-    engine: MlxTextEngine = make_engine(max_rows=1, pace=Pace(clock=lambda: now))
+    engine: MlxTextEngine = make_engine(bounds=Bounds(max_rows=1), pace=Pace(clock=lambda: now))
     engine.admit(row(1, max_tokens=400, urgency=Urgency(deadline_seconds=10.0)))
     engine.admit(row(2, max_tokens=400, urgency=Urgency(deadline_seconds=5.0)))
     assert [step.error for step in (*engine.step(), *engine.step())] == [None, None]
