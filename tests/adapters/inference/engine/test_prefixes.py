@@ -77,6 +77,18 @@ def test_rows_that_end_in_company_are_remembered_each_for_itself(make_engine: An
         assert tokens(run(engine, row(50, longer, 4))[50]) == tokens(run(plain, row(50, longer, 4))[50])
 
 
+def test_a_row_whose_stop_tokens_were_counted_is_not_remembered_with_them(make_engine: Any, network: Network) -> None:
+    memory = Remembers()
+    said = tokens(run(make_engine(), row(1, PROMPT))[1])
+    engine = make_engine(prefixes=memory, stop_tokens=frozenset(range(260)) - set(said[:3]))
+    network.shapes.clear()
+    (*_, last) = run(engine, row(1, PROMPT, count_stops=True))[1]
+    assert last.stats is not None
+    assert last.stats.stop_tokens > 1
+    assert [len(kept) for kept, _, _ in memory.kept] == [len(PROMPT)]
+    assert network.shapes.count((1, len(PROMPT))) == 1
+
+
 def test_cancelled_and_failed_rows_are_not_remembered(make_engine: Any, network: Network) -> None:
     memory = Remembers()
     engine = make_engine(prefixes=memory)
