@@ -150,15 +150,8 @@ def _memory_probe() -> MemoryProbe:
 def _worker_launcher(settings: Settings, *, keep_spare: bool) -> WorkerLauncher:
     from adapters.worker_process.launcher import ProcessWorkerLauncher
 
-    return ProcessWorkerLauncher(settings.environ, keep_spare=keep_spare)
-
-
-def _resident_budget(probe: MemoryProbe) -> int:
-    """What all loaded models together may take; without limit where the system does not tell its memory."""
-    from domain.serving.memory_policy import USER_LIMIT_PERCENT
-
-    memory = probe.read()
-    return sys.maxsize if memory is None else memory.total_bytes * USER_LIMIT_PERCENT // 100
+    debug = settings.debug.value or settings.log_level.value == "debug"
+    return ProcessWorkerLauncher(settings.environ, keep_spare=keep_spare, debug=debug)
 
 
 def _later(module: str, name: str) -> Callable[..., Any]:
@@ -203,7 +196,7 @@ class Container(containers.DeclarativeContainer):
     check_health = providers.Factory(_later("application.catalog.check_health", "CheckHealth"), list_models)
 
     worker_launcher = providers.ThreadSafeSingleton(_worker_launcher, settings, keep_spare=keep_spare)
-    resident_budget = providers.Callable(_resident_budget, memory_probe)
+    resident_budget = providers.Callable(_later("application.serving.resident_budget", "resident_budget"), memory_probe)
     model_pool = providers.ThreadSafeSingleton(
         _later("application.serving.model_pool", "ModelPool"), worker_launcher, resident_budget
     )
@@ -251,6 +244,10 @@ class Container(containers.DeclarativeContainer):
     presence = providers.ThreadSafeSingleton(
         _later("container_serving", "presence"), settings, model_pool, server_instance
     )
+    explain_prompt = providers.Factory(
+        _later("container_serving", "explain_prompt"),
+        resolve_served_model, plan_served_load, model_pool, server_instance,
+    )  # fmt: skip
     chat_loaded = providers.Factory(_later("container_serving", "chat_loaded"), model_pool, server_instance)
     find_server = providers.Factory(
         _later("container_serving", "find_server"), settings, resolve_model, chat.provider, plan_load.provider

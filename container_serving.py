@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from adapters.server_client.entries import ServerFolder
     from application.inference.answering import Answering, Resolver
     from application.inference.chat_loaded import ChatLoaded
+    from application.inference.explain_prompt import ExplainPrompt
     from application.inference.find_server import FindServer
-    from application.inference.load_plan import PlanLoad
+    from application.inference.load_plan import PlanLoad, PlanServedLoad
     from application.serving.model_pool import ModelPool
     from application.serving.presence import Presence
     from domain.catalog import LocatedModel
@@ -46,6 +47,12 @@ def chat_loaded(pool: ModelPool, instance: ServerInstance) -> ChatLoaded:
     from application.inference.chat_loaded import ChatLoaded
 
     return ChatLoaded(pool, instance)
+
+
+def explain_prompt(resolve: Resolver, plan: PlanServedLoad, pool: ModelPool, instance: ServerInstance) -> ExplainPrompt:
+    from application.inference.explain_prompt import ExplainPrompt
+
+    return ExplainPrompt(resolve, plan.execute, pool, instance)
 
 
 def find_server(

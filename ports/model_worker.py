@@ -9,6 +9,7 @@ from typing import Protocol
 from domain.catalog import LocatedModel
 from domain.inference import GenerationEvent, GenerationRequest
 from domain.serving.load_options import LoadOptions
+from domain.serving.prompt_explanation import PromptExplanation
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,12 @@ class ModelWorker(Protocol):
 
     def generate(self, request: GenerationRequest) -> GenerationStream:
         """Start a request. Raises EngineDied when the worker is not alive."""
+
+    def explain(self, request: GenerationRequest) -> PromptExplanation:
+        """What is remembered of its prompt; nothing is generated. Blocks until the engine looks, between two steps;
+        running requests go on as before. Raises EngineDied; what a stream of this request would raise for a prompt that
+        cannot be made (InvalidRequest and its kind, GenerationFailed).
+        """
 
     def close(self) -> None:
         """End the process and wait until it is gone. Running streams raise EngineDied. Idempotent."""

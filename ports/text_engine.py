@@ -8,6 +8,8 @@ from typing import Protocol
 
 from domain.errors import MlxkError
 from domain.inference import FinishReason, Sampling, Urgency
+from domain.serving.cache_check import CacheCheck
+from domain.serving.prompt_divergence import PromptDivergence
 from ports.token_constraint import TokenConstraint
 
 
@@ -106,6 +108,17 @@ class TextEngine(Protocol):
     @property
     def active_rows(self) -> int:
         """Rows admitted and neither finished, failed nor cancelled."""
+
+    def explain(self, prompt: tuple[int, ...]) -> PromptDivergence:
+        """What is remembered of this prompt, and where it leaves that. Reads nothing, changes nothing; rows that run go
+        on as before. Never raises.
+        """
+
+    def idle(self) -> CacheCheck | None:
+        """For a moment in which there are no rows: compare one remembered prompt with a fresh reading of it, and stop
+        using what differs. None when there is nothing to compare. Takes no longer than reading a short prompt does.
+        Never raises.
+        """
 
     def close(self) -> None:
         """Free the model's memory. Idempotent."""

@@ -10,10 +10,13 @@ from domain.catalog import LocatedModel
 from domain.errors import MlxkError
 from domain.inference import GenerationEvent, GenerationRequest
 from domain.serving.load_options import LoadOptions
+from domain.serving.prompt_explanation import PromptExplanation
 from ports.model_worker import LoadedModel
 
-RequestEvent = tuple[int, GenerationEvent | MlxkError]
-"""A request's id and what happened to it. Per request: deltas any number of times, then Finished or one error."""
+RequestEvent = tuple[int, GenerationEvent | PromptExplanation | MlxkError]
+"""A request's id and what happened to it. Of a request that was started: deltas any number of times, then Finished or
+one error. Of one that was to be explained: its explanation or one error.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,14 @@ class LoadModel:
 @dataclass(frozen=True, slots=True)
 class StartRequest:
     """Front to worker, after ModelLoaded. request_id: never used twice on one channel."""
+
+    request_id: int
+    request: GenerationRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainPrompt:
+    """Front to worker, after ModelLoaded: what is remembered of this prompt? request_id: as of StartRequest."""
 
     request_id: int
     request: GenerationRequest
@@ -67,7 +78,7 @@ class RequestEvents:
     events: Sequence[RequestEvent]
 
 
-Command = LoadModel | StartRequest | CancelRequest
+Command = LoadModel | StartRequest | ExplainPrompt | CancelRequest
 Reply = WorkerStarted | ModelLoaded | LoadFailed | RequestEvents
 
 

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from domain.serving.cache_check import CacheCheck
+from domain.serving.prompt_divergence import Divergence, Loss, PromptDivergence
+
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
@@ -30,6 +33,14 @@ class Prefixes(Protocol):
         cannot be cut short is worth a snapshot. The caches stay the caller's, who may write on. Never raises.
         """
 
+    def explain(self, tokens: Sequence[int]) -> PromptDivergence:
+        """Where this prompt leaves the nearest one that is remembered, and what would be reused now. Never raises."""
+
+    def idle_check(self, network: Any) -> CacheCheck | None:
+        """Compare the network's answer to a prompt that was kept lately with the remembered caches and without; what
+        differs is not used any more. None when nothing waits to be compared. For when nobody waits. Never raises.
+        """
+
     def close(self) -> None:
         """Write down what must outlive the process. Idempotent."""
 
@@ -42,6 +53,12 @@ class NoPrefixes:
 
     def keep(self, tokens: Sequence[int], caches: list[Any], *, boundary: bool) -> None:
         """Nothing to do."""
+
+    def explain(self, tokens: Sequence[int]) -> PromptDivergence:
+        return PromptDivergence(Divergence.CACHE_OFF, len(tokens), 0, 0, Loss.NONE)
+
+    def idle_check(self, network: Any) -> CacheCheck | None:  # noqa: ARG002
+        return None
 
     def close(self) -> None:
         """Nothing to do."""

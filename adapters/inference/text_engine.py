@@ -18,7 +18,9 @@ from adapters.inference.engine.rows import Row
 from adapters.inference.engine.seats import Seats, no_room
 from adapters.inference.prefixes import NoPrefixes, Prefixes
 from domain.errors import GenerationFailed, InvalidRequest, ServerBusy
+from domain.serving.cache_check import CacheCheck
 from domain.serving.kv_room import KvRoom
+from domain.serving.prompt_divergence import PromptDivergence
 from ports.text_engine import EngineRow, RowStep, TokenScore
 
 BURST_STEPS = 4
@@ -99,12 +101,15 @@ class MlxTextEngine:
             mx.clear_cache()
         return self._news
 
-    @property
-    def _patience(self) -> float:
-        """How long rows may wait for those that are being read. Where all have only just begun, a burst is read first:
-        steps of a batch half full cost what whole ones do.
-        """
-        return self._pace.step_seconds * (1 if self._decoding.running else BURST_STEPS)
+    def explain(self, prompt: tuple[int, ...]) -> PromptDivergence:
+        return self._prefixes.explain(prompt)
+
+    def idle(self) -> CacheCheck | None:
+        if self._model is None or self._rows:
+            return None
+        check = self._prefixes.idle_check(self._model.network)
+        mx.clear_cache()
+        return check
 
     def close(self) -> None:
         if self._model is None:
@@ -115,6 +120,13 @@ class MlxTextEngine:
         self._prefixes.close()
         self._model = self._reading = self._decoding = None  # type: ignore[assignment]
         mx.clear_cache()
+
+    @property
+    def _patience(self) -> float:
+        """How long rows may wait for those that are being read. Where all have only just begun, a burst is read first:
+        steps of a batch half full cost what whole ones do.
+        """
+        return self._pace.step_seconds * (1 if self._decoding.running else BURST_STEPS)
 
     def _read_a_chunk(self) -> bool:
         """Read what is next; whether there is more to read before rows decode."""

@@ -4,6 +4,8 @@
     [id, "thought", piece]                            [id, "call", index, call_id, name, arguments]
     [id, "end", reason, [usage], report, [warnings]]  [id, "error", {...}]
 
+    [id, "explained", {...}]
+
 Errors travel by their `code` and come back as the same class.
 """
 
@@ -11,7 +13,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from domain.errors import MlxkError, leaves
@@ -28,6 +30,9 @@ from domain.inference import (
     ToolCallDelta,
     Usage,
 )
+from domain.serving.cache_check import CacheChecks
+from domain.serving.prompt_divergence import Divergence, Loss, PromptDivergence
+from domain.serving.prompt_explanation import PromptExplanation, TokenText
 from ports.worker_channel import RequestEvent
 
 ERRORS = {leaf.code: leaf for leaf in leaves()}
@@ -47,6 +52,8 @@ def encode_event(event: RequestEvent) -> list[object]:
             return [request_id, "call", index, call_id, name, arguments]
         case Finished():
             return [request_id, "end", *_end_out(what)]
+        case PromptExplanation():
+            return [request_id, "explained", asdict(what)]
         case error:
             return [request_id, "error", error_out(error)]
 
@@ -127,11 +134,27 @@ def _plain(report: GenerationReport) -> Json:
     return values
 
 
-_EVENT_KINDS: dict[str, Callable[..., GenerationEvent | MlxkError]] = {
+def _explanation_in(body: Json) -> PromptExplanation:
+    found = body["divergence"]
+    divergence = PromptDivergence(
+        **{
+            **found,
+            "kind": Divergence(found["kind"]),
+            "loss": Loss(found["loss"]),
+            "prompt_next": tuple(found["prompt_next"]),
+            "remembered_next": tuple(found["remembered_next"]),
+        }
+    )
+    prompt, remembered = (None if side is None else TokenText(**side) for side in (body["prompt"], body["remembered"]))
+    return PromptExplanation(divergence, prompt, remembered, CacheChecks(**body["checks"]))
+
+
+_EVENT_KINDS: dict[str, Callable[..., GenerationEvent | PromptExplanation | MlxkError]] = {
     "text": TextDelta,
     "scored": _scored_in,
     "thought": ReasoningDelta,
     "call": ToolCallDelta,
     "end": _end_in,
+    "explained": _explanation_in,
     "error": error_in,
 }

@@ -23,10 +23,19 @@ class ProcessWorkerLauncher:
     there are none of the first two kinds, and none come.
     """
 
-    def __init__(self, environ: Mapping[str, str], *, keep_spare: bool, command: Sequence[str] | None = None) -> None:
-        """environ: the environment the workers get (without its secrets). command: another way to start them."""
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        keep_spare: bool,
+        command: Sequence[str] | None = None,
+        debug: bool = False,
+    ) -> None:
+        """environ: the environment the workers get (without its secrets). command: another way to start them. debug:
+        they tell more on stderr.
+        """
         self._environment = worker_environment(environ)
-        self._command = tuple(command or worker_command())
+        self._command = (*(command or worker_command()), *(("--debug",) if debug else ()))
         self._keep_spare = keep_spare
         self._lock = threading.Lock()
         self._spare: ProcessWorker | None = None

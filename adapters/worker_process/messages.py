@@ -21,6 +21,7 @@ from ports.model_worker import LoadedModel
 from ports.worker_channel import (
     CancelRequest,
     Command,
+    ExplainPrompt,
     LoadFailed,
     LoadModel,
     ModelLoaded,
@@ -41,6 +42,8 @@ def encode_command(command: Command) -> Json:
             return {"kind": "load", "model": _model_out(model), "options": _options_out(options)}
         case StartRequest(request_id, request):
             return {"kind": "start", "id": request_id, "request": encode_request(request)}
+        case ExplainPrompt(request_id, request):
+            return {"kind": "explain", "id": request_id, "request": encode_request(request)}
         case CancelRequest(request_id):
             return {"kind": "cancel", "id": request_id}
 
@@ -53,6 +56,8 @@ def decode_command(message: Mapping[str, Any]) -> Command:
                 return LoadModel(_model_in(message["model"]), _options_in(message["options"]))
             case "start":
                 return StartRequest(int(message["id"]), decode_request(message["request"]))
+            case "explain":
+                return ExplainPrompt(int(message["id"]), decode_request(message["request"]))
             case "cancel":
                 return CancelRequest(int(message["id"]))
             case kind:

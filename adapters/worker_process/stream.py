@@ -1,12 +1,15 @@
-"""The events of one request, on their way from the reader thread to the request's consumer."""
+"""What the reader thread hands to those who asked: the events of one request, or one explanation."""
 
 from __future__ import annotations
 
 import queue
 from collections.abc import Callable
 
-from domain.errors import MlxkError
+from domain.errors import InternalError, MlxkError
 from domain.inference import Finished, GenerationEvent
+from domain.serving.prompt_explanation import PromptExplanation
+
+Event = GenerationEvent | PromptExplanation | MlxkError
 
 
 class EventStream:
@@ -17,10 +20,10 @@ class EventStream:
 
     def __init__(self, on_cancel: Callable[[], None]) -> None:
         self._on_cancel = on_cancel
-        self._items: queue.SimpleQueue[GenerationEvent | MlxkError | None] = queue.SimpleQueue()
+        self._items: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._over = False
 
-    def put(self, item: GenerationEvent | MlxkError) -> None:
+    def put(self, item: Event) -> None:
         """Reader's side."""
         self._items.put(item)
 
@@ -36,6 +39,8 @@ class EventStream:
         if isinstance(item, MlxkError):
             self._over = True
             raise item
+        if isinstance(item, PromptExplanation):
+            raise _misplaced(item)
         self._over = isinstance(item, Finished)
         return item
 
@@ -44,3 +49,27 @@ class EventStream:
             self._over = True
             self._items.put(None)
             self._on_cancel()
+
+
+class PendingExplanation:
+    """One explanation, once it is there."""
+
+    def __init__(self) -> None:
+        self._items: queue.SimpleQueue[Event] = queue.SimpleQueue()
+
+    def put(self, item: Event) -> None:
+        """Reader's side."""
+        self._items.put(item)
+
+    def wait(self) -> PromptExplanation:
+        """Blocks. Raises the error that came instead."""
+        item = self._items.get()
+        if isinstance(item, MlxkError):
+            raise item
+        if not isinstance(item, PromptExplanation):
+            raise _misplaced(item)
+        return item
+
+
+def _misplaced(event: GenerationEvent | PromptExplanation) -> InternalError:
+    return InternalError(f"the worker answered with a {type(event).__name__} that nobody asked for")

@@ -6,18 +6,21 @@ import contextlib
 import queue
 import threading
 from functools import partial
+from typing import TypeVar
 
 from adapters.worker_process.messages import decode_reply, encode_command
 from adapters.worker_process.process import ChildProcess
-from adapters.worker_process.stream import EventStream
+from adapters.worker_process.stream import EventStream, PendingExplanation
 from domain.catalog import LocatedModel
 from domain.errors import EngineDied, InternalError, MlxkError
 from domain.inference import Finished, GenerationRequest
 from domain.serving.load_options import LoadOptions
+from domain.serving.prompt_explanation import PromptExplanation
 from ports.model_worker import LoadedModel
 from ports.worker_channel import (
     CancelRequest,
     Command,
+    ExplainPrompt,
     LoadFailed,
     LoadModel,
     ModelLoaded,
@@ -26,6 +29,9 @@ from ports.worker_channel import (
     StartRequest,
     WorkerStarted,
 )
+
+Waiting = EventStream | PendingExplanation
+Asked = TypeVar("Asked", EventStream, PendingExplanation)
 
 
 class ProcessWorker:
@@ -41,7 +47,7 @@ class ProcessWorker:
     def __init__(self, child: ChildProcess) -> None:
         self._child = child
         self._lock = threading.Lock()
-        self._streams: dict[int, EventStream] = {}
+        self._streams: dict[int, Waiting] = {}
         self._last_id = 0
         self._name = "a spare worker"
         self._loaded: LoadedModel | None = None
@@ -77,33 +83,43 @@ class ProcessWorker:
         self._loaded = outcome
 
     def generate(self, request: GenerationRequest) -> EventStream:
-        with self._lock:
-            if self._closing or self._death is not None:
-                raise self._died()
-            self._last_id += 1
-            request_id = self._last_id
-            stream = self._streams[request_id] = EventStream(partial(self._cancel, request_id))
-        try:
-            self._send(StartRequest(request_id, request))
-        except BrokenPipeError:
-            self._reader.join()
-            raise self._died() from None
-        except InternalError:  # larger than a frame may be; nothing was sent
-            self._drop(request_id)
-            raise
-        return stream
+        request_id = self._new_id()
+        return self._ask(StartRequest(request_id, request), EventStream(partial(self._cancel, request_id)))
+
+    def explain(self, request: GenerationRequest) -> PromptExplanation:
+        return self._ask(ExplainPrompt(self._new_id(), request), PendingExplanation()).wait()
 
     def close(self) -> None:
         self._closing = True
         self._child.end()
         self._reader.join()
 
+    def _new_id(self) -> int:
+        with self._lock:
+            self._last_id += 1
+            return self._last_id
+
+    def _ask(self, command: StartRequest | ExplainPrompt, waiting: Asked) -> Asked:
+        with self._lock:
+            if self._closing or self._death is not None:
+                raise self._died()
+            self._streams[command.request_id] = waiting
+        try:
+            self._send(command)
+        except BrokenPipeError:
+            self._reader.join()
+            raise self._died() from None
+        except InternalError:  # larger than a frame may be; nothing was sent
+            self._drop(command.request_id)
+            raise
+        return waiting
+
     def _cancel(self, request_id: int) -> None:
         if self._drop(request_id) is not None:
             with contextlib.suppress(BrokenPipeError):
                 self._send(CancelRequest(request_id))
 
-    def _drop(self, request_id: int) -> EventStream | None:
+    def _drop(self, request_id: int) -> Waiting | None:
         with self._lock:
             return self._streams.pop(request_id, None)
 
@@ -128,7 +144,7 @@ class ProcessWorker:
                 for request_id, event in events:
                     stream = self._streams.get(request_id)
                     if stream is not None:
-                        if isinstance(event, Finished | MlxkError):
+                        if isinstance(event, Finished | PromptExplanation | MlxkError):
                             self._drop(request_id)
                         stream.put(event)
             case ModelLoaded(facts):

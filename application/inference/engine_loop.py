@@ -5,42 +5,19 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from application.inference.answer_text import AnswerText
+from application.inference.loop_messages import Ask, Begin, Cancel, Command, Crash, Drain, Explain, Failure, Found, News
 from application.inference.prepare_request import PreparedRequest, PrepareRequest
+from application.inference.reuse_log import ReuseLog
 from domain.errors import GenerationFailed, MlxkError, ServerShutdown
 from domain.inference import GenerationEvent, GenerationRequest
+from domain.serving.cache_check import CacheChecks
+from domain.serving.prompt_explanation import PromptExplanation, explained
 from ports.text_engine import EngineRow, RowStep, TextEngine
 
-EventSink = Callable[[Sequence[tuple[int, GenerationEvent | MlxkError]]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Cancel:
-    row_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Drain:
-    """Everything asked for has been handed on; nothing comes after this."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Crash:
-    fault: BaseException
-
-
-@dataclass(frozen=True, slots=True)
-class _Begin:
-    row_id: int
-    text: AnswerText
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    row_id: int
-    error: MlxkError
+EventSink = Callable[[Sequence[tuple[int, GenerationEvent | PromptExplanation | MlxkError]]], None]
+IDLE_SECONDS = 1.0
 
 
 class EngineLoop:
@@ -50,39 +27,61 @@ class EngineLoop:
     made the engine) admits rows and steps; the text thread detokenises, matches stop strings and calls `emit` once for
     each step, with the events of all rows. Template and text work may be slow or hostile and never holds up a step.
 
-    A request ends with Finished or one error, after which it is forgotten; a cancelled one is forgotten at once.
+    A request ends with Finished, its explanation or one error, after which it is forgotten; a cancelled one is
+    forgotten at once.
     `_live` holds the ids of requests that are wanted. Whoever ends one takes it out there first and then tells the
     other threads; each of them looks there before it takes a request on, so none is ever taken on too late.
     """
 
-    def __init__(self, engine: TextEngine, prepare: PrepareRequest, emit: EventSink) -> None:
+    def __init__(
+        self,
+        engine: TextEngine,
+        prepare: PrepareRequest,
+        emit: EventSink,
+        tell: Callable[[str], None] | None = None,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
+        """tell: takes a line about what each request reused; None where nobody wants to know. idle_seconds: after so
+        long without work the engine may use the time, once, until the next row comes.
+        """
         self._engine = engine
         self._prepare = prepare
         self._emit = emit
+        self._reuse = ReuseLog(tell, prepare.spelled)
+        self._idle_seconds = idle_seconds
         self._live: set[int] = set()
         self._draining = False
-        self._requests: queue.SimpleQueue[tuple[int, GenerationRequest] | None] = queue.SimpleQueue()
-        self._inbox: queue.SimpleQueue[EngineRow | _Cancel | _Drain | _Crash] = queue.SimpleQueue()
-        self._outbox: queue.SimpleQueue[Sequence[RowStep] | _Begin | _Cancel | _Failure | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[News] = queue.SimpleQueue()
         self._running: set[int] = set()  # the engine thread's own: rows the engine has and has not finished
         self._drained = False  # the engine thread's own
+        self._rested = False  # the engine thread's own: it had its moment since the last row
+        self._checks = CacheChecks()  # the engine thread's own
 
     # Any thread
 
     def submit(self, request_id: int, request: GenerationRequest) -> None:
         """Queue a request. While the worker is ending it is answered with ServerShutdown."""
-        self._live.add(request_id)
+        self._ask(Ask(request_id, request))
+
+    def explain(self, request_id: int, request: GenerationRequest) -> None:
+        """As `submit`, but the answer is a PromptExplanation, and nothing is generated."""
+        self._ask(Ask(request_id, request, explain=True))
+
+    def _ask(self, ask: Ask) -> None:
+        self._live.add(ask.request_id)
         if self._draining:
-            self._outbox.put(_Failure(request_id, ServerShutdown("the model's worker is ending", hint="ask again")))
+            self._outbox.put(Failure(ask.request_id, ServerShutdown("the model's worker is ending", hint="ask again")))
         else:
-            self._requests.put((request_id, request))
+            self._requests.put(ask)
 
     def cancel(self, request_id: int) -> None:
         """Forget a request: its row takes no part in the next step. Unknown ids are no error."""
         if request_id in self._live:
             self._live.discard(request_id)
-            self._inbox.put(_Cancel(request_id))
-            self._outbox.put(_Cancel(request_id))
+            self._inbox.put(Cancel(request_id))
+            self._outbox.put(Cancel(request_id))
 
     def drain(self) -> None:
         """Take nothing new; `run` returns when all that was asked for is answered. Safe in a signal handler."""
@@ -112,30 +111,46 @@ class EngineLoop:
             if idle and self._drained:
                 return False
             try:
-                command = self._inbox.get(block=idle)
+                command = self._inbox.get(block=idle, timeout=None if self._rested else self._idle_seconds)
             except queue.Empty:
-                return True
-            self._obey(command)
+                if not idle:
+                    return True
+                self._rest()
+            else:
+                self._obey(command)
 
-    def _obey(self, command: EngineRow | _Cancel | _Drain | _Crash) -> None:
+    def _rest(self) -> None:
+        """Nobody has come for a while. Whoever comes now waits for this one comparison at most."""
+        self._rested = True
+        check = self._engine.idle()
+        if check is not None:
+            self._checks = self._checks.and_one_more(check)
+
+    def _obey(self, command: Command) -> None:
         match command:
             case EngineRow(row_id=row_id):
                 self._admit(row_id, command)
-            case _Cancel(row_id):
+            case Explain(request_id, prompt):
+                if request_id in self._live:
+                    self._outbox.put(Found(request_id, self._engine.explain(prompt), self._checks))
+            case Cancel(row_id):
                 self._running.discard(row_id)
                 self._engine.cancel(row_id)
-            case _Drain():
+            case Drain():
                 self._drained = True
-            case _Crash(fault):
+            case Crash(fault):
                 raise fault
 
     def _admit(self, row_id: int, row: EngineRow) -> None:
         if row_id not in self._live:
             return
+        self._rested = False
+        if self._reuse.wanted:
+            self._outbox.put(Found(row_id, self._engine.explain(row.prompt)))
         try:
             self._engine.admit(row)
         except MlxkError as refusal:
-            self._outbox.put(_Failure(row_id, refusal))
+            self._outbox.put(Failure(row_id, refusal))
         else:
             self._running.add(row_id)
 
@@ -153,21 +168,21 @@ class EngineLoop:
     # The preparation thread
 
     def _prepare_requests(self) -> None:
-        while (item := self._requests.get()) is not None:
-            request_id, request = item
-            if request_id not in self._live:
+        while (ask := self._requests.get()) is not None:
+            if ask.request_id not in self._live:
                 continue
             try:
-                prepared = self._prepare.execute(request_id, request)
+                if ask.explain:
+                    self._inbox.put(Explain(ask.request_id, self._prepare.prompt(ask.request)))
+                else:
+                    self._hand_on(self._prepare.execute(ask.request_id, ask.request))
             except MlxkError as error:
-                self._outbox.put(_Failure(request_id, error))
-            else:
-                self._hand_on(prepared)
-        self._inbox.put(_Drain())
+                self._outbox.put(Failure(ask.request_id, error))
+        self._inbox.put(Drain())
 
     def _hand_on(self, prepared: PreparedRequest) -> None:
         """The text thread hears of a row before the engine does, so before its first step."""
-        self._outbox.put(_Begin(prepared.row.row_id, prepared.text))
+        self._outbox.put(Begin(prepared.row.row_id, prepared.text))
         self._inbox.put(prepared.row)
 
     # The text thread
@@ -176,17 +191,21 @@ class EngineLoop:
         texts: dict[int, AnswerText] = {}
         while (item := self._outbox.get()) is not None:
             match item:
-                case _Begin(row_id, text):
+                case Begin(row_id, text):
                     if row_id in self._live:
                         texts[row_id] = text
-                case _Cancel(row_id):
+                case Cancel(row_id):
                     texts.pop(row_id, None)
-                case _Failure(row_id, error):
+                    self._reuse.drop(row_id)
+                case Found():
+                    self._write_found(item)
+                case Failure(row_id, error):
                     self._fail(row_id, error, texts)
                 case _:
                     self._write_steps(item, texts)
 
     def _write_steps(self, steps: Sequence[RowStep], texts: dict[int, AnswerText]) -> None:
+        self._reuse.see(steps)
         events: list[tuple[int, GenerationEvent | MlxkError]] = []
         for step in steps:
             text = texts.get(step.row_id)
@@ -199,15 +218,30 @@ class EngineLoop:
         if events:
             self._emit(events)
 
+    def _write_found(self, found: Found) -> None:
+        if found.row_id not in self._live:
+            return
+        if found.checks is None:
+            self._reuse.expect(found.row_id, found.divergence)
+            return
+        self._live.discard(found.row_id)
+        try:
+            told: PromptExplanation | MlxkError = explained(found.divergence, self._prepare.spelled, found.checks)
+        except MlxkError as error:
+            told = error
+        self._emit([(found.row_id, told)])
+
     def _forget(self, step: RowStep, texts: dict[int, AnswerText]) -> None:
         """The answer is complete. A row that a stop string or a call cut is still decoding, and is called off."""
         del texts[step.row_id]
+        self._reuse.drop(step.row_id)
         self._live.discard(step.row_id)
         if step.finish is None and step.error is None:
-            self._inbox.put(_Cancel(step.row_id))
+            self._inbox.put(Cancel(step.row_id))
 
     def _fail(self, row_id: int, error: MlxkError, texts: dict[int, AnswerText]) -> None:
         texts.pop(row_id, None)
+        self._reuse.drop(row_id)
         if row_id in self._live:
             self._live.discard(row_id)
             self._emit([(row_id, error)])
@@ -221,7 +255,7 @@ class EngineLoop:
             try:
                 work()
             except BaseException as fault:  # noqa: BLE001 - raised again, by the engine thread
-                self._inbox.put(_Crash(fault))
+                self._inbox.put(Crash(fault))
 
         thread = threading.Thread(target=guarded, name=name, daemon=True)
         thread.start()

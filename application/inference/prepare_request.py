@@ -81,6 +81,15 @@ class PrepareRequest:
         facts = AnswerFacts(len(prompt.tokens), sampling, max_tokens, codec.declared_stops)
         return PreparedRequest(row, AnswerText(reader, self._transcript(request, prompt), facts, self._fresh.clock))
 
+    def prompt(self, request: GenerationRequest) -> tuple[int, ...]:
+        """The tokens alone. Raises as `execute` does, but not for an answer that cannot fit."""
+        _refuse_hopeless(request, self._codec.context_length)
+        return _guarded("chat template or tokenizer", lambda: self._codec.encode(request)).tokens
+
+    def spelled(self, token: int) -> bytes:
+        """A token's bytes, for whoever reads the engine's steps. Raises GenerationFailed when the tokenizer breaks."""
+        return _guarded("tokenizer", lambda: self._codec.token_bytes(token))
+
     def _transcript(self, request: GenerationRequest, prompt: EncodedPrompt) -> Transcript:
         form = self._codec.output_format
         start = AnswerStart(

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from application.inference.answering import never
 from application.serving.replay import ReplayingStream
 from application.serving.seat import Seat, SeatState
-from domain.errors import InternalError, Interrupted, MlxkError, ServerShutdown
+from domain.errors import Conflict, InternalError, Interrupted, MlxkError, ServerShutdown
 from domain.inference import GenerationRequest
 from domain.serving.model_load import ModelLoad
+from domain.serving.prompt_explanation import PromptExplanation
 from domain.serving.residency import Resident, room_for
 from ports.model_worker import GenerationStream, LoadedModel, ModelWorker, WorkerLauncher
 
@@ -56,6 +57,24 @@ class ModelPool:
         seat = self._take(load, never)
         try:
             return self._live_worker(seat).loaded
+        finally:
+            self._release(seat)
+
+    def explain(self, load: ModelLoad, request: GenerationRequest) -> PromptExplanation:
+        """What the model remembers of a prompt; it stays as long as it is asked. Loads nothing and is no use that keeps
+        a model from leaving first. Raises Conflict when it is not loaded, and what ModelWorker.explain does.
+        """
+        with self._changed:
+            seat = self._seats.get(load.identity)
+            worker = None if seat is None or seat.draining or seat.state is not SeatState.READY else seat.worker
+            if seat is None or worker is None or not worker.alive:
+                raise Conflict(
+                    f"{load.model.name} is not loaded, so it remembers nothing", hint="ask it something first",
+                    param="model",
+                )  # fmt: skip
+            seat.users += 1
+        try:
+            return worker.explain(request)
         finally:
             self._release(seat)
 

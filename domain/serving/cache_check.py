@@ -27,3 +27,14 @@ class CacheCheck:
             f"caches of {', '.join(self.kinds)} gave log-probabilities {self.difference:.3g} apart after "
             f"{self.prefix_tokens:,} remembered tokens, where {self.tolerance:.3g} is allowed"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class CacheChecks:
+    """How many comparisons there have been since the model was loaded, and how many of them found a difference."""
+
+    made: int = 0
+    differing: int = 0
+
+    def and_one_more(self, check: CacheCheck) -> CacheChecks:
+        return CacheChecks(self.made + 1, self.differing + check.differs)

@@ -13,6 +13,7 @@ _STRIDE = 4_096
 class Divergence(StrEnum):
     """How a prompt and the nearest remembered sequence part."""
 
+    CACHE_OFF = "cache_off"
     NOTHING_REMEMBERED = "nothing_remembered"
     IDENTICAL = "identical"
     PROMPT_GOES_ON = "prompt_goes_on"
@@ -44,6 +45,11 @@ class PromptDivergence:
     loss: Loss
     prompt_next: tuple[int, ...] = ()
     remembered_next: tuple[int, ...] = ()
+
+    @property
+    def remembers(self) -> bool:
+        """There is a nearest sequence."""
+        return self.kind not in (Divergence.CACHE_OFF, Divergence.NOTHING_REMEMBERED)
 
 
 def common_length(one: Sequence[int], other: Sequence[int]) -> int:

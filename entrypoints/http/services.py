@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from application.inference.chat import ChatAnswer, Prepared
+from application.inference.explain_prompt import ExplainedPrompt
 from application.serving.presence import Introduction
 from application.serving.readiness import Readiness, ServerState
 from domain.catalog import ModelReport
@@ -57,6 +58,12 @@ class ChatLoadedUseCase(Protocol):
     ) -> ChatAnswer: ...
 
 
+class ExplainPromptUseCase(Protocol):
+    """application.inference.explain_prompt.ExplainPrompt."""
+
+    def execute(self, spec: str, request: GenerationRequest, load_token: str | None = None) -> ExplainedPrompt: ...
+
+
 class PresenceUseCase(Protocol):
     """application.serving.presence.Presence."""
 
@@ -73,6 +80,8 @@ class Services(Protocol):
     def chat(self) -> ChatUseCase: ...
 
     def chat_loaded(self) -> ChatLoadedUseCase: ...
+
+    def explain_prompt(self) -> ExplainPromptUseCase: ...
 
     def presence(self) -> PresenceUseCase: ...
 

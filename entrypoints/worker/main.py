@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from entrypoints.worker.session import WorkerSession
 
 FAULT = 70
+OURS = ("adapters", "application", "domain", "entrypoints")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -21,8 +23,10 @@ def main(argv: Sequence[str]) -> int:
         return convert(argv[1:])
     parser = argparse.ArgumentParser(prog="mlxk worker", description="internal: the engine process of mlxk")
     parser.add_argument("--fd", type=int, required=True, help="the inherited socket to the front")
+    parser.add_argument("--debug", action="store_true", help="tell more on stderr")
     options = parser.parse_args(argv)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _log_to_stderr(debug=options.debug)
     from entrypoints.worker.bootstrap import build
 
     try:
@@ -39,6 +43,14 @@ def main(argv: Sequence[str]) -> int:
     except Exception as fault:  # noqa: BLE001 - the process's last words; the front sees EngineDied
         _complain(f"the engine failed: {type(fault).__name__}: {fault}")
         return FAULT
+
+
+def _log_to_stderr(*, debug: bool) -> None:
+    """Warnings of everybody; with `debug` also what our own code tells, but not what libraries do."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="mlxk worker %(process)d: %(message)s")
+    if debug:
+        for name in OURS:
+            logging.getLogger(name).setLevel(logging.DEBUG)
 
 
 def _end_process(complaint: str | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import queue
 import threading
@@ -16,6 +17,7 @@ from ports.text_runtime import LoadedText, TextRuntime
 from ports.worker_channel import (
     CancelRequest,
     Command,
+    ExplainPrompt,
     LoadFailed,
     LoadModel,
     ModelLoaded,
@@ -25,6 +27,7 @@ from ports.worker_channel import (
     WorkerStarted,
 )
 
+_LOG = logging.getLogger(__name__)
 SEED_BYTES = 8
 CALL_ID_BYTES = 12
 
@@ -70,6 +73,7 @@ class WorkerSession:
             loaded.engine,
             PrepareRequest(loaded.codec, FreshValues(_fresh_seed, _fresh_call_id, time.monotonic)),
             lambda events: self._channel.send(RequestEvents(events)),
+            tell=_LOG.debug if _LOG.isEnabledFor(logging.DEBUG) else None,
         )
         self._loop = loop
         self._channel.send(ModelLoaded(loaded.facts))
@@ -93,6 +97,8 @@ class WorkerSession:
                 self._loads.put(command)
             case StartRequest(request_id, request), EngineLoop() as loop:
                 loop.submit(request_id, request)
+            case ExplainPrompt(request_id, request), EngineLoop() as loop:
+                loop.explain(request_id, request)
             case CancelRequest(request_id), EngineLoop() as loop:
                 loop.cancel(request_id)
             case _:

@@ -25,7 +25,8 @@ from domain.inference import (
     TextDelta,
     TokenLimits,
 )
-from domain.serving.load_options import LoadOptions
+from domain.serving.load_options import LoadOptions, PrefixCacheBudget
+from domain.serving.prompt_divergence import Divergence
 from ports.model_worker import GenerationStream, ModelWorker, WorkerLauncher
 from tests.support.eventually import eventually
 from tests.support.fakes.worker import FakeWorker, FakeWorkerLauncher, Script
@@ -78,7 +79,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="module")
 def shared(case: Case) -> Iterator[ModelWorker]:
     """One worker for all tests that leave it alive."""
-    worker = case.launcher.launch(case.model, LoadOptions())
+    worker = case.launcher.launch(case.model, LoadOptions(prefix_cache=PrefixCacheBudget(ram_bytes=1 << 26)))
     yield worker
     worker.close()
 
@@ -168,6 +169,42 @@ def test_a_request_that_cannot_fit_is_refused_by_numbers_and_the_next_one_works(
         read(shared.generate(asking("many words " * CONTEXT, max_tokens=1)))
     assert refusal.value.param == "messages"
     assert read(shared.generate(asking()))[0]
+
+
+def test_a_prompt_is_explained_by_the_nearest_one_that_was_asked(shared: ModelWorker) -> None:
+    read(shared.generate(asking("the king of France is tall")))
+    same = shared.explain(asking("the king of France is tall")).divergence
+    assert same.matched_tokens == same.prompt_tokens > 0
+    assert 0 < same.reusable_tokens < same.prompt_tokens, "the last token is always read"
+    told = shared.explain(asking("the king of Spain is tall"))
+    found = told.divergence
+    assert found.kind is Divergence.TOKENS_DIFFER
+    assert 0 < found.matched_tokens < same.matched_tokens
+    assert found.prompt_next[0] != found.remembered_next[0]
+    assert told.prompt is not None
+    assert told.remembered is not None
+    assert told.prompt.token == found.prompt_next[0]
+    assert told.prompt.following.lstrip().startswith("S")
+    assert told.remembered.following.lstrip().startswith("F")
+
+
+def test_an_explanation_is_no_answer_and_leaves_running_ones_alone(shared: ModelWorker) -> None:
+    alone = repeatable(read(shared.generate(asking("a long story", max_tokens=200))))
+    stream = shared.generate(asking("a long story", max_tokens=200))
+    first = next(stream)
+    for _ in range(3):
+        assert shared.explain(asking("unheard of")).divergence.kind is Divergence.TOKENS_DIFFER
+    *deltas, end = [first, *stream]
+    assert isinstance(end, Finished)
+    text = "".join(event.text for event in deltas if isinstance(event, TextDelta))
+    assert repeatable((text, end)) == alone
+    assert shared.explain(asking("unheard of")).divergence.kind is Divergence.TOKENS_DIFFER, "it was never answered"
+
+
+def test_a_dead_worker_explains_nothing(case: Case, fresh: ModelWorker) -> None:
+    case.kill(fresh)
+    with pytest.raises(EngineDied):
+        fresh.explain(asking())
 
 
 def test_a_cancelled_stream_ends_and_its_worker_goes_on(shared: ModelWorker) -> None:

@@ -95,6 +95,24 @@ def test_odd_caches_raise_nothing(prefixes: Prefixes, caches: list[Any]) -> None
     assert prefixes.longest(TOKENS) is None
 
 
+def test_an_explanation_tells_what_would_be_reused_and_changes_nothing(prefixes: Prefixes) -> None:
+    prefixes.keep(TOKENS, told(TOKENS), boundary=True)
+    for prompt in (TOKENS, TOKENS[:300], (*TOKENS[:300], 99, 98), (*TOKENS, 1), (), (1,)):
+        found = prefixes.explain(prompt)
+        again = prefixes.explain(list(prompt))
+        prefix = prefixes.longest(prompt)
+        assert found == again
+        assert found.prompt_tokens == len(prompt)
+        assert found.reusable_tokens == (0 if prefix is None else prefix.length) <= found.matched_tokens
+
+
+def test_a_network_that_breaks_in_an_idle_moment_breaks_nothing(prefixes: Prefixes) -> None:
+    prefixes.keep(TOKENS, told(TOKENS), boundary=True)
+    assert prefixes.idle_check(None) is None
+    prefix = prefixes.longest(TOKENS)
+    assert prefix is None or tells(prefix.caches, TOKENS[: prefix.length])
+
+
 def test_closing_twice_is_no_error_nor_is_use_after_it(prefixes: Prefixes) -> None:
     prefixes.keep(TOKENS, told(TOKENS), boundary=True)
     prefixes.close()

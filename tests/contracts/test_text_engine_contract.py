@@ -172,6 +172,23 @@ def test_active_rows_count_from_admission_to_the_last_token(engine: TextEngine) 
     assert sorted(step.row_id for step in steps) == [1, 1, 2, 2, 2]
 
 
+def test_to_explain_a_prompt_and_to_be_idle_change_no_row(make_engine: MakeEngine) -> None:
+    alone, engine = make_engine(frozenset()), make_engine(frozenset())
+    expected = tokens(run(alone, row(1, max_tokens=6))[1])
+    engine.admit(row(1, max_tokens=6))
+    said: list[int | None] = []
+    while engine.active_rows:
+        found = engine.explain((5, 6, 7))
+        assert (found.prompt_tokens, found.reusable_tokens) == (3, 0)
+        assert engine.idle() is None, "with rows, or with nothing to compare"
+        said += [step.token for step in engine.step()]
+    assert said == list(expected)
+    assert engine.idle() is None
+    engine.close()
+    assert engine.explain((5,)).prompt_tokens == 1
+    assert engine.idle() is None
+
+
 def test_closing_twice_is_fine(engine: TextEngine) -> None:
     engine.admit(row(1))
     engine.close()

@@ -34,6 +34,7 @@ from ports.model_worker import LoadedModel
 from ports.worker_channel import (
     CancelRequest,
     Command,
+    ExplainPrompt,
     LoadFailed,
     LoadModel,
     ModelLoaded,
@@ -52,7 +53,13 @@ REQUEST = GenerationRequest(
     SamplingRequest(0.5, 0.9, seed=3),
     ("stop", "\n"),
 )
-COMMANDS: tuple[Command, ...] = (LoadModel(MODEL), StartRequest(7, REQUEST), CancelRequest(7), CancelRequest(99))
+COMMANDS: tuple[Command, ...] = (
+    LoadModel(MODEL),
+    StartRequest(7, REQUEST),
+    ExplainPrompt(8, REQUEST),
+    CancelRequest(7),
+    CancelRequest(99),
+)
 REPLIES: tuple[Reply, ...] = (
     WorkerStarted(12),
     ModelLoaded(LoadedModel("org/näme", 4096, 12, 10**10)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -134,3 +135,17 @@ def test_a_chat_works_where_python_has_no_line_editing(env: dict[str, str]) -> N
         terminal.type("q\n")
         assert terminal.finish() == 0
         assert "Traceback" not in terminal.shown
+
+
+def test_the_second_turn_of_a_chat_is_read_on_from_the_first(env: dict[str, str]) -> None:
+    told = r"Prompt: ([\d,]+) tokens, ([\d,]+) of them from the prompt cache"
+    with on_terminal(*CHAT, "--verbose", env={**env, "MLXK2_DEBUG": "1"}) as terminal:
+        at = terminal.wait_for("> ")
+        at = say(terminal, QUESTION[WHO_ARE_YOU], WHO_ARE_YOU, at)
+        say(terminal, QUESTION[WHO_ARE_YOU], WHO_ARE_YOU, at)
+        terminal.type("exit\n")
+        assert terminal.finish() == 0
+    (first, nothing), (second, cached) = re.findall(told, terminal.shown)
+    assert nothing == "0"
+    assert int(first) < int(cached) < int(second)
+    assert re.search(rf"request 2: {cached} of {second} prompt tokens were reused", terminal.shown)

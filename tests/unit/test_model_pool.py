@@ -11,10 +11,11 @@ import pytest
 
 from application.serving.model_pool import ModelPool
 from domain.catalog import LocatedModel, ModelSource
-from domain.errors import EngineDied, Interrupted, ModelLoadFailed, ServerShutdown
+from domain.errors import Conflict, EngineDied, Interrupted, ModelLoadFailed, ServerShutdown
 from domain.inference import Finished, GenerationEvent, GenerationRequest, Message, Role, TextDelta
 from domain.serving.load_options import LoadOptions
 from domain.serving.model_load import ModelLoad
+from domain.serving.prompt_explanation import PromptExplanation
 from ports.model_worker import GenerationStream
 from tests.support.fakes.worker import FakeWorker, FakeWorkerLauncher, Script
 
@@ -363,3 +364,58 @@ def test_one_that_leaves_the_line_behind_the_first_does_not_let_others_in_front(
     text_of(busy)
     assert (first.result(LIMIT_SECONDS), late.result(LIMIT_SECONDS)) == (ANSWER, ANSWER)
     assert names(launcher) == ["a", "b", "a"]
+
+
+# Explanations
+
+
+def test_a_loaded_model_explains_a_prompt_and_one_that_is_not_is_not_loaded_for_it(
+    ask: Asker, pool: ModelPool, launcher: FakeWorkerLauncher
+) -> None:
+    with pytest.raises(Conflict, match="a is not loaded") as refusal:
+        pool.explain(ModelLoad(model("a"), 40), request())
+    assert refusal.value.param == "model"
+    assert not launcher.workers
+    text_of(ask("a"))
+    assert pool.explain(ModelLoad(model("a"), 0), request()).divergence.matched_tokens > 0
+    launcher.workers[0].kill()
+    with pytest.raises(Conflict):
+        pool.explain(ModelLoad(model("a"), 40), request())
+    assert len(launcher.workers) == 1
+
+
+def test_to_explain_is_no_use_that_keeps_a_model(ask: Asker, pool: ModelPool) -> None:
+    for name in ("a", "b"):
+        text_of(ask(name))
+    pool.explain(ModelLoad(model("a"), 40), request())
+    text_of(ask("c"))
+    assert {loaded.name for loaded in pool.loaded()} == {"b", "c"}
+
+
+def test_a_model_stays_until_it_has_explained_and_takes_no_new_questions_when_it_must_leave(
+    ask: Asker,
+    pool: ModelPool,
+    launcher: FakeWorkerLauncher,
+    background: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text_of(ask("a", need=80))
+    worker, asked, gate = launcher.workers[0], threading.Event(), threading.Event()
+    explain = worker.explain
+
+    def slowly(request: GenerationRequest) -> PromptExplanation:
+        asked.set()
+        assert gate.wait(LIMIT_SECONDS)
+        return explain(request)
+
+    monkeypatch.setattr(worker, "explain", slowly)
+    told = background.submit(lambda: pool.explain(ModelLoad(model("a"), 80), request()))
+    assert asked.wait(LIMIT_SECONDS)
+    other = background.submit(lambda: text_of(ask("b", need=80)))
+    until(lambda: pool.waiting == 1 and not pool.loads())
+    assert worker.alive
+    with pytest.raises(Conflict):
+        pool.explain(ModelLoad(model("a"), 80), request())
+    gate.set()
+    assert told.result(LIMIT_SECONDS).divergence.matched_tokens > 0
+    assert other.result(LIMIT_SECONDS) == ANSWER

@@ -12,11 +12,14 @@ import pytest
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import InternalError, ModelLoadFailed
 from domain.inference import DefaultLength, Finished, GenerationRequest, Message, Role, TextDelta, TokenLimits
+from domain.serving.prompt_divergence import Divergence
+from domain.serving.prompt_explanation import PromptExplanation
 from entrypoints.worker.session import WorkerSession
 from ports.model_worker import LoadedModel
 from ports.worker_channel import (
     CancelRequest,
     Command,
+    ExplainPrompt,
     LoadFailed,
     LoadModel,
     ModelLoaded,
@@ -71,6 +74,23 @@ def test_it_says_hello_loads_answers_and_ends_when_drained() -> None:
     assert set(runtime.threads) == {life.thread}, "loading and MLX belong to one thread"
 
 
+def test_a_prompt_is_explained_after_an_answer_and_not_answered() -> None:
+    life = loaded(Life(ScriptedRuntime()))
+    life.front.commands.put(StartRequest(1, ASKING))
+    life.front.commands.put(ExplainPrompt(2, ASKING))
+    events: list[object] = []
+    while not events or not life.front.replies.empty():
+        reply = life.front.hears()
+        assert isinstance(reply, RequestEvents)
+        events += [event for owner, event in reply.events if owner == 2]
+        if events:
+            life.session.drain()
+            assert life.exit_code() == 0
+    [told] = events
+    assert isinstance(told, PromptExplanation)
+    assert told.divergence.kind is Divergence.IDENTICAL
+
+
 def test_a_cancelled_request_is_called_off() -> None:
     gate = threading.Event()
     life = loaded(Life(ScriptedRuntime(engine=ScriptedEngine(gate=gate))))
@@ -108,7 +128,7 @@ def test_a_front_that_goes_away_ends_the_worker_at_once(ready: bool) -> None:
     assert life.hang_ups.get(timeout=20) is None
 
 
-@pytest.mark.parametrize("command", [StartRequest(1, ASKING), CancelRequest(1)])
+@pytest.mark.parametrize("command", [StartRequest(1, ASKING), ExplainPrompt(1, ASKING), CancelRequest(1)])
 def test_a_request_before_the_model_is_a_fault_of_the_front(command: Command) -> None:
     life = Life(ScriptedRuntime())
     life.front.commands.put(command)

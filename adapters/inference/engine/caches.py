@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import mlx.core as mx
+from mlx_lm.models.cache import can_trim_prompt_cache, trim_prompt_cache
 
 BATCHED_METHODS = ("filter", "extend", "extract")
 
@@ -25,6 +26,13 @@ def extracted(caches: Iterable[Any], at: int) -> list[Any]:
     own = [cache.extract(at) for cache in caches]
     evaluate(own)
     return own
+
+
+def cut(caches: list[Any], surplus: int) -> bool:
+    """Take so many of a row's last tokens back; False, and nothing is changed, where that cannot be done."""
+    if surplus and not can_trim_prompt_cache(caches):
+        return False
+    return int(trim_prompt_cache(caches, surplus)) == surplus
 
 
 def finalized(caches: list[Any]) -> list[Any]:

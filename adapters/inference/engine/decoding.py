@@ -6,7 +6,7 @@ from typing import Any
 
 from adapters.inference.engine.batch import Batch, Hear
 from adapters.inference.engine.buckets import arranged
-from adapters.inference.engine.caches import Weight
+from adapters.inference.engine.caches import Weight, cut
 from adapters.inference.engine.rows import Row
 from adapters.inference.prefixes import NoPrefixes, Prefixes
 from domain.errors import GenerationFailed
@@ -116,7 +116,11 @@ class Decoding:
         return []
 
     def _remember(self, row: Row, caches: list[Any]) -> None:
-        """All that the row's caches hold, unless tokens were drawn that are no part of the answer."""
+        """All that the row's caches hold, without tokens that were drawn and are no part of the answer; nothing where
+        the caches cannot be cut.
+        """
         held = len(row.asked.prompt) + row.drawn - 1
-        if held <= row.length:
+        surplus = max(0, held - row.length)
+        held -= surplus
+        if cut(caches, surplus):
             self._prefixes.keep(row.known[:held], caches, boundary=True)

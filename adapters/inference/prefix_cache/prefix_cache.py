@@ -61,7 +61,7 @@ class PrefixCache:
 
     def longest(self, tokens: Sequence[int]) -> Prefix | None:
         try:
-            self._shelf.notice()
+            self._notice()
             return self._longest(tuple(tokens))
         except Exception:  # noqa: BLE001 - a request must not fail because a memory of an older one cannot be used
             _LOG.debug("what is remembered of a prompt could not be used", exc_info=True)
@@ -69,7 +69,7 @@ class PrefixCache:
 
     def keep(self, tokens: Sequence[int], caches: list[Any], *, boundary: bool) -> None:
         try:
-            self._shelf.notice()
+            self._notice()
             self._keep(tuple(tokens), caches, boundary=boundary)
         except Unremembered as reason:
             _LOG.debug("a prompt is not remembered: %s", reason)
@@ -79,9 +79,7 @@ class PrefixCache:
     def wipe(self) -> None:
         """Forget everything, in memory and on the disk."""
         self._shelf.wipe()
-        self._recent.clear()
-        self._recent_tokens = 0
-        self._due = None
+        self._forget_tokens()
 
     def close(self) -> None:
         try:
@@ -90,12 +88,18 @@ class PrefixCache:
             _LOG.debug("remembered prompts could not be written down", exc_info=True)
 
     def explain(self, tokens: Sequence[int]) -> PromptDivergence:
-        """Where this prompt leaves the nearest of the sequences kept lately, and what would be reused of it now."""
+        """The nearest of the sequences kept lately, and of what an earlier process wrote down. Never raises."""
         prompt = tuple(tokens)
+        try:
+            self._notice()
+        except OSError:
+            _LOG.debug("what became of the remembered prompts on the disk is not known", exc_info=True)
         found = self._best(prompt)
-        matched, _ = nearest(prompt, self._recent)
-        reusable = 0 if found is None else found[1].length
-        return divergence(prompt, self._recent, reusable, self._loss(matched))
+        path = () if found is None else found[1].path
+        known = [*self._recent, tuple(token for entry in path for token in entry.tokens)]
+        remembered = [sequence for sequence in known if sequence]
+        matched, _ = nearest(prompt, remembered)
+        return divergence(prompt, remembered, 0 if found is None else found[1].length, self._loss(matched))
 
     def idle_check(self, model: Any) -> CacheCheck | None:
         """Compare, for a prompt kept lately, the model's answer with the remembered caches and without. Where they
@@ -117,6 +121,16 @@ class PrefixCache:
                 self._shelf.forget(entry)
         if self._disk is not None:
             self._disk.quarantine(self._quarantined)
+
+    def _notice(self) -> None:
+        """After a wipe by others not even the tokens are told any more."""
+        if self._shelf.notice():
+            self._forget_tokens()
+
+    def _forget_tokens(self) -> None:
+        self._recent.clear()
+        self._recent_tokens = 0
+        self._due = None
 
     def _longest(self, tokens: tuple[int, ...]) -> Prefix | None:
         while (found := self._best(tokens)) is not None:

@@ -99,11 +99,12 @@ class Shelf:
             self._disk.forget(entry.key)
             entry.stored = False
 
-    def notice(self) -> None:
-        """Learn what became of the files: some could not be written or had to go, or somebody wiped them all."""
+    def notice(self) -> bool:
+        """Learn what became of the files: some could not be written or had to go, or somebody wiped them all (True)."""
         if self._disk is None:
-            return
-        if self._disk.wiped_by_others():
+            return False
+        wiped = self._disk.wiped_by_others()
+        if wiped:
             self._clear()
             self._disk.begin_again()
         for key in self._disk.lost():
@@ -112,6 +113,7 @@ class Shelf:
                 entry.stored = False
                 if entry.held is None:
                     self.index.remove(entry)
+        return wiped
 
     def wipe(self) -> None:
         self._clear()

@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 
 import mlx.core as mx
 
+from adapters.inference.prefixes import NoPrefixes
 from adapters.inference.solo.row import SoloModel, SoloRow, Tally, in_order
 from domain.errors import GenerationFailed, MlxkError
+from domain.serving.cache_check import CacheCheck
+from domain.serving.prompt_divergence import PromptDivergence
 from ports.text_engine import EngineRow, RowStep
 
 PREFILL_SECONDS_PER_STEP = 0.25
@@ -61,6 +64,17 @@ class SoloEngine:
         if self._current is not None:
             steps += self._advanced(self._current)
         return steps
+
+    def explain(self, prompt: tuple[int, ...]) -> PromptDivergence:
+        prefixes = NoPrefixes() if self._model is None else self._model.prefixes
+        return prefixes.explain(prompt)
+
+    def idle(self) -> CacheCheck | None:
+        if self._model is None or self.active_rows:
+            return None
+        check = self._model.prefixes.idle_check(self._model.network)
+        mx.clear_cache()
+        return check
 
     def close(self) -> None:
         if self._model is None:

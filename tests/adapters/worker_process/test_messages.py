@@ -47,11 +47,15 @@ from domain.inference import (
     Urgency,
     Usage,
 )
+from domain.serving.cache_check import CacheChecks
 from domain.serving.load_options import LoadOptions, PrefixCacheBudget
+from domain.serving.prompt_divergence import Divergence, Loss, PromptDivergence
+from domain.serving.prompt_explanation import PromptExplanation, TokenText
 from ports.model_worker import LoadedModel
 from ports.worker_channel import (
     CancelRequest,
     Command,
+    ExplainPrompt,
     LoadFailed,
     LoadModel,
     ModelLoaded,
@@ -85,10 +89,26 @@ REQUESTS = st.builds(
     st.lists(st.text(min_size=1), max_size=4).map(tuple),
 )
 COMMANDS = st.one_of(
-    st.builds(LoadModel, MODELS), st.builds(StartRequest, COUNTS, REQUESTS), st.builds(CancelRequest, COUNTS)
+    st.builds(LoadModel, MODELS),
+    st.builds(StartRequest, COUNTS, REQUESTS),
+    st.builds(ExplainPrompt, COUNTS, REQUESTS),
+    st.builds(CancelRequest, COUNTS),
 )
-EVENTS = st.builds(TextDelta, st.text()) | st.builds(
-    Finished, st.sampled_from(FinishReason), st.builds(Usage, COUNTS, COUNTS)
+TOKENS = st.lists(COUNTS, max_size=8).map(tuple)
+SIDES = st.none() | st.builds(TokenText, COUNTS, st.text(), st.text())
+EVENTS = st.one_of(
+    st.builds(TextDelta, st.text()),
+    st.builds(Finished, st.sampled_from(FinishReason), st.builds(Usage, COUNTS, COUNTS)),
+    st.builds(
+        PromptExplanation,
+        st.builds(
+            PromptDivergence,
+            *(st.sampled_from(Divergence), COUNTS, COUNTS, COUNTS, st.sampled_from(Loss), TOKENS, TOKENS),
+        ),
+        SIDES,
+        SIDES,
+        st.builds(CacheChecks, COUNTS, COUNTS),
+    ),
 )
 REPLIES = st.one_of(
     st.builds(WorkerStarted, COUNTS),

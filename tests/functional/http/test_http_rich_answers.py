@@ -174,3 +174,16 @@ def test_what_a_model_writes_reaches_the_client_the_same_whole_and_streamed(
         assert json.loads(call.function.arguments) == {"city": "Bonn am Rhein"}
         assert (call.function.name, pieces[0].function.name) == ("weather", "weather")
     assert (thoughts != "") == (question != "count")
+
+
+def test_a_prompt_is_explained_to_any_client(client: openai.OpenAI) -> None:
+    ask(client, "hi", before=[{"role": "system", "content": "be very kind"}])
+    body = {
+        "model": "demo",
+        "messages": [{"role": "system", "content": "be very strict"}, {"role": "user", "content": "hi"}],
+    }
+    told = client.post("/cache/explain", body=body, cast_to=dict[str, Any])
+    assert (told["kind"], told["matched_tokens"], told["reusable_tokens"]) == ("tokens_differ", 3, 3)
+    assert [told["diverges_at"][side]["text"] for side in ("prompt", "remembered")] == [" strict", " kind"]
+    with pytest.raises(openai.ConflictError):
+        client.post("/cache/explain", body={**body, "model": "my-work"}, cast_to=dict[str, Any])

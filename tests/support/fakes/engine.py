@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from domain.errors import GenerationFailed, MlxkError
 from domain.inference import FinishReason
+from domain.serving.cache_check import CacheCheck
+from domain.serving.prompt_divergence import Loss, PromptDivergence, divergence
 from ports.text_engine import EngineRow, RowStats, RowStep, TokenScore
 from tests.support.fakes.codec import END
 
@@ -45,6 +47,9 @@ class ScriptedEngine:
     crash_at (numbers of steps, from 1), gate (when given, each step waits for it to be set).
     What happened: steps, idle_steps (with no rows), batches (rows decoded in each step), cancelled, threads (that
     called in).
+
+    Every prompt that was admitted is remembered. checks: what `idle` finds, one each time; idle_gate: when given, it
+    waits for it; idles: how many rows there were each time it was called.
     """
 
     script: Script = babbles
@@ -59,6 +64,10 @@ class ScriptedEngine:
     batches: list[int] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
     threads: set[str] = field(default_factory=set)
+    checks: list[CacheCheck] = field(default_factory=list)
+    idle_gate: threading.Event | None = None
+    idles: list[int] = field(default_factory=list)
+    _remembered: list[tuple[int, ...]] = field(default_factory=list)
     _rows: dict[int, _Row] = field(default_factory=dict)
 
     @property
@@ -70,6 +79,7 @@ class ScriptedEngine:
         if not row.prompt or row.row_id in self.refuse:
             raise GenerationFailed("the engine does not take this row")
         self._rows[row.row_id] = _Row(row)
+        self._remembered.append(row.prompt)
 
     def cancel(self, row_id: int) -> None:
         self.threads.add(threading.current_thread().name)
@@ -95,6 +105,17 @@ class ScriptedEngine:
             if step.finish is not None or step.error is not None:
                 del self._rows[step.row_id]
         return steps
+
+    def explain(self, prompt: tuple[int, ...]) -> PromptDivergence:
+        self.threads.add(threading.current_thread().name)
+        return divergence(prompt, self._remembered, 0, Loss.FORGOTTEN)
+
+    def idle(self) -> CacheCheck | None:
+        self.threads.add(threading.current_thread().name)
+        self.idles.append(len(self._rows))
+        if self.idle_gate is not None:
+            self.idle_gate.wait()
+        return self.checks.pop(0) if self.checks else None
 
     def close(self) -> None:
         self._rows.clear()

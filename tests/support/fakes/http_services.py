@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from application.inference.chat import ChatAnswer, Prepared
+from application.inference.chat import ChatAnswer, Prepared, plainly
 from application.inference.chat_loaded import ChatLoaded
+from application.inference.explain_prompt import ExplainPrompt
 from application.serving.model_pool import ModelPool, never
 from application.serving.presence import Presence
 from application.serving.readiness import CheckReadiness, ServerLifecycle
@@ -91,6 +92,9 @@ class FakeServices:
     def chat_loaded(self) -> ChatLoaded:
         return ChatLoaded(self.pool, self.instance)
 
+    def explain_prompt(self) -> ExplainPrompt:
+        return ExplainPrompt(_Located(self._look_up), plainly, self.pool, self.instance)
+
     def presence(self) -> Presence:
         return self._presence
 
@@ -134,6 +138,16 @@ class FakeServices:
             if spec in (report.name, report.name.rpartition("/")[2]):
                 return report
         raise ModelNotFound(f"no model is called {spec}", hint="`mlxk list` shows them", param="model")
+
+
+class _Located:
+    """Resolver."""
+
+    def __init__(self, look_up: Callable[[str], ModelReport]) -> None:
+        self._look_up = look_up
+
+    def execute(self, spec: str) -> LocatedModel:
+        return self._look_up(spec).location
 
 
 class ServedModels:

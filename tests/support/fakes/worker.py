@@ -26,6 +26,8 @@ from domain.inference import (
     resolve_sampling,
 )
 from domain.serving.load_options import LoadOptions
+from domain.serving.prompt_divergence import Loss, divergence
+from domain.serving.prompt_explanation import PromptExplanation, explained
 from ports.model_worker import LoadedModel
 from ports.text_engine import RowStats, RowStep, TokenScore
 
@@ -86,7 +88,9 @@ class FakeWorkerLauncher:
 
 
 class FakeWorker:
-    """ModelWorker. requests: all it was asked; streams: all it gave; running: how many have not ended."""
+    """ModelWorker. requests: all it was asked; streams: all it gave; running: how many have not ended. What it was
+    asked it remembers, to the word.
+    """
 
     def __init__(self, model: LocatedModel, script: Script, process_id: int, news: threading.Condition) -> None:
         self.script = script
@@ -95,6 +99,7 @@ class FakeWorker:
         self.streams: list[FakeStream] = []
         self._loaded = LoadedModel(model.name, script.context_length, process_id, memory_bytes=1_000_000)
         self._death: str | None = None
+        self._vocabulary: dict[str, int] = {}
 
     @property
     def loaded(self) -> LoadedModel:
@@ -114,6 +119,17 @@ class FakeWorker:
         stream = FakeStream(self, request)
         self.streams.append(stream)
         return stream
+
+    def explain(self, request: GenerationRequest) -> PromptExplanation:
+        self.raise_if_dead()
+        question = request.messages[-1].content
+        if question in self.script.refuse:
+            raise self.script.refuse[question]
+        prompt, *remembered = _numbered([_prompt_words(each) for each in (request, *self.requests)], self._vocabulary)
+        words = {token: word for word, token in self._vocabulary.items()}
+        matched = divergence(prompt, remembered, 0, Loss.NONE).matched_tokens
+        found = divergence(prompt, remembered, min(matched, len(prompt) - 1), Loss.NONE)
+        return explained(found, lambda token: words[token].encode())
 
     def close(self) -> None:
         self._die("was closed")
@@ -235,6 +251,15 @@ def _score(request: GenerationRequest, token: int, words: int) -> TokenScore | N
         return None
     others = [(token + step) % (words + 1) for step in range(min(request.logprobs, words + 1))]
     return TokenScore(-0.25, tuple((other, -0.25 - step) for step, other in enumerate(others)))
+
+
+def _prompt_words(request: GenerationRequest) -> list[str]:
+    return [word for message in request.messages for word in (f"<{message.role}>", *_words(message.content))]
+
+
+def _numbered(texts: list[list[str]], vocabulary: dict[str, int]) -> list[tuple[int, ...]]:
+    """Words that are new get the next numbers."""
+    return [tuple(vocabulary.setdefault(word, len(vocabulary)) for word in words) for words in texts]
 
 
 def _words(text: str) -> list[str]:

@@ -283,3 +283,66 @@ def test_a_loaded_model_can_be_asked_by_its_token(house: House) -> None:
     assert house.chat(model="anything", mlxk={"loaded": token}).get_json()["model"] == DEMO
     missing = house.chat(mlxk={"loaded": "0" * 64})
     assert (missing.status_code, problem(missing)["param"]) == (404, "mlxk.loaded")
+
+
+EXPLAIN = "/v1/cache/explain"
+
+
+def asking(house: House, content: str = "hi there", **fields: Any) -> TestResponse:
+    body = {"model": "demo", "messages": [{"role": "user", "content": content}], **fields}
+    return house.client.post(EXPLAIN, json=body)
+
+
+def test_a_prompt_is_explained_by_what_was_asked_before(house: House) -> None:
+    house.chat(messages=[{"role": "user", "content": "hi you"}])
+    assert asking(house).get_json() == {
+        "object": "mlxk.prompt_explanation",
+        "model": DEMO,
+        "prompt_tokens": 3,
+        "matched_tokens": 2,
+        "reusable_tokens": 2,
+        "kind": "tokens_differ",
+        "loss": "none",
+        "diverges_at": {
+            "index": 2,
+            "prompt": {"id": 2, "text": " there", "following": " there"},
+            "remembered": {"id": 3, "text": " you", "following": " you"},
+        },
+        "guard": {"checks": 0, "differing": 0},
+        "message": "After 2 tokens the prompt says ' there' (token 2) where the nearest one that is remembered says "
+        "' you' (token 3). Of its 3 tokens 2 need not be read.",
+    }
+    [worker] = house.services.launcher.workers
+    assert len(worker.requests) == 1, "nothing was generated"
+
+
+def test_where_the_prompt_is_no_other_there_is_no_place_to_name(house: House) -> None:
+    house.chat(messages=[{"role": "user", "content": "hi there"}])
+    told = asking(house, stream=True, temperature=1, max_tokens=4).get_json()
+    assert (told["kind"], told["diverges_at"], told["reusable_tokens"]) == ("identical", None, 2)
+
+
+def test_a_model_that_is_not_loaded_is_not_loaded_to_explain(house: House) -> None:
+    response = asking(house)
+    assert (response.status_code, problem(response)["type"]) == (409, "conflict")
+    assert problem(response)["param"] == "model"
+    assert not house.services.launcher.workers
+    assert asking(house, model="org/none").status_code == 404
+
+
+def test_an_explanation_takes_a_chats_body_and_refuses_what_a_chat_does(house: House) -> None:
+    house.services.prepare("demo")
+    assert (asking(house, n=3).status_code, problem(asking(house, n=3))["param"]) == (400, "n")
+    assert asking(house, frob=1).headers["X-Mlxk-Ignored-Fields"] == "frob"
+    token = house.services.instance.load_token("/models/mlxk--demo")
+    assert asking(house, model="anything", mlxk={"loaded": token}).get_json()["model"] == DEMO
+    assert asking(house, mlxk={"loaded": "0" * 64}).status_code == 404
+    house.services.launcher.script.refuse["hi there"] = EngineDied("it is gone")
+    assert asking(house).status_code == 502
+
+
+def test_explanations_take_a_place_like_answers(house: House) -> None:
+    house.services.prepare("demo")
+    with house.slots.take(), house.slots.take():
+        assert asking(house).status_code == 503
+    assert asking(house).status_code == 200

@@ -12,6 +12,7 @@ from mlx_lm.models.cache import RotatingKVCache
 
 from adapters.inference.engine.pace import Pace
 from adapters.inference.prefixes import Prefix, Prefixes
+from domain.serving.prompt_divergence import Loss, PromptDivergence, divergence
 from tests.support.engine_kit import PROMPTS, Network, hot, row, run, tokens
 
 PROMPT = tuple(65 + at % 50 for at in range(40))
@@ -32,6 +33,12 @@ class Remembers(Prefixes):
     def keep(self, tokens: Sequence[int], caches: list[Any], *, boundary: bool) -> None:
         assert all(cache.offset == len(tokens) for cache in caches), "the caches hold these tokens and no others"
         self.kept.append((tuple(tokens), copy.deepcopy(caches), boundary))
+
+    def explain(self, tokens: Sequence[int]) -> PromptDivergence:
+        return divergence(tuple(tokens), [kept for kept, _, _ in self.kept], 0, Loss.FORGOTTEN)
+
+    def idle_check(self, network: Any) -> None:
+        """Sound, by what `keep` asserts."""
 
     def close(self) -> None:
         self.closed += 1
@@ -98,6 +105,24 @@ def test_cancelled_and_failed_rows_are_not_remembered(make_engine: Any, network:
     engine.cancel(1)
     engine.step()
     assert [kept for kept, _, _ in memory.kept] == [PROMPT]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_stop_tokens_that_were_only_counted_are_no_part_of_what_is_remembered(
+    make_engine: Any, llama: Any, full: bool
+) -> None:
+    """full: a window that has moved on cannot be cut back."""
+    plain = tokens(run(make_engine(), row(1, PROMPT, 12))[1])
+    memory = Remembers()
+    caches = (lambda: [RotatingKVCache(max_size=48) for _ in llama.layers]) if full else None
+    engine = make_engine(prefixes=memory, stop_tokens=frozenset(range(65, 128)), make_caches=caches)
+    steps = run(engine, row(1, PROMPT, 12, count_stops=True))[1]
+    said = tokens(steps)
+    assert steps[-1].stats is not None
+    assert steps[-1].stats.stop_tokens >= 1
+    assert said == plain[: len(said)]
+    last = max((kept for kept, _, _ in memory.kept), key=len)
+    assert last == (*PROMPT, *said)
 
 
 @pytest.mark.parametrize("rotating", [False, True])
