@@ -47,6 +47,10 @@ class TextCodec(Protocol):
         """The model's generation_config.json, {} when it has none."""
 
     @property
+    def declared_stops(self) -> frozenset[int]:
+        """The stop tokens that the model's own files name; others may have been found in its template."""
+
+    @property
     def output_format(self) -> OutputFormat:
         """How this model marks thoughts and calls."""
 

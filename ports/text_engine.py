@@ -86,12 +86,13 @@ class TextEngine(Protocol):
 
     Every call from the one thread that made the engine; nothing here blocks on another thread. Greedy rows
     (temperature 0) and seeded rows give the same tokens alone and in any company. A constraint that raises fails its
-    own row.
+    own row; so does a deadline that has passed, wherever the row is, with GenerationFailed.
     """
 
     def admit(self, row: EngineRow) -> None:
         """Queue a row for prefill. Raises GenerationFailed when the row cannot be taken, UnsupportedParameter when this
-        model as it was loaded cannot honour what the row asks for; other rows go on.
+        model as it was loaded cannot honour what the row asks for, InvalidRequest for a logit_bias of a token that does
+        not exist, ServerBusy when too many rows wait; other rows go on.
         """
 
     def cancel(self, row_id: int) -> None:

@@ -40,13 +40,20 @@ def stop_ids(
     In harmony `<|end|>` ends a message, not the answer: only what CHANNEL_STOPS names does, and what the files name.
     """
     added = {str(token): int(at) for at, token in tokenizer.added_tokens_decoder.items()}
-    named = frozenset(tokenizer.eos_token_ids) | named_ids(config) | named_ids(generation_config)
+    named = declared_ids(tokenizer, config, generation_config)
     if output_format.channels:
         between = {added[token] for token in ("<|end|>", "<|start|>") if token in added}
         return (named - between) | {added[token] for token in CHANNEL_STOPS if token in added}
     ending = turn_terminator(tokenizer)
     words = (*TERMINATORS, *(word for word in ENDS_IN_SOME if word == ending))
     return named | {added[word] for word in words if word in added}
+
+
+def declared_ids(
+    tokenizer: Any, config: Mapping[str, object], generation_config: Mapping[str, object]
+) -> frozenset[int]:
+    """Those that the model's own files name as its stop tokens."""
+    return frozenset(tokenizer.eos_token_ids) | named_ids(config) | named_ids(generation_config)
 
 
 def named_ids(config: Mapping[str, object]) -> frozenset[int]:

@@ -19,7 +19,7 @@ from adapters.inference.conversation_prompt import (
     render_prompt,
 )
 from adapters.inference.output_formats import read_output_format
-from adapters.inference.stop_ids import stop_ids
+from adapters.inference.stop_ids import declared_ids, stop_ids
 from adapters.inference.template_variables import Thinking, template_variables
 from adapters.inference.token_decoder import (
     ByteDecoder,
@@ -60,6 +60,7 @@ class MlxTextCodec:
         self._tool_format = read_tool_format(tokenizer, source)
         self._output_format = read_output_format(tokenizer, source, self._tool_format)
         self.stop_tokens = stop_ids(tokenizer, config or {}, generation_config, self._output_format)
+        self._declared_stops = declared_ids(tokenizer, config or {}, generation_config)
         self._token_bytes, self._new_decoder = self._decoder_family()
         self._constraints = new_constraint_factory(
             tokenizer, self._output_format, self.stop_tokens, self._token_bytes, self._lock
@@ -69,6 +70,10 @@ class MlxTextCodec:
     @property
     def context_length(self) -> int:
         return self._context_length
+
+    @property
+    def declared_stops(self) -> frozenset[int]:
+        return self._declared_stops
 
     @property
     def generation_config(self) -> Mapping[str, object]:

@@ -28,11 +28,12 @@ REPORTED_TOKENS = 3
 
 @dataclass(frozen=True, slots=True)
 class AnswerFacts:
-    """What is known of an answer before it begins. sampling, max_tokens: in force."""
+    """What is known of an answer before it begins. sampling, max_tokens: in force. declared_stops: as in TextCodec."""
 
     prompt_tokens: int
     sampling: Sampling
     max_tokens: int
+    declared_stops: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +159,16 @@ class AnswerText:
             decode_seconds=stats.decode_seconds,
             peak_memory_bytes=stats.peak_memory_bytes,
             last_tokens=tuple((token, self._spelled(token)) for token in self._last),
-            stop_tokens=stats.stop_tokens,
+            stop_tokens=self._stops_in_a_row(stats.stop_tokens),
             alone=stats.alone,
         )
+
+    def _stops_in_a_row(self, counted: int) -> int:
+        """A token that the model's files declare ends its answer, whatever would have come behind it: only behind one
+        that they forgot do others mean that something is wrong with the files.
+        """
+        declared = bool(self._last) and self._last[-1] in self._facts.declared_stops
+        return min(counted, 1) if declared else counted
 
     def _spelled(self, token: int) -> str:
         return self._reader.token_bytes(token).decode(errors="replace")

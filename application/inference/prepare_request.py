@@ -78,7 +78,7 @@ class PrepareRequest:
             window=window_of(max_tokens, explicit=request.limits.requested is not None),
         )
         reader = TokenReader(_guarded("tokenizer", codec.decoder), codec.token_bytes)
-        facts = AnswerFacts(len(prompt.tokens), sampling, max_tokens)
+        facts = AnswerFacts(len(prompt.tokens), sampling, max_tokens, codec.declared_stops)
         return PreparedRequest(row, AnswerText(reader, self._transcript(request, prompt), facts, self._fresh.clock))
 
     def prompt(self, request: GenerationRequest) -> tuple[int, ...]:

@@ -88,8 +88,9 @@ class GenerationReport:
 
     sampling, max_tokens: in force. waiting_seconds: from the request's arrival at the engine to the first chunk of its
     prompt. prefill_seconds: from there to the first token. decode_seconds: from the first token to the last.
-    last_tokens: up to three, ids and texts. stop_tokens: how many came in a row at the end, when that was asked for.
-    alone: why it was not decoded in a batch with others; None when it was.
+    last_tokens: up to three, ids and texts. stop_tokens: how many came in a row at the end, when that was asked for; at
+    most one where the first is one that the model's files declare. alone: why it was not decoded in a batch with
+    others; None when it was.
     """
 
     sampling: Sampling

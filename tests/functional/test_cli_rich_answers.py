@@ -41,14 +41,21 @@ def test_no_colour_is_honoured_and_thoughts_can_be_hidden(thinker: str, env: dic
             assert terminal.shown == shown
 
 
-def test_a_piped_answer_is_alone_and_stop_tokens_in_a_row_are_told(thinker: str, env: dict[str, str]) -> None:
+def test_stop_tokens_in_a_row_that_the_files_forgot_are_told(tmp_path: Path, env: dict[str, str]) -> None:
+    model = str(says(tmp_path / "m", "Yes<|end|><|endoftext|>", like="phi3"))
+    done = mlxk("run", model, "Is it?", "--verbose", env=env)
+    assert (done.returncode, done.stdout.decode()) == (0, "Yes\n")
+    assert "WARNING: Multiple EOS tokens detected (" in done.stderr.decode()
+
+
+def test_a_piped_answer_is_alone(thinker: str, env: dict[str, str]) -> None:
     done = mlxk("run", thinker, "What time is it?", "--verbose", env=env)
     assert (done.returncode, done.stdout.decode()) == (0, f"{ANSWER}\n")
     told = done.stderr.decode()
     assert told.startswith(f"[Reasoning]\n{THOUGHT}\n")
     assert "[DEBUG] Token generation analysis: " in told
     assert "='<|im_end|>'\n" in told
-    assert "WARNING: Multiple EOS tokens detected (" in told
+    assert "WARNING" not in told
     assert "tokens/s, first token after " in told
 
 

@@ -15,7 +15,7 @@ from mlx_lm.generate import generate_step
 from adapters.inference.text_runtime import MlxTextRuntime
 from domain.catalog import LocatedModel, ModelSource
 from domain.inference import FinishReason, Sampling
-from domain.serving.load_options import LoadOptions
+from domain.serving.load_options import LoadOptions, PrefixCacheBudget
 from ports.text_engine import EngineRow, RowStep, TextEngine
 
 GREEDY = Sampling(temperature=0.0, top_p=1.0, seed=0)
@@ -31,9 +31,12 @@ class Greedy:
 
 @dataclass
 class SoloOracle:
-    """One model folder, loaded once for mlx-lm's own loop and once for the engine under test."""
+    """One model folder, loaded once for mlx-lm's own loop and once for the engine under test. ram_bytes: what that may
+    spend on remembering prompts.
+    """
 
     folder: Path
+    ram_bytes: int = 0
     _network: Any = None
     _engine: TextEngine | None = None
     _greedy: dict[tuple[tuple[int, ...], int], Greedy] = field(default_factory=dict)
@@ -51,7 +54,9 @@ class SoloOracle:
         if self._engine is None or self._engine.active_rows:
             self.close()
             model = LocatedModel("org/mini", self.folder, ModelSource.WORKSPACE)
-            self._engine = MlxTextRuntime().load(model, LoadOptions()).engine
+            self._engine = (
+                MlxTextRuntime().load(model, LoadOptions(prefix_cache=PrefixCacheBudget(self.ram_bytes))).engine
+            )
         return self._engine
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from domain.inference import Sampling
-from ports.text_engine import EngineRow, RowStep
+from ports.text_engine import EngineRow, RowStep, TextEngine
 from tests.support.miniatures import MINIATURES
 from tests.support.solo_oracle import GREEDY, SoloOracle, cut_short, tokens_of
 
@@ -101,11 +101,11 @@ def _with_stops(folder: Path) -> Path:
 class Played:
     """A schedule as it went: the rows that came, what each reported, which of them were called off."""
 
-    def __init__(self, oracle: SoloOracle, moves: Sequence[Move]) -> None:
+    def __init__(self, engine: TextEngine, moves: Sequence[Move]) -> None:
         self.rows: list[EngineRow] = []
         self.steps: dict[int, list[RowStep]] = {}
         self.gone: set[int] = set()
-        self._engine = oracle.engine
+        self._engine = engine
         for move in moves:
             self._play(move)
         while self._engine.active_rows:
@@ -114,7 +114,9 @@ class Played:
     def _play(self, move: Move) -> None:
         match move:
             case Come(prompt, sampling, max_tokens):
-                row = EngineRow(len(self.rows), PROMPTS[prompt], max_tokens, SAMPLINGS[sampling])
+                words = PROMPTS[prompt]
+                anchors = (len(words) // 2,) if len(words) > 8 else ()
+                row = EngineRow(len(self.rows), words, max_tokens, SAMPLINGS[sampling], anchors=anchors)
                 self.rows.append(row)
                 self.steps[row.row_id] = []
                 self._engine.admit(row)
@@ -133,14 +135,20 @@ class Played:
             assert not self.ended(step.row_id), "nothing comes after the end"
             self.steps[step.row_id].append(step)
 
+    @property
+    def remembered(self) -> int:
+        """Tokens of prompts that need not be read again."""
+        return sum(step.stats.cached_tokens for steps in self.steps.values() for step in steps[-1:] if step.stats)
+
     def ended(self, row_id: int) -> bool:
         return any(step.finish is not None or step.error is not None for step in self.steps[row_id])
 
 
-def check(oracle: SoloOracle, moves: Sequence[Move]) -> None:
+def check(oracle: SoloOracle, moves: Sequence[Move], stage: SoloOracle | None = None) -> Played:
+    """stage: whose engine plays the schedule, when it is not the one that knows what rows say alone."""
     # What the rows say alone comes first: the engine of the schedule must not be busy with it.
     wanted = {move: _wanted(oracle, move) for move in moves if isinstance(move, Come)}
-    played = Played(oracle, moves)
+    played = Played((stage or oracle).engine, moves)
     came = [move for move in moves if isinstance(move, Come)]
     for row, move in zip(played.rows, came, strict=True):
         tokens, finish = cut_short(wanted[move], row.max_tokens, oracle.stops)
@@ -150,6 +158,7 @@ def check(oracle: SoloOracle, moves: Sequence[Move]) -> None:
         else:
             assert said == tokens
             assert played.steps[row.row_id][-1].finish is finish
+    return played
 
 
 def _wanted(oracle: SoloOracle, move: Come) -> tuple[int, ...]:
@@ -179,6 +188,29 @@ def test_rows_of_a_random_schedule_say_what_they_would_alone(name: str, oracle: 
 @given(moves=MOVES)
 def test_rows_of_many_random_schedules_say_what_they_would_alone(name: str, oracle: Oracles, moves: list[Move]) -> None:
     check(oracle(name), moves)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_rows_say_the_same_with_prompts_remembered_and_without(name: str, oracle: Oracles) -> None:
+    """Also while others come and go: the second time every prompt is remembered, in whole or up to its last turn."""
+    knows = oracle(name)
+    stage = SoloOracle(knows.folder, ram_bytes=64 * 2**20)
+    crowd = [Come(at % len(PROMPTS), at % len(SAMPLINGS), MOST - at % 7) for at in range(12)]
+    check(knows, [*crowd, Steps(30)], stage)
+    again = check(knows, [*crowd[3:], Steps(2), Go(1), *crowd, Steps(4), Go(0), *crowd[:5]], stage)
+    stage.close()
+    assert again.remembered > 500
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", MINIATURES)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(moves=MOVES)
+def test_random_schedules_say_the_same_with_prompts_remembered(name: str, oracle: Oracles, moves: list[Move]) -> None:
+    stage = SoloOracle(oracle(name).folder, ram_bytes=64 * 2**20)
+    for _ in range(2):
+        check(oracle(name), moves, stage)
+    stage.close()
 
 
 def test_a_full_house_that_comes_at_once_and_half_of_it_leaves(oracle: Oracles) -> None:

@@ -119,11 +119,17 @@ def test_a_call_on_its_channel_is_a_call(ask: Ask) -> None:
     assert finished(events).reason is FinishReason.TOOL_CALLS
 
 
-def test_several_stop_tokens_leave_nothing_behind_and_are_counted_for_who_asks(ask: Ask) -> None:
-    events = ask("Yes<|end|><|end|>", "phi3")
+def test_stop_tokens_in_a_row_behind_an_undeclared_one_leave_nothing_behind_and_are_counted(ask: Ask) -> None:
+    events = ask("Yes<|end|><|endoftext|>", "phi3")
     assert text_of(events) == "Yes"
-    inspected = ask("Yes<|end|><|end|>", "phi3", inspect=True)
+    inspected = ask("Yes<|end|><|endoftext|>", "phi3", inspect=True)
     report = finished(inspected).report
     assert text_of(inspected) == "Yes"
     assert report is not None
     assert report.stop_tokens >= 2
+
+
+def test_a_declared_stop_token_is_one_whatever_would_have_come_behind_it(ask: Ask) -> None:
+    report = finished(ask("Yes<|im_end|><|im_end|>", "qwen3", inspect=True)).report
+    assert report is not None
+    assert report.stop_tokens == 1

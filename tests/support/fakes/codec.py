@@ -60,6 +60,10 @@ class ByteCodec:
         return EncodedPrompt((*tokens, _ROLE_TOKENS[Role.ASSISTANT]), tuple(ends))
 
     @property
+    def declared_stops(self) -> frozenset[int]:
+        return frozenset({END})
+
+    @property
     def output_format(self) -> OutputFormat:
         return self._output_format
 

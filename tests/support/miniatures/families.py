@@ -127,7 +127,7 @@ MINIATURES: Mapping[str, Miniature] = {
         _sized("phi3"),
         MARKED,
         seed=2,
-        stops=("<|endoftext|>", "<|end|>"),
+        stops=("<|endoftext|>",),
         stops_in="generation_config",
         template="marked_turns.jinja",
     ),

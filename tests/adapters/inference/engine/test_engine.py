@@ -70,6 +70,7 @@ def test_presence_and_frequency_count_the_answers_tokens_alone(llama: Any, make_
         counts = mx.array([said[:at].count(each) for each in range(logits.shape[0])])
         assert token == mx.argmax(logits - 0.75 * counts - 1.5 * (counts > 0)).item()
     assert len(set(said)) > len(set(alone(llama, prompt, 30)))
+    assert tokens(run(make_engine(), row(1, prompt, 30, sampling))[1]) == said
 
 
 def test_bias_is_added_to_the_logits(llama: Any, make_engine: Any) -> None:
@@ -169,6 +170,17 @@ def test_first_tokens_are_told_as_soon_as_their_own_prompt_is_read(make_engine: 
     assert [[step.row_id for step in engine.step()] for _ in range(2)] == [[0], [1]]
     assert [step.row_id for step in engine.step()] == [2], "and then all decode"
     assert {step.row_id for step in engine.step()} == {0, 1, 2}
+
+
+def test_a_burst_after_a_pause_is_read_before_anyone_decodes(make_engine: Any, network: Network) -> None:
+    now = 0.0
+    engine = make_engine(pace=Pace(clock=lambda: now))
+    now = 1000.0
+    for at in range(3):
+        engine.admit(row(at, (65,) * (5 + at)))
+    for _ in range(3):
+        engine.step()
+    assert network.shapes == [(1, 5), (1, 6), (1, 7), (3, 1)]
 
 
 def test_short_prompts_of_one_length_are_read_in_one_pass(llama: Any, make_engine: Any, network: Network) -> None:

@@ -56,7 +56,7 @@ def test_rows_of_similar_lengths_are_one_batch(make_engine: Any, network: Networ
 
 def test_rows_that_a_long_one_kept_apart_from_share_a_batch_with_the_next(make_engine: Any, network: Network) -> None:
     engine = make_engine(pace=Pace(step_seconds=1e9))
-    prompts = {1: [66] * 1000, 2: [67] * 250, 3: [68] * 990}
+    prompts = {1: [66] * 1000, 2: [67] * 150, 3: [68] * 990}
     wanted = {at: tokens(run(engine, row(at, prompt, 30))[at]) for at, prompt in prompts.items()}
     for at in (1, 2):
         engine.admit(row(at, prompts[at], 30))
