@@ -12,7 +12,7 @@ from adapters.inference.engine.caches import Weight
 from adapters.inference.engine.decoding import Decoding
 from adapters.inference.engine.model import Model
 from adapters.inference.engine.pace import Pace
-from adapters.inference.engine.probe import probed
+from adapters.inference.engine.probe import Probe
 from adapters.inference.engine.reading import Manner, Reading
 from adapters.inference.engine.rows import Row
 from adapters.inference.prefixes import NoPrefixes, Prefixes
@@ -42,16 +42,15 @@ class MlxTextEngine:
         pace: Pace | None = None,
     ) -> None:
         """prefixes: what is remembered of prompts; None: nothing. make_caches: for a single row, one a layer; None: as
-        the model wants them. Tries out what the model can do in a batch, which takes a few short passes.
+        the model wants them. What the model can do in a batch is tried out when a second row comes.
         """
         self._pace = pace or Pace()
         self._max_rows = max_rows
         self._prefixes = prefixes or NoPrefixes()
         make_caches = make_caches or (lambda: make_prompt_cache(model))
-        found = probed(model, make_caches, self._pace.step_seconds)
-        self.alone = found.alone
-        self._model = Model(model, make_caches, stop_tokens, found.vocabulary)
-        manner = Manner(self._pace.chunk_tokens or found.chunk_tokens, found.together, self._pace.clock)
+        self._probe = Probe(model, make_caches, self._pace.step_seconds)
+        self._model = Model(model, make_caches, stop_tokens, self._probe.vocabulary)
+        manner = Manner(self._chunk_tokens, lambda: self._probe.together, self._pace.clock)
         self._reading = Reading(self._model, self._prefixes, manner)
         self._decoding = Decoding(Weight(make_caches()), self._prefixes)
         self._rows: dict[int, Row] = {}
@@ -76,8 +75,11 @@ class MlxTextEngine:
             )
         if len(self._reading) >= self._pace.max_waiting:
             raise ServerBusy(f"{len(self._reading):,} requests are waiting already", hint="ask again in a moment")
+        alone = self._probe.alone if self._rows else self._probe.alone_by_kind
+        for other in self._rows.values():
+            other.alone = alone
         self._arrivals += 1
-        self._rows[row.row_id] = Row(row, self._arrivals, self._pace.clock(), alone=self.alone)
+        self._rows[row.row_id] = Row(row, self._arrivals, self._pace.clock(), alone=alone)
         self._reading.add(self._rows[row.row_id])
 
     def cancel(self, row_id: int) -> None:
@@ -97,6 +99,9 @@ class MlxTextEngine:
             mx.clear_cache()
         return self._news
 
+    def learn(self) -> None:
+        self._probe.all()
+
     def close(self) -> None:
         if self._model is None:
             return
@@ -104,8 +109,11 @@ class MlxTextEngine:
         self._reading.clear()
         self._decoding.clear()
         self._prefixes.close()
-        self._model = self._reading = self._decoding = None  # type: ignore[assignment]
+        self._model = self._probe = self._reading = self._decoding = None  # type: ignore[assignment]
         mx.clear_cache()
+
+    def _chunk_tokens(self, length: int) -> int:
+        return self._pace.chunk_tokens or self._probe.chunk_tokens(length)
 
     def _read_a_chunk(self) -> bool:
         """Read what is next; whether there is more to read before rows decode."""

@@ -75,6 +75,10 @@ class ChildProcess:
     def running(self) -> bool:
         return self._process.poll() is None
 
+    def kill(self) -> None:
+        """Without a word, if it still runs. `end` waits for it."""
+        self._process.kill()
+
     def end(self) -> str:
         """Hang up, which tells a worker to exit at once; SIGKILL when it has not after GRACE_SECONDS.
 

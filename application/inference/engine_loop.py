@@ -65,6 +65,7 @@ class EngineLoop:
         self._inbox: queue.SimpleQueue[EngineRow | _Cancel | _Drain | _Crash] = queue.SimpleQueue()
         self._outbox: queue.SimpleQueue[Sequence[RowStep] | _Begin | _Cancel | _Failure | None] = queue.SimpleQueue()
         self._running: set[int] = set()  # the engine thread's own: rows the engine has and has not finished
+        self._answered = False  # the engine thread's own: since the engine was last told to learn
         self._drained = False  # the engine thread's own
 
     # Any thread
@@ -111,6 +112,9 @@ class EngineLoop:
             idle = not self._engine.active_rows
             if idle and self._drained:
                 return False
+            if idle and self._answered and self._inbox.empty():
+                self._answered = False
+                self._engine.learn()
             try:
                 command = self._inbox.get(block=idle)
             except queue.Empty:
@@ -147,6 +151,7 @@ class EngineLoop:
         for step in steps:
             if step.finish is not None or step.error is not None:
                 self._running.discard(step.row_id)
+                self._answered = True
         if steps:
             self._outbox.put(steps)
 

@@ -9,6 +9,7 @@ from domain.errors import Interrupted, MlxkError, UsageError
 from entrypoints.cli.completion.scripts import HIDDEN_COMMAND
 from entrypoints.cli.console import Console, ReaderGone
 from entrypoints.cli.dispatch import dispatch
+from entrypoints.cli.early_worker import early_worker
 from entrypoints.cli.envelope import encode, failure, success
 from entrypoints.cli.errors import FAILED, READER_GONE, USAGE, error_lines, exit_code, unexpected
 from entrypoints.cli.guard import Invocation, command_of, guard, wants_json
@@ -53,8 +54,9 @@ class _Way:
             invocation = _named(guard(self._argv))
             if invocation.command is None:
                 return self._no_command()
-            outcome = dispatch(invocation.command, invocation, self._context)
-            self._present(invocation.command.name, outcome)
+            with early_worker(self._context, invocation):
+                outcome = dispatch(invocation.command, invocation, self._context)
+                self._present(invocation.command.name, outcome)
         except MlxkError:
             raise
         except KeyboardInterrupt as fault:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import mlx.core as mx
@@ -17,44 +17,69 @@ TIMED_TOKENS = 64
 CHUNKS = (2048, 512, 128, 32)
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """alone: why rows must decode alone, None if they need not. together: prompts of one length may be read in one
-    pass. chunk_tokens: about as many as are read in the given time.
+class Probe:
+    """vocabulary: tokens that the network has logits for. alone_by_kind: why rows must decode alone, told by the kind
+    of their caches; None: that must be tried. The rest is tried when it is first asked for, a few short passes each: a
+    row that has the model to itself needs none of it, and gets its first token sooner.
     """
 
-    vocabulary: int
-    alone: str | None
-    together: bool
-    chunk_tokens: int
+    def __init__(self, network: Any, make_caches: Callable[[], list[Any]], seconds: float) -> None:
+        """seconds: how long reading a chunk of a prompt may take."""
+        self._network = network
+        self._make_caches = make_caches
+        self._seconds = seconds
+        self.vocabulary = int(network(mx.array([[1]]), cache=make_caches()).shape[-1])
+        lacking = unbatchable(make_caches())
+        self.alone_by_kind = None if lacking is None else f"mlx-lm has no batched {lacking}"
 
+    def all(self) -> None:
+        """Try all that has not been tried yet."""
+        _ = self.together, self._chunk_tokens
 
-def probed(network: Any, make_caches: Callable[[], list[Any]], seconds: float) -> Findings:
-    """Read and decode a few tokens in a batch, and each row by itself, and compare the logits."""
-    first = network(mx.array([[1]]), cache=make_caches())
-    vocabulary = int(first.shape[-1])
-    prompts = [[(7 * at + 3 * row + 1) % vocabulary for at in range(LONG)] for row in range(2)]
-    chunk_tokens = _chunk_tokens(network, make_caches, vocabulary, seconds)
-    lacking = unbatchable(make_caches())
-    if lacking is not None:
-        return Findings(vocabulary, f"mlx-lm has no batched {lacking}", together=False, chunk_tokens=chunk_tokens)
-    alone = _decode_fault(network, make_caches, [prompts[0], prompts[1][:SHORT]])
-    together = alone is None and _reads_together(network, make_caches, prompts)
-    return Findings(vocabulary, alone, together, chunk_tokens)
+    @cached_property
+    def alone(self) -> str | None:
+        """Why rows must decode alone, None if they need not."""
+        if self.alone_by_kind is not None:
+            return self.alone_by_kind
+        long, short = self._prompts
+        fault = _decode_fault(self._network, self._make_caches, [long, short[:SHORT]])
+        mx.clear_cache()
+        return fault
+
+    @cached_property
+    def together(self) -> bool:
+        """Prompts of one length may be read in one pass."""
+        same = self.alone is None and _reads_together(self._network, self._make_caches, self._prompts)
+        mx.clear_cache()
+        return same
+
+    def chunk_tokens(self, length: int) -> int:
+        """How much of a prompt of this length to read in one pass: about as much as takes the given time."""
+        return CHUNKS[-1] if length <= CHUNKS[-1] else self._chunk_tokens
+
+    @cached_property
+    def _chunk_tokens(self) -> int:
+        tokens = _chunk_tokens(self._network, self._make_caches, self.vocabulary, self._seconds)
+        mx.clear_cache()
+        return tokens
+
+    @property
+    def _prompts(self) -> list[list[int]]:
+        return [[(7 * at + 3 * row + 1) % self.vocabulary for at in range(LONG)] for row in range(2)]
 
 
 def _decode_fault(network: Any, make_caches: Callable[[], list[Any]], prompts: list[list[int]]) -> str | None:
     """Rows of different lengths, decoded together. None when they say what they say alone."""
     wanted, rows = [], []
-    for prompt in prompts:
-        for whole in (True, False):
-            caches = make_caches()
-            network(mx.array([prompt]), cache=caches)
-            if whole:
-                wanted.append(_decoded(network, caches, [prompt[:AFTER]]))
-            else:
-                rows.append(caches)
     try:
+        for prompt in prompts:
+            for whole in (True, False):
+                caches = make_caches()
+                network(mx.array([prompt]), cache=caches)
+                if whole:
+                    wanted.append(_decoded(network, caches, [prompt[:AFTER]]))
+                else:
+                    rows.append(caches)
         found = _decoded(network, merged(rows), [prompt[:AFTER] for prompt in prompts])
         same = _alike(found, mx.concatenate(wanted))
     except Exception as fault:  # noqa: BLE001 - what is asked here is whether it works
@@ -71,11 +96,11 @@ def _decoded(network: Any, caches: list[Any], rows: list[list[int]]) -> mx.array
 def _reads_together(network: Any, make_caches: Callable[[], list[Any]], prompts: list[list[int]]) -> bool:
     """Prompts of one length, read in one pass and decoded on."""
     wanted = []
-    for prompt in prompts:
-        caches = make_caches()
-        read = network(mx.array([prompt]), cache=caches)[:, -1:]
-        wanted.append(mx.concatenate([read, _decoded(network, caches, [prompt[:AFTER]])], axis=1))
     try:
+        for prompt in prompts:
+            caches = make_caches()
+            read = network(mx.array([prompt]), cache=caches)[:, -1:]
+            wanted.append(mx.concatenate([read, _decoded(network, caches, [prompt[:AFTER]])], axis=1))
         caches = merged([make_caches() for _ in prompts])
         read = network(mx.array(prompts), cache=caches)[:, -1:]
         found = _decoded(network, finalized(caches), [prompt[:AFTER] for prompt in prompts])

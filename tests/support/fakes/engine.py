@@ -43,8 +43,8 @@ class ScriptedEngine:
 
     Knobs: refuse (row ids that `admit` refuses), fail_rows (row id: tokens it says before it fails), lose_batch_at and
     crash_at (numbers of steps, from 1), gate (when given, each step waits for it to be set).
-    What happened: steps, idle_steps (with no rows), batches (rows decoded in each step), cancelled, threads (that
-    called in).
+    What happened: learned (times it was told to), steps, idle_steps (with no rows), batches (rows decoded in each
+    step), cancelled, threads (that called in).
     """
 
     script: Script = babbles
@@ -54,6 +54,7 @@ class ScriptedEngine:
     lose_batch_at: int = 0
     crash_at: int = 0
     gate: threading.Event | None = None
+    learned: int = 0
     steps: int = 0
     idle_steps: int = 0
     batches: list[int] = field(default_factory=list)
@@ -70,6 +71,11 @@ class ScriptedEngine:
         if not row.prompt or row.row_id in self.refuse:
             raise GenerationFailed("the engine does not take this row")
         self._rows[row.row_id] = _Row(row)
+
+    def learn(self) -> None:
+        self.threads.add(threading.current_thread().name)
+        assert not self._rows
+        self.learned += 1
 
     def cancel(self, row_id: int) -> None:
         self.threads.add(threading.current_thread().name)

@@ -56,14 +56,18 @@ class Script:
 
 
 class FakeWorkerLauncher:
-    """WorkerLauncher. workers, options: every one it launched, in order, and how."""
+    """WorkerLauncher. workers, options: every one it launched, in order, and how. prepared: it was told to be."""
 
     def __init__(self, script: Script | None = None) -> None:
         self.script = script or Script()
         self.workers: list[FakeWorker] = []
         self.options: list[LoadOptions] = []
+        self.prepared = False
         self.closed = False
         self._news = threading.Condition()
+
+    def prepare(self) -> None:
+        self.prepared = True
 
     def launch(self, model: LocatedModel, options: LoadOptions = PLAIN_LOAD) -> FakeWorker:
         if self.closed:

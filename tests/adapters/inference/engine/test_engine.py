@@ -170,6 +170,8 @@ def test_first_tokens_are_told_as_soon_as_their_own_prompt_is_read(make_engine: 
 
 def test_short_prompts_of_one_length_are_read_in_one_pass(llama: Any, make_engine: Any, network: Network) -> None:
     engine = make_engine()
+    engine.learn()
+    network.shapes.clear()
     prompts = [(65 + at, 70, 75 + at) for at in range(8)]
     for at, prompt in enumerate([*prompts, PROMPTS[1]]):
         engine.admit(row(at, prompt))
