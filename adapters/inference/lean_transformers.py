@@ -53,8 +53,9 @@ class _Loader(Loader):
         return self._other.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        assert module.__spec__ is not None
-        module.__spec__.loader = module.__loader__ = self._other
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._other
+        module.__loader__ = self._other
         self._other.exec_module(module)
         reader = getattr(module, READER, None)
         if reader is not None:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from adapters.worker_process.process import ChildProcess, worker_command, worker_environment
+from adapters.worker_process.process import ChildProcess, deaf_to_ctrl_c, worker_command, worker_environment
 from domain.errors import ModelLoadFailed, ServerShutdown
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class ProcessWorkerLauncher:
         return spare.process_id if spare is not None else None
 
     def prepare(self) -> None:
-        with self._lock:
+        with deaf_to_ctrl_c(), self._lock:  # what has been started must be known to `close`
             self._start_spare()
 
     def launch(self, model: LocatedModel, options: LoadOptions) -> ProcessWorker:

@@ -60,9 +60,9 @@ class _Way:
         except MlxkError:
             raise
         except KeyboardInterrupt as fault:
-            raise Interrupted("interrupted by the user") from fault
+            raise _interrupted() from fault
         except Exception as fault:
-            raise unexpected(fault) from fault
+            raise (_interrupted() if _was_interrupted(fault) else unexpected(fault)) from fault
         return outcome.exit_code
 
     def report(self, error: MlxkError) -> int:
@@ -109,6 +109,19 @@ class _Way:
         import traceback
 
         self._console.complain("".join(traceback.format_exception(error)).rstrip())
+
+
+def _was_interrupted(fault: BaseException | None) -> bool:
+    """Python wraps what is raised while a class is made, Ctrl-C too."""
+    return fault is not None and (isinstance(fault, KeyboardInterrupt) or _was_interrupted(fault.__cause__))
+
+
+def _interrupted() -> Interrupted:
+    """CPython remembers a Ctrl-C that has passed through code in a string, such as dataclasses run, and would end by
+    the signal and not by our exit code: running another string makes it forget.
+    """
+    eval("0")  # noqa: S307
+    return Interrupted("interrupted by the user")
 
 
 def _asks_for_completion(argv: Sequence[str]) -> bool:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import mlx.core as mx
-
 from tests.support.engine_kit import PROMPTS, Network, row, run, tokens
 
 
 class Lopsided(Network):
     """Says something else when it decodes several rows at once."""
 
-    def __call__(self, ids: mx.array, cache: list[Any] | None = None) -> mx.array:
-        logits = super().__call__(ids, cache=cache)
-        return logits[..., ::-1] if ids.shape[0] > 1 else logits
+    def __call__(self, inputs: Any, cache: Any) -> Any:
+        logits = super().__call__(inputs, cache=cache)
+        return logits[..., ::-1] if inputs.shape[0] > 1 else logits
 
 
 def test_a_row_by_itself_gets_its_first_token_without_any_trial(make_engine: Any, network: Network) -> None:
