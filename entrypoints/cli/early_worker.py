@@ -11,18 +11,21 @@ from entrypoints.cli.services import Context
 
 @contextmanager
 def early_worker(context: Context, invocation: Invocation) -> Iterator[None]:
-    """For commands that load a model. Where a server says that it runs, none is started: it may answer.
-
-    However the command ends, no worker process is left.
+    """For commands that load a model; however they end, it is not left behind. Where a server says that it runs, none
+    is started: it may answer.
     """
-    if invocation.command is None or not invocation.command.loads_model:
+    if not _worker_is_wanted(context, invocation):
         yield
         return
-    services = context.services()
-    launcher = services.worker_launcher()
+    launcher = context.services().worker_launcher()
     try:
-        if invocation.values.get("local") or not services.servers_announced():
-            launcher.prepare()
+        launcher.prepare()
         yield
     finally:
         launcher.close()
+
+
+def _worker_is_wanted(context: Context, invocation: Invocation) -> bool:
+    if invocation.command is None or not invocation.command.loads_model:
+        return False
+    return bool(invocation.values.get("local")) or not context.services().servers_announced()

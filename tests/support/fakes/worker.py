@@ -14,17 +14,16 @@ from domain.catalog import LocatedModel
 from domain.errors import EngineDied, MlxkError, ServerShutdown
 from domain.inference import (
     PLAIN,
-    AnswerStart,
-    CallRules,
     Finished,
     FinishReason,
     GenerationEvent,
     GenerationRequest,
     OutputFormat,
     ToolCall,
-    Transcript,
     resolve_sampling,
 )
+from domain.inference.transcript import AnswerStart, Transcript
+from domain.inference.transcript_calls import CallRules
 from domain.serving.load_options import LoadOptions
 from ports.model_worker import LoadedModel
 from ports.text_engine import RowStats, RowStep, TokenScore
