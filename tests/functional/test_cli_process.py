@@ -232,14 +232,17 @@ def test_a_listing_imports_nothing_heavy(argv: list[str], env: dict[str, str]) -
 
 
 @pytest.mark.parametrize("argv", [["version", "--json"], ["help"]])
-def test_fire_comes_without_asyncio(argv: list[str], env: dict[str, str]) -> None:
-    assert not modules_of(argv, env) & {"asyncio", "ssl"}
+def test_fire_comes_without_what_no_dispatch_uses(argv: list[str], env: dict[str, str]) -> None:
+    assert not modules_of(argv, env) & {"asyncio", "ssl", "ctypes", "platform", "subprocess"}
 
 
 def test_whoever_imports_asyncio_after_fire_gets_the_real_one(env: dict[str, str]) -> None:
     code = (
         "from entrypoints.cli.lean_fire import import_fire; first = import_fire(); import asyncio; "
-        "assert asyncio.run(asyncio.sleep(0, 7)) == 7; assert import_fire() is first"
+        "assert asyncio.run(asyncio.sleep(0, 7)) == 7; assert import_fire() is first; "
+        "from fire import formatting_windows; import platform; "
+        "assert formatting_windows.platform.python_version() == platform.python_version(); "
+        "assert formatting_windows.platform is not platform"
     )
     subprocess.run([sys.executable, "-c", code], env=env, cwd=ROOT, timeout=60, check=True)
 
