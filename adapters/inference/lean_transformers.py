@@ -1,7 +1,8 @@
-"""transformers, imported with one look at its own sources in place of two.
+"""transformers, imported with one quick look at its own sources in place of two slow ones.
 
 On its way in it reads all files of its folder of models, over 1,600 of them, to learn which module defines which name:
 once for itself and once more for that folder. It remembers what it has read, but asks by two names for the same folder.
+In each file it looks at every line for the last one that begins with `__all__`, which is mostly the file's end.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-MODULE, READER = "transformers.utils.import_utils", "create_import_structure_from_path"
+MODULE = "transformers.utils.import_utils"
+READER, FETCHER = "create_import_structure_from_path", "fetch__all__"
+NAMES = "__all__"
 
 
 @contextmanager
@@ -44,7 +47,7 @@ class _Finder:
 
 
 class _Loader(Loader):
-    """Loads as the other would, and then puts the reader in."""
+    """Loads as the other would, and then puts the quick functions in."""
 
     def __init__(self, other: Loader) -> None:
         self._other = other
@@ -57,9 +60,10 @@ class _Loader(Loader):
             module.__spec__.loader = self._other
         module.__loader__ = self._other
         self._other.exec_module(module)
-        reader = getattr(module, READER, None)
-        if reader is not None:
-            setattr(module, READER, _by_one_name(reader))
+        for name, improve in ((READER, _by_one_name), (FETCHER, _from_the_end)):
+            function = getattr(module, name, None)
+            if function is not None:
+                setattr(module, name, improve(function))
 
 
 def _by_one_name(reader: Callable[[str], Any]) -> Callable[[str | Path], Any]:
@@ -70,3 +74,13 @@ def _by_one_name(reader: Callable[[str], Any]) -> Callable[[str | Path], Any]:
         return reader(path.removesuffix("/__init__.py"))
 
     return read
+
+
+def _from_the_end(fetch: Callable[[str], Any]) -> Callable[[str], Any]:
+    """The same function, which is given only what it looks for where that is easily told."""
+
+    def fetch_all(file_content: str) -> Any:
+        at = file_content.rfind(NAMES)
+        return fetch(file_content[at:] if at > 0 and file_content[at - 1] == "\n" else file_content)
+
+    return fetch_all

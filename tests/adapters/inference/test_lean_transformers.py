@@ -33,6 +33,13 @@ assert gc.isenabled() and gc.get_freeze_count() > 10_000
 assert "create_import_structure_from_path" in inspect.getsource(import_utils)
 assert import_utils.__spec__.loader is import_utils.__loader__
 assert not any(type(finder).__module__.startswith("adapters") for finder in sys.meta_path)
+quick = import_utils.define_import_structure(transformers.models.__file__)
+gone = [name for name in sys.modules if name.partition(".")[0] == "transformers"]
+for name in gone:
+    del sys.modules[name]
+import transformers.utils.import_utils as plain
+assert plain is not import_utils and plain.fetch__all__.__name__ == "fetch__all__"
+assert plain.define_import_structure(transformers.models.__file__) == quick
 print(transformers.LlamaConfig().model_type, transformers.models.qwen3.Qwen3Config().model_type)
 """
 
