@@ -249,6 +249,9 @@ class Container(containers.DeclarativeContainer):
         resolve_served_model, plan_served_load, model_pool, server_instance,
     )  # fmt: skip
     chat_loaded = providers.Factory(_later("container_serving", "chat_loaded"), model_pool, server_instance)
+    servers_announced = providers.Callable(
+        _later("adapters.server_client.announced", "servers_announced"), settings.provided.user_cache_dir.value
+    )
     find_server = providers.Factory(
         _later("container_serving", "find_server"), settings, resolve_model, chat.provider, plan_load.provider
     )

@@ -39,6 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         from entrypoints.worker.main import main as worker_main
 
         return worker_main(arguments[1:])
+    import gc
+
+    gc.disable()  # imports make no garbage; the command itself switches it on again
     from entrypoints.cli.main import main as cli_main
 
     return cli_main(arguments)

@@ -66,6 +66,11 @@ class ModelWorker(Protocol):
 class WorkerLauncher(Protocol):
     """Starts workers; keeps a spare process with its imports done, where it was told to. Thread-safe."""
 
+    def prepare(self) -> None:
+        """Start a spare now, for a `launch` that will soon come; nothing when there is one. Raises nothing: what is
+        wrong, `launch` will meet.
+        """
+
     def launch(self, model: LocatedModel, options: LoadOptions) -> ModelWorker:
         """Blocks until the model is loaded, the way `options` say.
 

@@ -105,6 +105,11 @@ class TextEngine(Protocol):
         Raises GenerationFailed when the batch as a whole is lost; the engine is then empty and usable.
         """
 
+    def learn(self) -> None:
+        """Find out now, while there are no rows and nobody waits, what would hold a row up later; perhaps nothing.
+        No answer says anything else for it.
+        """
+
     @property
     def active_rows(self) -> int:
         """Rows admitted and neither finished, failed nor cancelled."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
-from mlx_lm.tuner.utils import load_adapters
 from mlx_lm.utils import load_model
 
 from domain.errors import InvalidRequest
@@ -40,6 +39,8 @@ def apply_adapter(network: Any, folder: Path, name: str) -> None:
         raise InvalidRequest(f"{what} cannot be read: {fault}") from fault
     if not isinstance(config, dict) or not tensors:
         raise InvalidRequest(f"{what} holds no adapter: {ADAPTER_CONFIG} or {ADAPTER_WEIGHTS} is empty")
+    from mlx_lm.tuner.utils import load_adapters  # brings the whole of training with it
+
     try:
         load_adapters(network, str(folder))
         network.eval()

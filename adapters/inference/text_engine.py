@@ -12,7 +12,7 @@ from adapters.inference.engine.caches import Weight
 from adapters.inference.engine.decoding import Decoding
 from adapters.inference.engine.model import Model
 from adapters.inference.engine.pace import Bounds, Pace
-from adapters.inference.engine.probe import Findings, probed
+from adapters.inference.engine.probe import Probe
 from adapters.inference.engine.reading import Manner, Reading
 from adapters.inference.engine.rows import Row
 from adapters.inference.engine.seats import Seats, no_room
@@ -47,18 +47,18 @@ class MlxTextEngine:
         pace: Pace | None = None,
     ) -> None:
         """prefixes: what is remembered of prompts; None: nothing. make_caches: for a single row, one a layer; None: as
-        the model wants them. Tries out what the model can do in a batch, which takes a few short passes.
+        the model wants them. What the model can do in a batch is tried out when a second row comes.
         """
         self._pace = pace or Pace()
         self._bounds = bounds or Bounds()
         self._rows: dict[int, Row] = {}
         self._prefixes = prefixes or NoPrefixes()
         make_caches = make_caches or (lambda: make_prompt_cache(model))
-        found = probed(model, make_caches, self._pace.step_seconds)
-        self.alone = found.alone
-        self._model = Model(model, make_caches, stop_tokens, found.vocabulary)
-        manner = Manner(self._pace.chunk_tokens or found.chunk_tokens, found.together, self._pace.clock)
-        self._seats = Seats(self._room(found), self._rows)
+        self._probe = Probe(model, make_caches, self._pace.step_seconds)
+        self._model = Model(model, make_caches, stop_tokens, self._probe.vocabulary)
+        self._weights_bytes = mx.get_active_memory()
+        manner = Manner(self._chunk_tokens, lambda: self._probe.together, self._pace.clock)
+        self._seats = Seats(self._room, self._rows)
         self._reading = Reading(self._model, self._prefixes, manner, self._seats)
         self._decoding = Decoding(Weight(make_caches()), self._prefixes)
         self._arrivals = 0
@@ -77,8 +77,11 @@ class MlxTextEngine:
             raise refusal
         if len(self._reading) >= self._bounds.max_waiting:
             raise ServerBusy(f"{len(self._reading):,} requests are waiting already", hint="ask again in a moment")
+        alone = self._probe.alone if self._rows else self._probe.alone_by_kind
+        for other in self._rows.values():
+            other.alone = alone
         self._arrivals += 1
-        self._rows[row.row_id] = Row(row, self._arrivals, self._pace.clock(), alone=self.alone)
+        self._rows[row.row_id] = Row(row, self._arrivals, self._pace.clock(), alone=alone)
         self._reading.add(self._rows[row.row_id])
 
     def cancel(self, row_id: int) -> None:
@@ -111,6 +114,9 @@ class MlxTextEngine:
         mx.clear_cache()
         return check
 
+    def learn(self) -> None:
+        self._probe.all()
+
     def close(self) -> None:
         if self._model is None:
             return
@@ -118,7 +124,7 @@ class MlxTextEngine:
         self._reading.clear()
         self._decoding.clear()
         self._prefixes.close()
-        self._model = self._reading = self._decoding = None  # type: ignore[assignment]
+        self._model = self._probe = self._reading = self._decoding = None  # type: ignore[assignment]
         mx.clear_cache()
 
     @property
@@ -127,6 +133,9 @@ class MlxTextEngine:
         steps of a batch half full cost what whole ones do.
         """
         return self._pace.step_seconds * (1 if self._decoding.running else BURST_STEPS)
+
+    def _chunk_tokens(self, length: int) -> int:
+        return self._pace.chunk_tokens or self._probe.chunk_tokens(length)
 
     def _read_a_chunk(self) -> bool:
         """Read what is next; whether there is more to read before rows decode."""
@@ -178,12 +187,12 @@ class MlxTextEngine:
         if hopeless:
             self._drop_done()
 
-    def _room(self, found: Findings) -> KvRoom:
+    def _room(self) -> KvRoom:
         """What is left for caches beside the weights and the work of one step."""
         limit = self._bounds.memory_bytes
         if limit is not None:
-            limit = max(0, limit - mx.get_active_memory() - found.work_bytes)
-        return KvRoom(limit, found.row)
+            limit = max(0, limit - self._weights_bytes - self._probe.work_bytes)
+        return KvRoom(limit, self._probe.row)
 
     def _expire(self) -> None:
         now = self._pace.clock()

@@ -39,7 +39,7 @@ def load_text(model: LocatedModel, options: LoadOptions) -> LoadedText:
     codec = MlxTextCodec(tokenizer, context_length(config), generation_config, json_object(folder / "config.json"))
     engine = _engine(model, network, tokenizer, codec.stop_tokens, options)
     gc.collect()
-    gc.freeze()  # the libraries' hundreds of thousands of objects are never garbage: do not look at them again
+    gc.freeze()  # the model is no garbage either
     facts = LoadedModel(model.name, codec.context_length, os.getpid(), mx.get_active_memory())
     return LoadedText(engine, codec, facts)
 

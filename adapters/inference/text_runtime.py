@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from adapters.inference.lean_transformers import folders_read_once
 from domain.catalog import LocatedModel
 from domain.errors import MlxkError, ModelLoadFailed
 from domain.serving.load_options import LoadOptions
@@ -20,7 +24,8 @@ class MlxTextRuntime:
 
     def warm(self) -> None:
         try:
-            import adapters.inference.text_loading  # noqa: F401
+            with folders_read_once(), _uncollected():
+                import adapters.inference.text_loading  # noqa: F401
             from adapters.inference.mlx_process import configure_mlx
         except ImportError as fault:
             raise ModelLoadFailed(
@@ -41,6 +46,19 @@ class MlxTextRuntime:
             raise
         except Exception as fault:
             raise _failed(model, _one_line(fault)) from fault
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """What is made meanwhile, the libraries' hundreds of thousands of objects, is never garbage and never looked at."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()
 
 
 def _failed(model: LocatedModel, cause: str) -> ModelLoadFailed:

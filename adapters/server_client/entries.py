@@ -10,11 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from adapters.server_client.announced import SUFFIX, servers_folder
 from domain.serving.server_instance import ServerInstance
 from ports.running_servers import ServerEntry
 
 FORMAT = 1
-SUFFIX = ".json"
 LARGEST_BYTES = 4096
 HIGHEST_PORT = 65535
 LOOPBACK = ("127.", "::1")
@@ -28,7 +28,7 @@ class ServerFolder:
     """
 
     def __init__(self, user_cache_dir: Path) -> None:
-        self._folder = user_cache_dir / "servers"
+        self._folder = servers_folder(user_cache_dir)
         self._machine = os.uname().nodename
 
     def enter(self, entry: ServerEntry) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from adapters.worker_process.process import ChildProcess, worker_command, worker_environment
-from adapters.worker_process.worker import ProcessWorker
-from domain.catalog import LocatedModel
+from adapters.worker_process.process import ChildProcess, deaf_to_ctrl_c, worker_command, worker_environment
 from domain.errors import ModelLoadFailed, ServerShutdown
-from domain.serving.load_options import LoadOptions
+
+if TYPE_CHECKING:
+    from adapters.worker_process.worker import ProcessWorker
+    from domain.catalog import LocatedModel
+    from domain.serving.load_options import LoadOptions
 
 
 class ProcessWorkerLauncher:
@@ -48,6 +51,10 @@ class ProcessWorkerLauncher:
         spare = self._spare
         return spare.process_id if spare is not None else None
 
+    def prepare(self) -> None:
+        with deaf_to_ctrl_c(), self._lock:  # what has been started must be known to `close`
+            self._start_spare()
+
     def launch(self, model: LocatedModel, options: LoadOptions) -> ProcessWorker:
         """Also raises ModelNotRunnable when the worker says so, ServerShutdown once the launcher is closed."""
         with self._loading_worker() as worker:
@@ -75,7 +82,8 @@ class ProcessWorkerLauncher:
         finally:
             with self._lock:
                 self._loading.discard(worker)
-                self._start_spare()
+                if self._keep_spare:
+                    self._start_spare()
 
     def _take_process(self) -> ProcessWorker:
         with self._lock:
@@ -92,9 +100,12 @@ class ProcessWorkerLauncher:
         return worker
 
     def _start_spare(self) -> None:
-        if self._keep_spare and not self._closed and not self._loading and self._spare is None:
+        if not self._closed and not self._loading and self._spare is None:
             with contextlib.suppress(OSError):  # without a spare the next start is a cold one, and says what is wrong
                 self._spare = self._start()
 
     def _start(self) -> ProcessWorker:
-        return ProcessWorker(ChildProcess(self._command, self._environment))
+        child = ChildProcess(self._command, self._environment)
+        from adapters.worker_process.worker import ProcessWorker  # while the child starts, not before
+
+        return ProcessWorker(child)

@@ -53,7 +53,7 @@ class ChildProcess:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                with _deaf_to_ctrl_c():
+                with deaf_to_ctrl_c():
                     self._process = subprocess.Popen(
                         [*command, "--fd", str(theirs.fileno())],
                         env=dict(environment),
@@ -75,6 +75,10 @@ class ChildProcess:
     def running(self) -> bool:
         return self._process.poll() is None
 
+    def kill(self) -> None:
+        """Without a word, if it still runs. `end` waits for it."""
+        self._process.kill()
+
     def end(self) -> str:
         """Hang up, which tells a worker to exit at once; SIGKILL when it has not after GRACE_SECONDS.
 
@@ -90,7 +94,7 @@ class ChildProcess:
 
 
 @contextlib.contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
+def deaf_to_ctrl_c() -> Iterator[None]:
     """What is started here never sees SIGINT, not even in the moment before it could say so itself: a terminal's Ctrl-C
     reaches the whole group, and would find Python half started. A blocked signal stays blocked across exec.
     """

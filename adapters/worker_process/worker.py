@@ -50,6 +50,7 @@ class ProcessWorker:
         self._streams: dict[int, Waiting] = {}
         self._last_id = 0
         self._name = "a spare worker"
+        self._wanted = False
         self._loaded: LoadedModel | None = None
         self._loading: queue.SimpleQueue[LoadedModel | MlxkError] = queue.SimpleQueue()
         self._closing = False
@@ -74,7 +75,7 @@ class ProcessWorker:
 
     def load(self, model: LocatedModel, options: LoadOptions) -> None:
         """Blocks until the model is loaded; once only. Raises what the worker says, or EngineDied."""
-        self._name = model.name
+        self._name, self._wanted = model.name, True
         with contextlib.suppress(BrokenPipeError):  # the reader knows how it ended
             self._send(LoadModel(model, options))
         outcome = self._loading.get()
@@ -90,7 +91,10 @@ class ProcessWorker:
         return self._ask(ExplainPrompt(self._new_id(), request), PendingExplanation()).wait()
 
     def close(self) -> None:
+        """A spare is killed: it holds nothing, and in the middle of its imports it would not hear that we hung up."""
         self._closing = True
+        if not self._wanted:
+            self._child.kill()
         self._child.end()
         self._reader.join()
 

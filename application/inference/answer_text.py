@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from domain.inference import (
-    AnswerDelta,
     Finished,
     FinishReason,
     GenerationEvent,
@@ -17,9 +16,10 @@ from domain.inference import (
     ScoredToken,
     TextDelta,
     TokenLogprob,
-    Transcript,
     Usage,
 )
+from domain.inference.transcript import Transcript
+from domain.inference.transcript_output import AnswerDelta
 from ports.text_codec import TokenDecoder
 from ports.text_engine import RowStats, RowStep, TokenScore
 

@@ -9,15 +9,9 @@ from typing import TypeVar
 
 from application.inference.answer_text import AnswerFacts, AnswerText, TokenReader
 from domain.errors import ContextLengthExceeded, GenerationFailed, MlxkError
-from domain.inference import (
-    AnswerStart,
-    CallRules,
-    GenerationRequest,
-    Message,
-    Tool,
-    Transcript,
-    resolve_sampling,
-)
+from domain.inference import GenerationRequest, Message, Tool, resolve_sampling
+from domain.inference.transcript import AnswerStart, Transcript
+from domain.inference.transcript_calls import CallRules
 from domain.serving.kv_room import window_of
 from ports.text_codec import EncodedPrompt, TextCodec
 from ports.text_engine import EngineRow

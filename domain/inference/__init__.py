@@ -1,4 +1,6 @@
-"""One request: conversation, sampling, limits, stop rules and the events of its answer."""
+"""One request: conversation, sampling, limits, stop rules and the events of its answer. How an answer is read as a
+transcript is the worker's business: those modules are imported by name.
+"""
 
 from domain.inference.constraint import ConstraintKind, OutputConstraint
 from domain.inference.events import (
@@ -20,15 +22,9 @@ from domain.inference.prompt_options import PromptOptions
 from domain.inference.request import GenerationRequest, Urgency
 from domain.inference.sampling import Sampling, SamplingRequest, resolve_sampling
 from domain.inference.tools import Tool, ToolCall, ToolMode, ToolUse
-from domain.inference.transcript import AnswerStart, Transcript
-from domain.inference.transcript_calls import CallRules
-from domain.inference.transcript_output import AnswerDelta, Span
 
 __all__ = [
     "PLAIN",
-    "AnswerDelta",
-    "AnswerStart",
-    "CallRules",
     "ConstraintKind",
     "DefaultLength",
     "FinishReason",
@@ -47,7 +43,6 @@ __all__ = [
     "Sampling",
     "SamplingRequest",
     "ScoredToken",
-    "Span",
     "TextDelta",
     "TokenLimits",
     "TokenLogprob",
@@ -57,7 +52,6 @@ __all__ = [
     "ToolMarks",
     "ToolMode",
     "ToolUse",
-    "Transcript",
     "Urgency",
     "Usage",
     "resolve_sampling",

@@ -8,6 +8,7 @@ from entrypoints.cli.run_options import MODEL
 BENCH = Command(
     name="bench",
     summary="measure how fast a model runs here, and how much memory it takes",
+    loads_model=True,
     positionals=(MODEL,),
     options=(
         Option("--prompt-tokens", "lengths of prompts", Kind.TEXT, value="N,N", default="128,512,2048, where they fit"),

@@ -6,6 +6,7 @@ travels as an opaque token, which Fire's parse hook turns back, and all that cou
 
 from __future__ import annotations
 
+import gc
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ def dispatch(command: Command, invocation: Invocation, context: Context) -> Outc
         return name
 
     def call(*words: object, **options: object) -> None:
+        gc.enable()
         outcomes.append(chosen.execute(context, chosen.arguments(*words, **options)))
 
     call.__wrapped__ = chosen.arguments  # type: ignore[attr-defined]  # Fire binds by the signature of the arguments

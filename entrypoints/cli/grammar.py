@@ -90,7 +90,9 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One row of the table. details: further paragraphs of its help. examples: command lines, shown and documented."""
+    """One row of the table. details: further paragraphs of its help. examples: command lines, shown and documented.
+    loads_model: it needs a worker process, unless a running server answers.
+    """
 
     name: str
     summary: str
@@ -99,6 +101,7 @@ class Command:
     aliases: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
+    loads_model: bool = False
 
     @property
     def module(self) -> str:

@@ -9,6 +9,7 @@ from domain.errors import Interrupted, MlxkError, UsageError
 from entrypoints.cli.completion.scripts import HIDDEN_COMMAND
 from entrypoints.cli.console import Console, ReaderGone
 from entrypoints.cli.dispatch import dispatch
+from entrypoints.cli.early_worker import early_worker
 from entrypoints.cli.envelope import encode, failure, success
 from entrypoints.cli.errors import FAILED, READER_GONE, USAGE, error_lines, exit_code, unexpected
 from entrypoints.cli.guard import Invocation, command_of, guard, wants_json
@@ -53,14 +54,15 @@ class _Way:
             invocation = _named(guard(self._argv))
             if invocation.command is None:
                 return self._no_command()
-            outcome = dispatch(invocation.command, invocation, self._context)
-            self._present(invocation.command.name, outcome)
+            with early_worker(self._context, invocation):
+                outcome = dispatch(invocation.command, invocation, self._context)
+                self._present(invocation.command.name, outcome)
         except MlxkError:
             raise
         except KeyboardInterrupt as fault:
-            raise Interrupted("interrupted by the user") from fault
+            raise _interrupted() from fault
         except Exception as fault:
-            raise unexpected(fault) from fault
+            raise (_interrupted() if _was_interrupted(fault) else unexpected(fault)) from fault
         return outcome.exit_code
 
     def report(self, error: MlxkError) -> int:
@@ -107,6 +109,19 @@ class _Way:
         import traceback
 
         self._console.complain("".join(traceback.format_exception(error)).rstrip())
+
+
+def _was_interrupted(fault: BaseException | None) -> bool:
+    """Python wraps what is raised while a class is made, Ctrl-C too."""
+    return fault is not None and (isinstance(fault, KeyboardInterrupt) or _was_interrupted(fault.__cause__))
+
+
+def _interrupted() -> Interrupted:
+    """CPython remembers a Ctrl-C that has passed through code in a string, such as dataclasses run, and would end by
+    the signal and not by our exit code: running another string makes it forget.
+    """
+    eval("0")  # noqa: S307
+    return Interrupted("interrupted by the user")
 
 
 def _asks_for_completion(argv: Sequence[str]) -> bool:

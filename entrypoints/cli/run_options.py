@@ -13,6 +13,7 @@ MODEL = Positional(
 RUN = Command(
     name="run",
     summary="ask a model, or chat with it",
+    loads_model=True,
     positionals=(
         MODEL,
         Positional(

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from entrypoints.http.front import Serving
     from entrypoints.settings import Settings
     from ports.chart import Chart
+    from ports.model_worker import WorkerLauncher
 
 
 class Services(Protocol):
@@ -84,6 +85,10 @@ class Services(Protocol):
     def chat(self) -> Chat: ...
 
     def find_server(self) -> FindServer: ...
+
+    def servers_announced(self) -> bool: ...
+
+    def worker_launcher(self) -> WorkerLauncher: ...
 
     def model_pool(self) -> ModelPool: ...
 

@@ -106,6 +106,18 @@ def test_greedy_rows_say_the_same_alone_and_in_company(make_engine: MakeEngine) 
         assert tokens(together[each.row_id]) == tokens(run(make_engine(frozenset()), each)[each.row_id])
 
 
+def test_what_an_engine_learns_between_answers_changes_none(make_engine: MakeEngine) -> None:
+    rows = [row(at, prompt, sampling=hot(seed=at)) for at, prompt in enumerate(PROMPTS)]
+    engine = make_engine(frozenset())
+    first = tokens(run(engine, rows[0])[0])
+    engine.learn()
+    engine.learn()
+    learned, unlearned = run(engine, *rows), run(make_engine(frozenset()), *rows)
+    for each in rows:
+        assert tokens(learned[each.row_id]) == tokens(unlearned[each.row_id])
+    assert tokens(learned[0]) == first
+
+
 def test_seeded_rows_say_the_same_alone_and_in_company(make_engine: MakeEngine) -> None:
     rows = [row(at, prompt, sampling=hot(seed=at % 2)) for at, prompt in enumerate(PROMPTS)]
     together = run(make_engine(frozenset()), *rows, row(9))

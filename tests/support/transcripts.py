@@ -10,9 +10,6 @@ from itertools import pairwise
 
 from domain.inference import (
     PLAIN,
-    AnswerDelta,
-    AnswerStart,
-    CallRules,
     FinishReason,
     OutputFormat,
     ReasoningDelta,
@@ -21,8 +18,10 @@ from domain.inference import (
     ToolCall,
     ToolCallDelta,
     ToolMarks,
-    Transcript,
 )
+from domain.inference.transcript import AnswerStart, Transcript
+from domain.inference.transcript_calls import CallRules
+from domain.inference.transcript_output import AnswerDelta
 
 THINK = ReasoningMarks("<think>", "</think>")
 TAGS = OutputFormat(THINK, ToolMarks("<tool_call>", "</tool_call>", json=True))

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from application.inference.answer_text import AnswerFacts, AnswerText, TokenReader
 from domain.inference import (
     PLAIN,
-    CallRules,
     Finished,
     FinishReason,
     GenerationEvent,
@@ -20,9 +19,10 @@ from domain.inference import (
     Sampling,
     TextDelta,
     TokenLogprob,
-    Transcript,
     Usage,
 )
+from domain.inference.transcript import Transcript
+from domain.inference.transcript_calls import CallRules
 from ports.text_engine import RowStats, RowStep, TokenScore
 from tests.support.fakes.codec import END, ByteCodec, ByteDecoder
 from tests.support.transcripts import CHANNELS, TAGS, calls_of, rules

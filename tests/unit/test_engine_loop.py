@@ -106,6 +106,20 @@ def test_an_idle_loop_does_not_step(start: Start) -> None:
     assert (running.engine.steps, running.engine.idle_steps) == (6, 0)
 
 
+def test_the_engine_learns_once_after_its_answers_while_nobody_waits(start: Start) -> None:
+    running = start(ScriptedEngine(gate=threading.Event()))
+    running.loop.submit(1, asking())
+    running.loop.submit(2, asking(max_tokens=16))
+    eventually(lambda: running.engine.active_rows == 2 or not running.loop._inbox.empty(), "both to be with the engine")
+    assert running.engine.learned == 0
+    assert running.engine.gate is not None
+    running.engine.gate.set()
+    eventually(lambda: running.engine.learned == 1, "the engine to be told")
+    running.answer(1)
+    assert end_of(running.answer(2)).usage.completion_tokens == 16
+    assert running.engine.learned == 1
+
+
 def test_a_request_that_names_no_seed_gets_a_fresh_one_and_another_keeps_its_own(start: Start) -> None:
     seeds: dict[int, int] = {}
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from domain.inference import AnswerStart, FinishReason, TextDelta, ToolCallDelta, Transcript
+from domain.inference import FinishReason, TextDelta, ToolCallDelta
 from domain.inference.events import ReasoningDelta
+from domain.inference.transcript import AnswerStart, Transcript
 from domain.inference.transcript_marks import Words
 from tests.support.transcripts import NESTED, OPEN_END, OPEN_JSON, TAGS, WHOLE_CALLS, Result, rules, transcribed
 

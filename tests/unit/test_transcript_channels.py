@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from domain.inference import AnswerStart, FinishReason, ReasoningDelta, TextDelta, ToolCallDelta, Transcript
+from domain.inference import FinishReason, ReasoningDelta, TextDelta, ToolCallDelta
+from domain.inference.transcript import AnswerStart, Transcript
 from tests.support.transcripts import CHANNELS, Result, rules, transcribed
 
 THOUGHT = "<|channel|>analysis<|message|>Let me see.<|end|>"

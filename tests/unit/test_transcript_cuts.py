@@ -7,7 +7,8 @@ from typing import TypedDict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.inference import PLAIN, AnswerStart, FinishReason, OutputFormat
+from domain.inference import PLAIN, FinishReason, OutputFormat
+from domain.inference.transcript import AnswerStart
 from tests.support.transcripts import (
     CHANNELS,
     NESTED,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import mlx.core as mx
 
 from adapters.inference.engine.caches import finalized, merged, unbatchable
 from adapters.inference.engine.seats import row_bytes
-from domain.serving.kv_room import RowBytes
 
 LONG, SHORT, AFTER = 12, 5, 3
 EXACT, ROUNDED = 1e-3, 0.1  # mean difference of logits over their spread: float32, and what is coarser
@@ -19,52 +19,75 @@ TIMED_TOKENS = 64
 CHUNKS = (2048, 512, 128, 32)
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """alone: why rows must decode alone, None if they need not. together: prompts of one length may be read in one
-    pass. chunk_tokens: about as many as are read in the given time. work_bytes: what reading so many takes for
-    the while, besides the caches. row: what a row's caches take.
+class Probe:
+    """vocabulary: tokens that the network has logits for. row: what a row's caches take. alone_by_kind: why rows must
+    decode alone, told by the kind of their caches; None: that must be tried. work_bytes: what reading a chunk takes for
+    the while besides the caches, 0 until that was tried. The rest is tried when it is first asked for, a few short
+    passes each: a row that has the model to itself needs none of it, and gets its first token sooner.
     """
 
-    vocabulary: int
-    alone: str | None
-    together: bool
-    chunk_tokens: int
-    work_bytes: int
-    row: RowBytes
+    def __init__(self, network: Any, make_caches: Callable[[], list[Any]], seconds: float) -> None:
+        """seconds: how long reading a chunk of a prompt may take."""
+        self._network = network
+        self._make_caches = make_caches
+        self._seconds = seconds
+        self.work_bytes = 0
+        caches = make_caches()
+        self.vocabulary = int(network(mx.array([[1]]), cache=caches).shape[-1])
+        self.row = row_bytes(caches)
+        lacking = unbatchable(caches)
+        self.alone_by_kind = None if lacking is None else f"mlx-lm has no batched {lacking}"
 
+    def all(self) -> None:
+        """Try all that has not been tried yet."""
+        _ = self.together, self._chunk_tokens
 
-def probed(network: Any, make_caches: Callable[[], list[Any]], seconds: float) -> Findings:
-    """Read and decode a few tokens in a batch, and each row by itself, and compare the logits."""
-    first = network(mx.array([[1]]), cache=make_caches())
-    vocabulary = int(first.shape[-1])
-    prompts = [[(7 * at + 3 * row + 1) % vocabulary for at in range(LONG)] for row in range(2)]
-    timed = _timed(network, make_caches, vocabulary)
-    chunk_tokens = next((chunk for chunk in CHUNKS if chunk <= timed.rate * seconds), CHUNKS[-1])
-    work_bytes = timed.work_bytes * chunk_tokens // TIMED_TOKENS
-    lacking = unbatchable(make_caches())
-    if lacking is not None:
-        why = f"mlx-lm has no batched {lacking}"
-        return Findings(
-            vocabulary, why, together=False, chunk_tokens=chunk_tokens, work_bytes=work_bytes, row=timed.row
-        )
-    alone = _decode_fault(network, make_caches, [prompts[0], prompts[1][:SHORT]])
-    together = alone is None and _reads_together(network, make_caches, prompts)
-    return Findings(vocabulary, alone, together, chunk_tokens, work_bytes, timed.row)
+    @cached_property
+    def alone(self) -> str | None:
+        """Why rows must decode alone, None if they need not."""
+        if self.alone_by_kind is not None:
+            return self.alone_by_kind
+        long, short = self._prompts
+        fault = _decode_fault(self._network, self._make_caches, [long, short[:SHORT]])
+        mx.clear_cache()
+        return fault
+
+    @cached_property
+    def together(self) -> bool:
+        """Prompts of one length may be read in one pass."""
+        same = self.alone is None and _reads_together(self._network, self._make_caches, self._prompts)
+        mx.clear_cache()
+        return same
+
+    def chunk_tokens(self, length: int) -> int:
+        """How much of a prompt of this length to read in one pass: about as much as takes the given time."""
+        return CHUNKS[-1] if length <= CHUNKS[-1] else self._chunk_tokens
+
+    @cached_property
+    def _chunk_tokens(self) -> int:
+        timed = _timed(self._network, self._make_caches, self.vocabulary)
+        tokens = next((chunk for chunk in CHUNKS if chunk <= timed.rate * self._seconds), CHUNKS[-1])
+        self.work_bytes = timed.work_bytes * tokens // TIMED_TOKENS
+        mx.clear_cache()
+        return tokens
+
+    @property
+    def _prompts(self) -> list[list[int]]:
+        return [[(7 * at + 3 * row + 1) % self.vocabulary for at in range(LONG)] for row in range(2)]
 
 
 def _decode_fault(network: Any, make_caches: Callable[[], list[Any]], prompts: list[list[int]]) -> str | None:
     """Rows of different lengths, decoded together. None when they say what they say alone."""
     wanted, rows = [], []
-    for prompt in prompts:
-        for whole in (True, False):
-            caches = make_caches()
-            network(mx.array([prompt]), cache=caches)
-            if whole:
-                wanted.append(_decoded(network, caches, [prompt[:AFTER]]))
-            else:
-                rows.append(caches)
     try:
+        for prompt in prompts:
+            for whole in (True, False):
+                caches = make_caches()
+                network(mx.array([prompt]), cache=caches)
+                if whole:
+                    wanted.append(_decoded(network, caches, [prompt[:AFTER]]))
+                else:
+                    rows.append(caches)
         found = _decoded(network, merged(rows), [prompt[:AFTER] for prompt in prompts])
         same = _alike(found, mx.concatenate(wanted))
     except Exception as fault:  # noqa: BLE001 - what is asked here is whether it works
@@ -81,11 +104,11 @@ def _decoded(network: Any, caches: list[Any], rows: list[list[int]]) -> mx.array
 def _reads_together(network: Any, make_caches: Callable[[], list[Any]], prompts: list[list[int]]) -> bool:
     """Prompts of one length, read in one pass and decoded on."""
     wanted = []
-    for prompt in prompts:
-        caches = make_caches()
-        read = network(mx.array([prompt]), cache=caches)[:, -1:]
-        wanted.append(mx.concatenate([read, _decoded(network, caches, [prompt[:AFTER]])], axis=1))
     try:
+        for prompt in prompts:
+            caches = make_caches()
+            read = network(mx.array([prompt]), cache=caches)[:, -1:]
+            wanted.append(mx.concatenate([read, _decoded(network, caches, [prompt[:AFTER]])], axis=1))
         caches = merged([make_caches() for _ in prompts])
         read = network(mx.array(prompts), cache=caches)[:, -1:]
         found = _decoded(network, finalized(caches), [prompt[:AFTER] for prompt in prompts])
@@ -108,17 +131,15 @@ class _Timed:
 
     rate: float
     work_bytes: int
-    row: RowBytes
 
 
 def _timed(network: Any, make_caches: Callable[[], list[Any]], vocabulary: int) -> _Timed:
     """The second of two passes, when everything is in place."""
     tokens = mx.array([[at % vocabulary for at in range(TIMED_TOKENS)]])
     mx.eval(network(tokens, cache=make_caches()))
-    caches = make_caches()
     before = mx.get_active_memory()
     mx.reset_peak_memory()
     begin = time.perf_counter()
-    mx.eval(network(tokens, cache=caches))
+    mx.eval(network(tokens, cache=make_caches()))
     rate = TIMED_TOKENS / max(time.perf_counter() - begin, 1e-6)
-    return _Timed(rate, max(mx.get_peak_memory() - before, 0), row_bytes(caches))
+    return _Timed(rate, max(mx.get_peak_memory() - before, 0))

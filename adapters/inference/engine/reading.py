@@ -17,10 +17,12 @@ from ports.text_engine import RowStep
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """chunk_tokens: read in one pass. together: short prompts of one length may share a pass."""
+    """chunk_tokens: of a prompt of that length, read in one pass. together: short prompts of one length may share a
+    pass; asked only when two are there.
+    """
 
-    chunk_tokens: int
-    together: bool
+    chunk_tokens: Callable[[int], int]
+    together: Callable[[], bool]
     clock: Callable[[], float]
 
 
@@ -109,14 +111,16 @@ class Reading:
             prefix = self._prefixes.longest(row.known)
             if first_time:
                 row.cached_tokens = min(prefix.length, len(row.asked.prompt)) if prefix else 0
-            place.prefill = Prefill(self._model, row, self._manner.chunk_tokens, self._prefixes, prefix)
+            place.prefill = Prefill(self._model, row, self._manner.chunk_tokens(row.length), self._prefixes, prefix)
         return place.prefill
 
     def _alike(self, first: _Place, room: int) -> list[_Place]:
         """The first place and others of its length that can share its pass."""
         length = first.row.length
-        most = min(room, self._manner.chunk_tokens // length)
-        if not self._manner.together or length > LAST_PASS_TOKENS or most < 2:
+        if len(self._places) < 2 or room < 2 or length > LAST_PASS_TOKENS or not self._manner.together():
+            return []
+        most = min(room, self._manner.chunk_tokens(room * length) // length)
+        if most < 2:
             return []
         alike: list[_Place] = []
         for place in self._places:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from adapters.inference.engine.caches import leaves, window_of_cache
@@ -16,11 +16,11 @@ class Seats:
     """A row has a seat from the first chunk of its prompt on, until it ends or is sent back to the queue. Its reach is
     the length for which memory is kept: the prompt and a window of the answer, moved on as the answer grows.
 
-    rows: all that the engine has, by id; those that have ended are in it no more. Seats are given up by whoever came
-    last, also by rows that are still being read.
+    room: as it is now. rows: all that the engine has, by id; those that have ended are in it no more. Seats are given
+    up by whoever came last, also by rows that are still being read.
     """
 
-    def __init__(self, room: KvRoom, rows: Mapping[int, Row]) -> None:
+    def __init__(self, room: Callable[[], KvRoom], rows: Mapping[int, Row]) -> None:
         self._room = room
         self._rows = rows
 
@@ -28,7 +28,7 @@ class Seats:
         """Why this row can never have a seat, however empty it is here."""
         prompt = len(asked.prompt)
         window = _window(asked)
-        longest = self._room.longest(prompt + window)
+        longest = self._room().longest(prompt + window)
         if longest >= prompt + window:
             return None
         left = longest - prompt
@@ -84,8 +84,8 @@ class Seats:
         """
         others = self._reaches(but=row)
         reach = min(row.length + window, _most(row))
-        if not self._room.fits([*others, reach]):
-            reach = 0 if others else self._room.longest(reach)
+        if not self._room().fits([*others, reach]):
+            reach = 0 if others else self._room().longest(reach)
         return reach if reach > row.length else 0
 
     def _reaches(self, but: Row | None = None) -> list[int]:

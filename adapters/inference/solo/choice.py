@@ -79,7 +79,8 @@ class SoloLoader:
         mx.eval(self._network(mx.zeros((1, MEASURED_TOKENS), mx.int32), cache=caches))
         maker.settle(caches)
         row = row_bytes(caches)
-        return Seats(KvRoom(max(0, memory_bytes - mx.get_active_memory()), row), {}).refusal
+        room = KvRoom(max(0, memory_bytes - mx.get_active_memory()), row)
+        return Seats(lambda: room, {}).refusal
 
     def _proposers(self, options: LoadOptions) -> MakeProposer:
         if options.draft is not None:

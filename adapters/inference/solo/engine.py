@@ -43,6 +43,9 @@ class SoloEngine:
         """How good the guesses were, of all rows so far."""
         return Tally() if self._model is None else self._model.tally
 
+    def learn(self) -> None:
+        """Nothing: no row has company."""
+
     def admit(self, row: EngineRow) -> None:
         if not row.prompt:
             raise GenerationFailed("the prompt has no tokens: there is nothing to continue")

@@ -170,6 +170,29 @@ def test_a_worker_started_by_hand_says_what_is_wrong() -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_process_made_ready_is_the_next_worker_and_no_other_follows(launcher: Launch, tiny: LocatedModel) -> None:
+    launching = launcher()
+    launching.prepare()
+    ready = launching.spare_process_id
+    launching.prepare()
+    assert launching.spare_process_id == ready is not None
+    worker = launching.launch(tiny, LoadOptions())
+    assert worker.process_id == ready
+    assert launching.spare_process_id is None
+    worker.close()
+
+
+def test_a_process_made_ready_in_vain_is_killed_and_waited_for(launcher: Launch) -> None:
+    launching = launcher("while True: time.sleep(9)")
+    launching.prepare()
+    ready = launching.spare_process_id
+    assert ready is not None
+    launching.close()
+    assert gone(ready)
+    launching.prepare()
+    assert launching.spare_process_id is None, "once closed, none comes"
+
+
 # What the front makes of bad children
 
 

@@ -42,9 +42,11 @@ from entrypoints.cli.main import run
 from entrypoints.cli.services import Context, Server
 from entrypoints.settings import Settings, load_settings
 from ports.chart import Chart
+from ports.model_worker import WorkerLauncher
 from tests.support.fakes.bench import MeasuredChat, fake_benchmarks
 from tests.support.fakes.hub_services import FakeFindOutdated, FakeHubServices, FakeShowRemote, FakeVerifyModel
 from tests.support.fakes.prefix_store import FakePrefixStore
+from tests.support.fakes.worker import FakeWorkerLauncher
 from tests.support.fakes.workspace_services import FakeWorkspaceServices
 
 if TYPE_CHECKING:
@@ -311,6 +313,8 @@ class FakeServices(FakeWorkspaceServices):
         self.talk = FakeChat(answers)
         self.pool = FakeModelPool()
         self.finding = FakeFindServer()
+        self.launcher = FakeWorkerLauncher()
+        self.announced = False
         self.removing = FakeRemoveModel(reports)
         self.prompts = FakePrefixStore()
         self.hub = FakeHubServices([detail(each) for each in reports if each.location.source is ModelSource.CACHE])
@@ -380,6 +384,12 @@ class FakeServices(FakeWorkspaceServices):
 
     def model_pool(self) -> ModelPool:
         return self.pool
+
+    def servers_announced(self) -> bool:
+        return self.announced
+
+    def worker_launcher(self) -> WorkerLauncher:
+        return self.launcher
 
 
 class TerminalText(io.StringIO):

@@ -45,8 +45,8 @@ class ScriptedEngine:
 
     Knobs: refuse (row ids that `admit` refuses), fail_rows (row id: tokens it says before it fails), lose_batch_at and
     crash_at (numbers of steps, from 1), gate (when given, each step waits for it to be set).
-    What happened: steps, idle_steps (with no rows), batches (rows decoded in each step), cancelled, threads (that
-    called in).
+    What happened: learned (times it was told to), steps, idle_steps (with no rows), batches (rows decoded in each
+    step), cancelled, threads (that called in).
 
     Every prompt that was admitted is remembered. checks: what `idle` finds, one each time; idle_gate: when given, it
     waits for it; idles: how many rows there were each time it was called.
@@ -59,6 +59,7 @@ class ScriptedEngine:
     lose_batch_at: int = 0
     crash_at: int = 0
     gate: threading.Event | None = None
+    learned: int = 0
     steps: int = 0
     idle_steps: int = 0
     batches: list[int] = field(default_factory=list)
@@ -80,6 +81,11 @@ class ScriptedEngine:
             raise GenerationFailed("the engine does not take this row")
         self._rows[row.row_id] = _Row(row)
         self._remembered.append(row.prompt)
+
+    def learn(self) -> None:
+        self.threads.add(threading.current_thread().name)
+        assert not self._rows
+        self.learned += 1
 
     def cancel(self, row_id: int) -> None:
         self.threads.add(threading.current_thread().name)

@@ -14,17 +14,16 @@ from domain.catalog import LocatedModel
 from domain.errors import EngineDied, MlxkError, ServerShutdown
 from domain.inference import (
     PLAIN,
-    AnswerStart,
-    CallRules,
     Finished,
     FinishReason,
     GenerationEvent,
     GenerationRequest,
     OutputFormat,
     ToolCall,
-    Transcript,
     resolve_sampling,
 )
+from domain.inference.transcript import AnswerStart, Transcript
+from domain.inference.transcript_calls import CallRules
 from domain.serving.load_options import LoadOptions
 from domain.serving.prompt_divergence import Loss, divergence
 from domain.serving.prompt_explanation import PromptExplanation, explained
@@ -58,14 +57,18 @@ class Script:
 
 
 class FakeWorkerLauncher:
-    """WorkerLauncher. workers, options: every one it launched, in order, and how."""
+    """WorkerLauncher. workers, options: every one it launched, in order, and how. prepared: it was told to be."""
 
     def __init__(self, script: Script | None = None) -> None:
         self.script = script or Script()
         self.workers: list[FakeWorker] = []
         self.options: list[LoadOptions] = []
+        self.prepared = False
         self.closed = False
         self._news = threading.Condition()
+
+    def prepare(self) -> None:
+        self.prepared = True
 
     def launch(self, model: LocatedModel, options: LoadOptions = PLAIN_LOAD) -> FakeWorker:
         if self.closed:

@@ -25,12 +25,16 @@ def network(llama: Any) -> Network:
 
 @pytest.fixture
 def make_engine(network: Network) -> Iterator[Callable[..., MlxTextEngine]]:
-    """settings: as MlxTextEngine takes them; stop_tokens: none unless given; model: the miniature."""
+    """settings: as MlxTextEngine takes them; stop_tokens: none unless given; model: the miniature; learned: what it can
+    do in a batch has been tried out already.
+    """
     made: list[MlxTextEngine] = []
 
     def make(**settings: Any) -> MlxTextEngine:
-        model = settings.pop("model", network)
+        model, learned = settings.pop("model", network), settings.pop("learned", True)
         made.append(MlxTextEngine(model, settings.pop("stop_tokens", frozenset()), **settings))
+        if learned:
+            made[-1].learn()
         network.shapes.clear()
         return made[-1]
 

@@ -30,7 +30,7 @@ def make_room(make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch) -> MakeE
         caches = make_prompt_cache(network.inner)
         mx.eval(network.inner(mx.zeros((1, 8), mx.int32), cache=caches))
         each = row_bytes(caches)
-        monkeypatch.setattr(MlxTextEngine, "_room", lambda _engine, _found: KvRoom(rows * each.of(length), each))
+        monkeypatch.setattr(MlxTextEngine, "_room", lambda _engine: KvRoom(rows * each.of(length), each))
         return make_engine(**settings)
 
     return make

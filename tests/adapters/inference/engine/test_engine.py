@@ -185,6 +185,8 @@ def test_a_burst_after_a_pause_is_read_before_anyone_decodes(make_engine: Any, n
 
 def test_short_prompts_of_one_length_are_read_in_one_pass(llama: Any, make_engine: Any, network: Network) -> None:
     engine = make_engine()
+    engine.learn()
+    network.shapes.clear()
     prompts = [(65 + at, 70, 75 + at) for at in range(8)]
     for at, prompt in enumerate([*prompts, PROMPTS[1]]):
         engine.admit(row(at, prompt))
