@@ -8,13 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from domain.inference import ToolMarks
+from domain.inference.json_text import refuse_constant
 
-
-def _no_number(word: str) -> object:
-    raise ValueError(f"{word} is no JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_no_number)
+_DECODER = json.JSONDecoder(strict=False, parse_constant=refuse_constant)
 _SPACE = re.compile(r"[ \t\r\n]*")
 _BETWEEN_CALLS = re.compile(r"[ \t\r\n,;]*")
 BARE_OPENING = '{"name": '
@@ -101,7 +97,7 @@ def parse_dsml(text: str, _tools: object = None) -> object:
         {
             "name": name,
             "arguments": {
-                key: value if is_string == "true" else json.loads(value)
+                key: value if is_string == "true" else _DECODER.decode(value)
                 for key, is_string, value in DSML_PARAMETER.findall(body)
             },
         }
@@ -115,17 +111,18 @@ def _json_call(text: str, start: int) -> tuple[dict[str, object], int]:
     arguments = next((members[key] for key in ("arguments", "parameters") if key in members), "{}")
     if name is None:
         raise ValueError("the JSON object has no name")
-    written = json.loads(arguments)
+    written = _DECODER.decode(arguments)
     call: dict[str, object] = {
-        "name": json.loads(name),
-        "arguments": written if isinstance(written, str) else arguments,
+        "name": _DECODER.decode(name),
+        "arguments": written if written is None or isinstance(written, str) else arguments,
     }
-    call_id = next((json.loads(members[key]) for key in ("id", "tool_call_id") if key in members), None)
+    call_id = next((_DECODER.decode(members[key]) for key in ("id", "tool_call_id") if key in members), None)
     return call | ({"id": call_id} if isinstance(call_id, str) else {}), end
 
 
 def json_members(text: str, start: int = 0) -> tuple[dict[str, str], int]:
-    """The members of the JSON object at `start`, each value as it is written, and where the object ends.
+    """The members of the JSON object at `start`, each value as it is written, and where the object ends. Control
+    characters in strings are let through.
 
     Raises ValueError for what is no JSON object.
     """

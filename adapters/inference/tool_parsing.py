@@ -9,6 +9,7 @@ from typing import Any
 
 from adapters.inference import tool_formats
 from domain.inference import Tool, ToolCall, ToolMarks
+from domain.inference.json_text import is_object, without_control_characters
 
 Parser = Callable[[str, list[dict[str, object]]], object]
 # mlx-lm's parsers whose text between the marks is one JSON object, name and arguments.
@@ -76,13 +77,16 @@ def _tool_call(call: object, offered: Mapping[str, Tool]) -> ToolCall:
 
 
 def _arguments_text(arguments: object) -> str:
-    """JSON text of an object. Text that already is such is kept as the model wrote it."""
+    """JSON text of an object. Text that already is such is kept as the model wrote it, but for control characters
+    in strings, which are escaped.
+    """
     if arguments is None:
         return "{}"
     if isinstance(arguments, str):
-        if not isinstance(json.loads(arguments or "{}"), dict):
+        written = without_control_characters(arguments.strip() or "{}")
+        if not is_object(written):
             raise ValueError(f"the arguments are no object: {arguments[:80]}")
-        return arguments or "{}"
+        return written
     if not isinstance(arguments, Mapping):
         raise ValueError(f"the arguments are no object: {str(arguments)[:80]}")
     try:

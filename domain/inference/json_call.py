@@ -6,6 +6,14 @@ import json
 import re
 from collections.abc import Callable
 
+from domain.inference.json_text import (
+    ControlEscaper,
+    can_be_sent,
+    is_object,
+    refuse_constant,
+    without_control_characters,
+)
+
 NAME_KEYS = ("name",)
 ARGUMENT_KEYS = ("arguments", "parameters")
 EMPTY = "{}"
@@ -13,7 +21,6 @@ EMPTY = "{}"
 _IN_STRING = re.compile(r'["\\]')
 _IN_NESTED = re.compile(r"[^\s\w+\-.,:]")  # quotes, braces, brackets, and what JSON has only inside of strings
 _AFTER_SCALAR = re.compile(r"[^\w+\-.]")
-_HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
 
 class JsonCall:
@@ -36,6 +43,7 @@ class JsonCall:
         self._quoted = False
         self._depth = 0
         self._arguments: list[str] | None = None
+        self._escaper = ControlEscaper()
         self._taken = 0
 
     def feed(self, text: str) -> int:
@@ -46,12 +54,14 @@ class JsonCall:
         return at
 
     def take_arguments(self) -> str:
-        """The arguments' text that has come since the last time, as the model wrote it; "" until the name is known."""
+        """The arguments' text that has come since the last time; "" until the name is known. It is as the model wrote
+        it, but for control characters in strings, which are escaped.
+        """
         if self.name is None or self._arguments is None:
             return ""
         news = "".join(self._arguments[self._taken :])
         self._taken = len(self._arguments)
-        return news
+        return self._escaper.feed(news)
 
     @property
     def whole(self) -> bool:
@@ -168,7 +178,7 @@ class JsonCall:
     def _loaded(self) -> object:
         """The value just read; what is no JSON, or no text that can be sent, breaks the object."""
         try:
-            value = json.loads("".join(self._value), strict=False)
+            value = json.loads("".join(self._value), strict=False, parse_constant=refuse_constant)
         except (ValueError, RecursionError):
             value = None
             self.broken = True
@@ -180,7 +190,8 @@ class JsonCall:
     def _end_value(self) -> None:
         self._read = self._after_value
         if self._arguments is self._value and self._value:
-            self.valid = is_object("".join(self._value))
+            self.valid = is_object(without_control_characters("".join(self._value)))
+            self.broken = self.name is None and not self.valid  # nothing has been shown yet
             self._value = []
             return
         value = self._loaded()
@@ -200,7 +211,7 @@ class JsonCall:
             value = EMPTY
         if isinstance(value, str):
             self._arguments = [value]
-            self.valid = is_object(value)
+            self.valid = is_object(without_control_characters(value))
         else:
             self.broken = True
 
@@ -211,16 +222,3 @@ class JsonCall:
         if self._arguments is None:
             self._arguments, self.valid = [EMPTY], True
         self.done = True
-
-
-def is_object(text: str) -> bool:
-    """The text is one JSON object, and nothing else."""
-    try:
-        return isinstance(json.loads(text, strict=False), dict)
-    except (ValueError, RecursionError):
-        return False
-
-
-def can_be_sent(text: str) -> bool:
-    """The text has no lone surrogates, which JSON can spell and UTF-8 cannot."""
-    return _HALF_CHARACTER.search(text) is None

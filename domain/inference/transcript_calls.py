@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from domain.inference.events import FinishReason, ToolCallDelta
-from domain.inference.json_call import EMPTY, JsonCall, can_be_sent
+from domain.inference.json_call import EMPTY, JsonCall
+from domain.inference.json_text import can_be_sent
 from domain.inference.output_format import ToolMarks
 from domain.inference.tools import ToolCall
 from domain.inference.transcript_marks import Words

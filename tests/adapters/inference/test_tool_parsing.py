@@ -192,7 +192,10 @@ OWN_FORMATS: dict[str, tuple[str, ToolMarks, list[Case]]] = {
     "phi": (
         "<|tool_call|>[]<|/tool_call|>",
         ToolMarks("<|tool_call|>", "<|/tool_call|>"),
-        [('[{"name": "clock", "arguments": {}}]', [("clock", {})])],
+        [
+            ('[{"name": "clock", "arguments": {}}]', [("clock", {})]),
+            ('[{"name": "clock", "arguments": null}]', [("clock", {})]),
+        ],
     ),
     "deepseek": (
         "<｜tool▁calls▁begin｜>...<｜tool▁calls▁end｜>",
@@ -274,6 +277,21 @@ def test_arguments_in_json_stay_as_the_model_wrote_them(codecs: dict[str, MlxTex
     text = '{"name": "weather", "arguments": { "city" :"K\\u00f6ln","days": 3 } }'
     (call,) = codecs["json_tools"].parse_tool_calls(text, TOOLS)
     assert call.arguments == '{ "city" :"K\\u00f6ln","days": 3 }'
+
+
+def test_control_characters_in_strings_are_escaped_and_what_is_no_number_is_refused(
+    codecs: dict[str, MlxTextCodec], tmp_path: Path
+) -> None:
+    deepseek = ToyModel(OWN_FORMATS["deepseek"][0]).codec(tmp_path)
+    for codec, form in (codecs["json_tools"], '{{"name": "weather", "arguments": {}}}'), (deepseek, DEEPSEEK_ONE):
+        (call,) = codec.parse_tool_calls(form.format('{"city":\n"R\to\nme"}'), TOOLS)
+        assert call.arguments == '{"city":\n"R\\to\\nme"}'
+        for number in "NaN", "Infinity", "-Infinity":
+            with pytest.raises(ValueError, match=r"."):
+                codec.parse_tool_calls(form.format(f'{{"days": {number}}}'), TOOLS)
+    packed = json.dumps({"name": "weather", "arguments": '{"days": NaN}'})
+    with pytest.raises(ValueError, match="no object"):
+        codecs["json_tools"].parse_tool_calls(packed, TOOLS)
 
 
 def test_other_arguments_are_json_with_letters_as_they_are(codecs: dict[str, MlxTextCodec]) -> None:
