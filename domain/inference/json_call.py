@@ -26,8 +26,9 @@ _AFTER_SCALAR = re.compile(r"[^\w+\-.]")
 class JsonCall:
     """Feed it until `done` or `broken`; it takes no character after that.
 
-    name, call_id: as soon as they are known. valid: on `done`, the arguments are a JSON object. Keys may
-    come in any order; of one that is there twice the first counts. Arguments given as a JSON string are unpacked.
+    name: as soon as it is known. call_id: final once the call has `begun`. valid: on `done`, the arguments are a JSON
+    object. Keys may come in any order; of one that is there twice the first counts. Arguments given as a JSON string
+    are unpacked.
     """
 
     def __init__(self) -> None:
@@ -54,7 +55,7 @@ class JsonCall:
         return at
 
     def take_arguments(self) -> str:
-        """The arguments' text that has come since the last time; "" until the name is known. It is as the model wrote
+        """The arguments' text that has come since the last time; "" until `begun`. It is as the model wrote
         it, but for control characters in strings, which are escaped.
         """
         if self.name is None or self._arguments is None:
@@ -62,6 +63,11 @@ class JsonCall:
         news = "".join(self._arguments[self._taken :])
         self._taken = len(self._arguments)
         return self._escaper.feed(news)
+
+    @property
+    def begun(self) -> bool:
+        """This is a call: it has a name, and its arguments have begun, or it has ended without any."""
+        return self.name is not None and self._arguments is not None
 
     @property
     def whole(self) -> bool:
@@ -202,7 +208,7 @@ class JsonCall:
             self.name = value if isinstance(value, str) and value else None
         elif self._key in ARGUMENT_KEYS and self._arguments is None:
             self._take_unstreamed(value)
-        elif self._key == "id" and self.name is None and isinstance(value, str):
+        elif self._key == "id" and not self.begun and isinstance(value, str):
             self.call_id = value
 
     def _take_unstreamed(self, value: object) -> None:
@@ -210,10 +216,9 @@ class JsonCall:
         if value is None or (isinstance(value, str) and not value.strip()):
             value = EMPTY
         if isinstance(value, str):
-            self._arguments = [value]
             self.valid = is_object(without_control_characters(value))
-        else:
-            self.broken = True
+            self._arguments = [value] if self.valid else None
+        self.broken = not self.valid
 
     def _end_object(self) -> None:
         if self.name is None:

@@ -134,8 +134,8 @@ def test_arguments_are_shown_while_they_come() -> None:
     pieces = ["<tool_call>{", '"name": "f"', ', "arguments": {"a', '": 1', "}", "}</tool", "_call>\n"]
     assert [transcript.feed(piece) for piece in pieces] == [
         [],
-        [ToolCallDelta(0, "call_0", "f", "")],
-        [ToolCallDelta(0, None, None, '{"a')],
+        [],
+        [ToolCallDelta(0, "call_0", "f", '{"a')],
         [ToolCallDelta(0, None, None, '": 1')],
         [ToolCallDelta(0, None, None, "}")],
         [],
@@ -178,7 +178,8 @@ def test_control_characters_are_escaped_and_mean_the_same_however_it_is_cut(valu
 
 
 def test_a_call_keeps_the_id_that_the_model_gave_it() -> None:
-    assert read_with_tools('<tool_call>{"id": "x1", "name": "f"}</tool_call>').calls == (("x1", "f", "{}"),)
+    for written in '{"id": "x1", "name": "f"}', '{"name": "f", "id": "x1", "arguments": {}}':
+        assert read_with_tools(f"<tool_call>{written}</tool_call>").calls == (("x1", "f", "{}"),)
 
 
 def test_calls_are_numbered_and_text_stands_between_them() -> None:
@@ -259,6 +260,32 @@ def test_a_call_cut_off_before_its_name_is_given_as_text() -> None:
     result = read_with_tools('<tool_call>\n{"na', end=CUT)
     assert (result.content, result.calls) == ('<tool_call>\n{"na', ())
     assert "cut off by the token limit" in result.warnings[0]
+
+
+NAMED = [
+    '{"name": "weather"',
+    '{"name": "weather", "x": {"a": 1}',
+    '{"name": "weather", "arguments": 5}',
+    '{"name": "weather" "arguments": {}}',
+    '{"name": "weather", "arguments": "no JSON"}',
+]
+IN_STRINGS = ['{"name": "weather", "argu', '{"name": "weather", "arguments": "{\\"a\\": 1']
+
+
+@pytest.mark.parametrize("written", [*NAMED, *IN_STRINGS])
+def test_what_has_a_name_but_neither_arguments_nor_an_end_is_given_as_text(written: str) -> None:
+    text = f"a \n<tool_call>\n{written}"
+    for end, problem in (FinishReason.STOP, "could not be read"), (CUT, "was cut off by the token limit"):
+        result = read_with_tools(text, end=end)
+        assert (result.content, result.calls) == (text, ())
+        assert [problem in warning for warning in result.warnings] == [True]
+
+
+@pytest.mark.parametrize("written", NAMED)
+def test_the_call_after_one_that_was_given_as_text_is_read(written: str) -> None:
+    text = f"<tool_call>\n{written}</tool_call>"
+    result = read_with_tools(f"{text}\n{CALL}")
+    assert (result.content, len(result.calls)) == (text, 1)
 
 
 def test_a_call_cut_off_in_its_arguments_stays_as_far_as_it_came() -> None:

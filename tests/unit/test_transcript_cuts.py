@@ -42,6 +42,9 @@ TAG_PARTS = [
     '{"name": "f", "arguments": {"a" 1}}',
     '{"name": "f", "arguments": [1]}',
     '{"name": 5}',
+    '<tool_call>{"name": "f", "argu',
+    '<tool_call>{"name": "f", "arguments": "',
+    '<tool_call>{"name": "f"',
 ]
 CHANNEL_PARTS = [
     *("<|channel|>", "<|message|>", "<|end|>", "<|start|>", "<|call|>", "<|return|>", "<|constrain|>"),
