@@ -14,7 +14,7 @@ from domain.inference.tools import ToolMode, ToolUse
 
 MAX_STOP_STRINGS = 16
 MAX_TOP_LOGPROBS = 20
-CHAT_STOPS = ("\nHuman:", "\nAssistant:", "\nYou:")
+CHAT_STOPS = tuple(f"{before}{side}:" for before in ("\n\n", "\n") for side in ("Human", "Assistant", "You"))
 
 
 @dataclass(frozen=True, slots=True)

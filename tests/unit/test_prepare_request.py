@@ -260,6 +260,9 @@ def test_without_a_template_text_needs_no_channel() -> None:
     assert last.warnings == ()
 
 
-def test_chat_stops_end_the_answer_too() -> None:
-    events = read(prepared(replace(ASKING, chat_stops=True, stop=("END",)), Counting()).text, "a\nHuman: b")
-    assert parts(events) == ("a", "")
+@pytest.mark.parametrize("side", ["Human", "Assistant", "You"])
+def test_chat_stops_end_the_answer_too_with_the_line_feeds_before_them(side: str) -> None:
+    request = replace(ASKING, chat_stops=True, stop=("END",))
+    for between in "\n", "\n\n":
+        answer = f"Hello\n\nthere.{between}{side}: b"
+        assert parts(read(prepared(request, Counting()).text, answer)) == ("Hello\n\nthere.", "")
