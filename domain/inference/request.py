@@ -28,7 +28,9 @@ class Urgency:
 
     def __post_init__(self) -> None:
         if self.deadline_seconds is not None and self.deadline_seconds <= 0:
-            raise InvalidRequest(f"a deadline must be above 0 s, got {self.deadline_seconds:g}", param="deadline")
+            raise InvalidRequest(
+                f"a deadline must be above 0 s, got {self.deadline_seconds:g}", param="deadline_seconds"
+            )
 
 
 @dataclass(frozen=True, slots=True)
