@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from domain.inference import ToolMarks
 from domain.inference.json_text import refuse_constant
@@ -27,7 +28,7 @@ class KnownFormat:
     """parse: as mlx-lm's parsers: the text between the marks and the tools, to a list of calls."""
 
     marks: ToolMarks
-    parse: Callable[[str, object], object]
+    parse: Callable[[str, Any], object]
 
 
 def infer(source: str) -> KnownFormat | None:
@@ -57,7 +58,7 @@ def parse_json_call(text: str, _tools: object = None) -> object:
     return call
 
 
-def parse_json_calls(text: str, _tools: object = None) -> object:
+def parse_json_calls(text: str, _tools: object = None) -> list[dict[str, object]]:
     """A JSON list of calls, or JSON objects one after the other."""
     at = _skip(_SPACE, text, 0)
     if text[at : at + 1] == "[":
@@ -76,9 +77,16 @@ def parse_json_calls(text: str, _tools: object = None) -> object:
     return calls
 
 
-def parse_bare_json(text: str, tools: object = None) -> object:
-    """llama 3's: the answer is a call, whose beginning was its mark."""
-    return parse_json_calls(BARE_OPENING + text, tools)
+def parse_bare_json(text: str, tools: Sequence[Mapping[str, Any]]) -> object:
+    """llama 3's: the answer is a call, whose beginning was its mark. Other JSON begins so too: a call has parameters,
+    or the name of a tool.
+    """
+    offered = {tool["function"]["name"] for tool in tools}
+    calls = parse_json_calls(BARE_OPENING + text)
+    for call in calls:
+        if call["arguments"] is None and call["name"] not in offered:
+            raise ValueError(f"{str(call['name'])[:80]!r} has no parameters and is no tool")
+    return calls
 
 
 def parse_deepseek(text: str, _tools: object = None) -> object:
@@ -108,7 +116,7 @@ def parse_dsml(text: str, _tools: object = None) -> object:
 def _json_call(text: str, start: int) -> tuple[dict[str, object], int]:
     members, end = json_members(text, start)
     name = next((members[key] for key in ("name", "tool_name") if key in members), None)
-    arguments = next((members[key] for key in ("arguments", "parameters") if key in members), "{}")
+    arguments = next((members[key] for key in ("arguments", "parameters") if key in members), "null")
     if name is None:
         raise ValueError("the JSON object has no name")
     written = _DECODER.decode(arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ Parser = Callable[[str, list[dict[str, object]]], object]
 JSON_PARSERS = ("json_tools",)
 # DeepSeek V3.2's template is a Python function; its marks are made of this token.
 DSML = "｜DSML｜"
+# Parsers of free text take a brace for a name.
+NAME = re.compile(r"\w")
 # Where mlx-lm's glm47 parser puts what it could not read.
 UNREAD = "raw"
 
@@ -42,7 +45,9 @@ def read_tool_format(tokenizer: Any, source: str) -> ToolFormat | None:
 
 
 def parse_calls(tool_format: ToolFormat, text: str, tools: Sequence[Tool]) -> tuple[ToolCall, ...]:
-    """The calls in `text`, in order. Raises ValueError for text that holds none, or a call of nothing on offer."""
+    """The calls in `text`, in order. Raises ValueError for text that holds none. A call of what is not on
+    offer is one too.
+    """
     try:
         found = tool_format.parse(text, [_for_parser(tool) for tool in tools])
     except Exception as fault:  # the parsers raise whatever their way of reading raises
@@ -68,10 +73,11 @@ def _tool_call(call: object, offered: Mapping[str, Tool]) -> ToolCall:
     if not isinstance(call, Mapping):
         raise ValueError(f"no call: {str(call)[:80]}")
     name, call_id = call.get("name"), call.get("id")
-    if not isinstance(name, str) or name not in offered:
-        raise ValueError(f"a call of {str(name)[:80]!r}, which is not on offer")
+    if not isinstance(name, str) or not (name in offered or NAME.match(name)):
+        raise ValueError(f"a call without a name: {str(call)[:80]}")
     arguments = call.get("arguments")
-    if isinstance(arguments, Mapping) and set(arguments) == {UNREAD} and UNREAD not in str(offered[name].parameters):
+    parameters = str(offered[name].parameters) if name in offered else ""
+    if isinstance(arguments, Mapping) and set(arguments) == {UNREAD} and UNREAD not in parameters:
         raise ValueError(f"the arguments cannot be read: {str(arguments[UNREAD])[:80]}")
     return ToolCall(call_id if isinstance(call_id, str) else "", name, _arguments_text(arguments))
 

@@ -255,10 +255,29 @@ def test_text_without_a_call_is_a_value_error(codecs: dict[str, MlxTextCodec], n
 
 
 @pytest.mark.parametrize("name", PARSERS)
-def test_a_call_of_nothing_on_offer_is_a_value_error(codecs: dict[str, MlxTextCodec], name: str) -> None:
-    for text, _ in CASES[name]:
-        with pytest.raises(ValueError, match="not on offer"):
-            codecs[name].parse_tool_calls(text, (Tool("other"),))
+def test_calls_of_nothing_on_offer_are_calls_all_the_same(codecs: dict[str, MlxTextCodec], name: str) -> None:
+    for text, expected in CASES[name]:
+        for tools in (Tool("other"),), (TOOLS[0],), (TOOLS[1],):
+            assert [call for call, _ in calls_of(codecs[name], text, tools)] == [call for call, _ in expected]
+
+
+def test_an_unknown_name_costs_the_calls_beside_it_nothing(codecs: dict[str, MlxTextCodec]) -> None:
+    text = '[weather(city="Rome", days=3), clock()]'
+    assert calls_of(codecs["pythonic"], text, TOOLS[:1]) == [("weather", ROME), ("clock", {})]
+
+
+def test_words_of_no_tool_are_no_call(codecs: dict[str, MlxTextCodec]) -> None:
+    for text, problem in ("I cannot do that.", "cannot be read"), ("{", "without a name"):
+        with pytest.raises(ValueError, match=problem):
+            codecs["glm47"].parse_tool_calls(text, TOOLS)
+
+
+def test_a_bare_object_is_a_call_if_it_has_parameters_or_a_name_on_offer(tmp_path: Path) -> None:
+    codec = ToyModel(OWN_FORMATS["llama 3"][0]).codec(tmp_path)
+    assert calls_of(codec, '"clock"}') == [("clock", {})]
+    assert calls_of(codec, '"clocks", "parameters": {"a": 1}}') == [("clocks", {"a": 1})]
+    with pytest.raises(ValueError, match="no parameters"):
+        codec.parse_tool_calls('"Ada", "born": 1815}', TOOLS)
 
 
 @pytest.mark.parametrize("name", sorted(OWN_FORMATS))
