@@ -35,7 +35,8 @@ class Urgency:
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """messages: the conversation, oldest first; when the last turn is the assistant's own, it is continued.
+    """messages: the conversation, oldest first; when the last turn is the assistant's own, it is continued. An empty
+    one there, without words and calls, has nothing to continue and is left out: the answer begins afresh.
     stop: strings that end the answer (not the reasoning); it is cut before the earliest of them. chat_stops: also stop
     where the model begins to write the other side's turns as plain text. output: the form it must have. logprobs: how
     many of the likeliest tokens to report with each token, None for no report at all. inspect: find out how often the
@@ -59,8 +60,9 @@ class GenerationRequest:
     urgency: Urgency = field(default_factory=Urgency)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "messages", _without_empty_end(self.messages))
         if not self.messages:
-            raise InvalidRequest("messages must hold at least one message", param="messages")
+            raise InvalidRequest("messages must hold at least one message that is not empty", param="messages")
         if len(self.stop) > MAX_STOP_STRINGS:
             raise InvalidRequest(f"at most {MAX_STOP_STRINGS} stop strings, got {len(self.stop)}", param="stop")
         if any(not text for text in self.stop):
@@ -85,3 +87,14 @@ class GenerationRequest:
     def stop_strings(self) -> tuple[str, ...]:
         """All strings that end the answer."""
         return (*self.stop, *CHAT_STOPS) if self.chat_stops else self.stop
+
+
+def _without_empty_end(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    end = len(messages)
+    while end and _is_empty(messages[end - 1]):
+        end -= 1
+    return messages[:end]
+
+
+def _is_empty(message: Message) -> bool:
+    return message.role is Role.ASSISTANT and not message.text and not message.tool_calls

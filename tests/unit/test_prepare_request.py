@@ -253,6 +253,15 @@ def test_an_answer_that_is_continued_goes_on_and_repeats_nothing() -> None:
         assert not any(event.warnings for event in events if isinstance(event, Finished))
 
 
+def test_an_answer_after_an_empty_turn_of_the_assistant_begins_afresh() -> None:
+    empty = GenerationRequest((USER, Message(Role.ASSISTANT, "")))
+    in_channels = "<|channel|>analysis<|message|>hm<|end|><|channel|>final<|message|>42"
+    for form, answer in (TAGS, "<think>hm</think>42"), (CHANNELS, in_channels):
+        made = prepared(empty, Counting(form))
+        assert made.row.prompt == prepared(ASKING, Counting(form)).row.prompt
+        assert parts(read(made.text, answer)) == ("42", "hm")
+
+
 def test_without_a_template_text_needs_no_channel() -> None:
     bare = replace(ASKING, prompt=PromptOptions(template=False))
     last = read(prepared(bare, Counting(CHANNELS)).text, "just text")[-1]
