@@ -70,7 +70,9 @@ class TextCodec(Protocol):
         """The bytes that a token stands for in the text; b"" for ids without any."""
 
     def parse_tool_calls(self, text: str, tools: Sequence[Tool]) -> tuple[ToolCall, ...]:
-        """The calls in the text between the marks, in order. Raises ValueError for text that holds none."""
+        """The calls in the text between the marks, in order, those of what is not on offer too. Raises ValueError for
+        text that holds none.
+        """
 
     def constraint(self, request: GenerationRequest, prompt: EncodedPrompt) -> TokenConstraint | None:
         """What the request demands of the answer's form: its `output`, or the calls that its tools require.

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from domain.inference import ToolMarks
+from domain.inference.json_text import refuse_constant
 
-
-def _no_number(word: str) -> object:
-    raise ValueError(f"{word} is no JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_no_number)
+_DECODER = json.JSONDecoder(strict=False, parse_constant=refuse_constant)
 _SPACE = re.compile(r"[ \t\r\n]*")
 _BETWEEN_CALLS = re.compile(r"[ \t\r\n,;]*")
 BARE_OPENING = '{"name": '
@@ -31,7 +28,7 @@ class KnownFormat:
     """parse: as mlx-lm's parsers: the text between the marks and the tools, to a list of calls."""
 
     marks: ToolMarks
-    parse: Callable[[str, object], object]
+    parse: Callable[[str, Any], object]
 
 
 def infer(source: str) -> KnownFormat | None:
@@ -61,7 +58,7 @@ def parse_json_call(text: str, _tools: object = None) -> object:
     return call
 
 
-def parse_json_calls(text: str, _tools: object = None) -> object:
+def parse_json_calls(text: str, _tools: object = None) -> list[dict[str, object]]:
     """A JSON list of calls, or JSON objects one after the other."""
     at = _skip(_SPACE, text, 0)
     if text[at : at + 1] == "[":
@@ -80,9 +77,16 @@ def parse_json_calls(text: str, _tools: object = None) -> object:
     return calls
 
 
-def parse_bare_json(text: str, tools: object = None) -> object:
-    """llama 3's: the answer is a call, whose beginning was its mark."""
-    return parse_json_calls(BARE_OPENING + text, tools)
+def parse_bare_json(text: str, tools: Sequence[Mapping[str, Any]]) -> object:
+    """llama 3's: the answer is a call, whose beginning was its mark. Other JSON begins so too: a call has parameters,
+    or the name of a tool.
+    """
+    offered = {tool["function"]["name"] for tool in tools}
+    calls = parse_json_calls(BARE_OPENING + text)
+    for call in calls:
+        if call["arguments"] is None and call["name"] not in offered:
+            raise ValueError(f"{str(call['name'])[:80]!r} has no parameters and is no tool")
+    return calls
 
 
 def parse_deepseek(text: str, _tools: object = None) -> object:
@@ -101,7 +105,7 @@ def parse_dsml(text: str, _tools: object = None) -> object:
         {
             "name": name,
             "arguments": {
-                key: value if is_string == "true" else json.loads(value)
+                key: value if is_string == "true" else _DECODER.decode(value)
                 for key, is_string, value in DSML_PARAMETER.findall(body)
             },
         }
@@ -112,20 +116,21 @@ def parse_dsml(text: str, _tools: object = None) -> object:
 def _json_call(text: str, start: int) -> tuple[dict[str, object], int]:
     members, end = json_members(text, start)
     name = next((members[key] for key in ("name", "tool_name") if key in members), None)
-    arguments = next((members[key] for key in ("arguments", "parameters") if key in members), "{}")
+    arguments = next((members[key] for key in ("arguments", "parameters") if key in members), "null")
     if name is None:
         raise ValueError("the JSON object has no name")
-    written = json.loads(arguments)
+    written = _DECODER.decode(arguments)
     call: dict[str, object] = {
-        "name": json.loads(name),
-        "arguments": written if isinstance(written, str) else arguments,
+        "name": _DECODER.decode(name),
+        "arguments": written if written is None or isinstance(written, str) else arguments,
     }
-    call_id = next((json.loads(members[key]) for key in ("id", "tool_call_id") if key in members), None)
+    call_id = next((_DECODER.decode(members[key]) for key in ("id", "tool_call_id") if key in members), None)
     return call | ({"id": call_id} if isinstance(call_id, str) else {}), end
 
 
 def json_members(text: str, start: int = 0) -> tuple[dict[str, str], int]:
-    """The members of the JSON object at `start`, each value as it is written, and where the object ends.
+    """The members of the JSON object at `start`, each value as it is written, and where the object ends. Control
+    characters in strings are let through.
 
     Raises ValueError for what is no JSON object.
     """

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from adapters.inference import tool_formats
 from domain.inference import Tool, ToolCall, ToolMarks
+from domain.inference.json_text import is_object, without_control_characters
 
 Parser = Callable[[str, list[dict[str, object]]], object]
 # mlx-lm's parsers whose text between the marks is one JSON object, name and arguments.
 JSON_PARSERS = ("json_tools",)
 # DeepSeek V3.2's template is a Python function; its marks are made of this token.
 DSML = "｜DSML｜"
+# Parsers of free text take a brace for a name.
+NAME = re.compile(r"\w")
 # Where mlx-lm's glm47 parser puts what it could not read.
 UNREAD = "raw"
 
@@ -41,7 +45,9 @@ def read_tool_format(tokenizer: Any, source: str) -> ToolFormat | None:
 
 
 def parse_calls(tool_format: ToolFormat, text: str, tools: Sequence[Tool]) -> tuple[ToolCall, ...]:
-    """The calls in `text`, in order. Raises ValueError for text that holds none, or a call of nothing on offer."""
+    """The calls in `text`, in order. Raises ValueError for text that holds none. A call of what is not on
+    offer is one too.
+    """
     try:
         found = tool_format.parse(text, [_for_parser(tool) for tool in tools])
     except Exception as fault:  # the parsers raise whatever their way of reading raises
@@ -67,22 +73,26 @@ def _tool_call(call: object, offered: Mapping[str, Tool]) -> ToolCall:
     if not isinstance(call, Mapping):
         raise ValueError(f"no call: {str(call)[:80]}")
     name, call_id = call.get("name"), call.get("id")
-    if not isinstance(name, str) or name not in offered:
-        raise ValueError(f"a call of {str(name)[:80]!r}, which is not on offer")
+    if not isinstance(name, str) or not (name in offered or NAME.match(name)):
+        raise ValueError(f"a call without a name: {str(call)[:80]}")
     arguments = call.get("arguments")
-    if isinstance(arguments, Mapping) and set(arguments) == {UNREAD} and UNREAD not in str(offered[name].parameters):
+    parameters = str(offered[name].parameters) if name in offered else ""
+    if isinstance(arguments, Mapping) and set(arguments) == {UNREAD} and UNREAD not in parameters:
         raise ValueError(f"the arguments cannot be read: {str(arguments[UNREAD])[:80]}")
     return ToolCall(call_id if isinstance(call_id, str) else "", name, _arguments_text(arguments))
 
 
 def _arguments_text(arguments: object) -> str:
-    """JSON text of an object. Text that already is such is kept as the model wrote it."""
+    """JSON text of an object. Text that already is such is kept as the model wrote it, but for control characters
+    in strings, which are escaped.
+    """
     if arguments is None:
         return "{}"
     if isinstance(arguments, str):
-        if not isinstance(json.loads(arguments or "{}"), dict):
+        written = without_control_characters(arguments.strip() or "{}")
+        if not is_object(written):
             raise ValueError(f"the arguments are no object: {arguments[:80]}")
-        return arguments or "{}"
+        return written
     if not isinstance(arguments, Mapping):
         raise ValueError(f"the arguments are no object: {str(arguments)[:80]}")
     try:

@@ -6,6 +6,14 @@ import json
 import re
 from collections.abc import Callable
 
+from domain.inference.json_text import (
+    ControlEscaper,
+    can_be_sent,
+    is_object,
+    refuse_constant,
+    without_control_characters,
+)
+
 NAME_KEYS = ("name",)
 ARGUMENT_KEYS = ("arguments", "parameters")
 EMPTY = "{}"
@@ -13,14 +21,14 @@ EMPTY = "{}"
 _IN_STRING = re.compile(r'["\\]')
 _IN_NESTED = re.compile(r"[^\s\w+\-.,:]")  # quotes, braces, brackets, and what JSON has only inside of strings
 _AFTER_SCALAR = re.compile(r"[^\w+\-.]")
-_HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
 
 class JsonCall:
     """Feed it until `done` or `broken`; it takes no character after that.
 
-    name, call_id: as soon as they are known. valid: on `done`, the arguments are a JSON object. Keys may
-    come in any order; of one that is there twice the first counts. Arguments given as a JSON string are unpacked.
+    name: as soon as it is known. call_id: final once the call has `begun`. valid: on `done`, the arguments are a JSON
+    object. Keys may come in any order; of one that is there twice the first counts. Arguments given as a JSON string
+    are unpacked.
     """
 
     def __init__(self) -> None:
@@ -36,6 +44,7 @@ class JsonCall:
         self._quoted = False
         self._depth = 0
         self._arguments: list[str] | None = None
+        self._escaper = ControlEscaper()
         self._taken = 0
 
     def feed(self, text: str) -> int:
@@ -46,12 +55,19 @@ class JsonCall:
         return at
 
     def take_arguments(self) -> str:
-        """The arguments' text that has come since the last time, as the model wrote it; "" until the name is known."""
+        """The arguments' text that has come since the last time; "" until `begun`. It is as the model wrote
+        it, but for control characters in strings, which are escaped.
+        """
         if self.name is None or self._arguments is None:
             return ""
         news = "".join(self._arguments[self._taken :])
         self._taken = len(self._arguments)
-        return news
+        return self._escaper.feed(news)
+
+    @property
+    def begun(self) -> bool:
+        """This is a call: it has a name, and its arguments have begun, or it has ended without any."""
+        return self.name is not None and self._arguments is not None
 
     @property
     def whole(self) -> bool:
@@ -168,7 +184,7 @@ class JsonCall:
     def _loaded(self) -> object:
         """The value just read; what is no JSON, or no text that can be sent, breaks the object."""
         try:
-            value = json.loads("".join(self._value), strict=False)
+            value = json.loads("".join(self._value), strict=False, parse_constant=refuse_constant)
         except (ValueError, RecursionError):
             value = None
             self.broken = True
@@ -180,7 +196,8 @@ class JsonCall:
     def _end_value(self) -> None:
         self._read = self._after_value
         if self._arguments is self._value and self._value:
-            self.valid = is_object("".join(self._value))
+            self.valid = is_object(without_control_characters("".join(self._value)))
+            self.broken = self.name is None and not self.valid  # nothing has been shown yet
             self._value = []
             return
         value = self._loaded()
@@ -191,7 +208,7 @@ class JsonCall:
             self.name = value if isinstance(value, str) and value else None
         elif self._key in ARGUMENT_KEYS and self._arguments is None:
             self._take_unstreamed(value)
-        elif self._key == "id" and self.name is None and isinstance(value, str):
+        elif self._key == "id" and not self.begun and isinstance(value, str):
             self.call_id = value
 
     def _take_unstreamed(self, value: object) -> None:
@@ -199,10 +216,9 @@ class JsonCall:
         if value is None or (isinstance(value, str) and not value.strip()):
             value = EMPTY
         if isinstance(value, str):
-            self._arguments = [value]
-            self.valid = is_object(value)
-        else:
-            self.broken = True
+            self.valid = is_object(without_control_characters(value))
+            self._arguments = [value] if self.valid else None
+        self.broken = not self.valid
 
     def _end_object(self) -> None:
         if self.name is None:
@@ -211,16 +227,3 @@ class JsonCall:
         if self._arguments is None:
             self._arguments, self.valid = [EMPTY], True
         self.done = True
-
-
-def is_object(text: str) -> bool:
-    """The text is one JSON object, and nothing else."""
-    try:
-        return isinstance(json.loads(text, strict=False), dict)
-    except (ValueError, RecursionError):
-        return False
-
-
-def can_be_sent(text: str) -> bool:
-    """The text has no lone surrogates, which JSON can spell and UTF-8 cannot."""
-    return _HALF_CHARACTER.search(text) is None

@@ -14,7 +14,7 @@ from domain.inference.tools import ToolMode, ToolUse
 
 MAX_STOP_STRINGS = 16
 MAX_TOP_LOGPROBS = 20
-CHAT_STOPS = ("\nHuman:", "\nAssistant:", "\nYou:")
+CHAT_STOPS = tuple(f"{before}{side}:" for before in ("\n\n", "\n") for side in ("Human", "Assistant", "You"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,15 @@ class Urgency:
 
     def __post_init__(self) -> None:
         if self.deadline_seconds is not None and self.deadline_seconds <= 0:
-            raise InvalidRequest(f"a deadline must be above 0 s, got {self.deadline_seconds:g}", param="deadline")
+            raise InvalidRequest(
+                f"a deadline must be above 0 s, got {self.deadline_seconds:g}", param="deadline_seconds"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """messages: the conversation, oldest first; when the last turn is the assistant's own, it is continued.
+    """messages: the conversation, oldest first; when the last turn is the assistant's own, it is continued. An empty
+    one there, without words and calls, has nothing to continue and is left out: the answer begins afresh.
     stop: strings that end the answer (not the reasoning); it is cut before the earliest of them. chat_stops: also stop
     where the model begins to write the other side's turns as plain text. output: the form it must have. logprobs: how
     many of the likeliest tokens to report with each token, None for no report at all. inspect: find out how often the
@@ -57,8 +60,9 @@ class GenerationRequest:
     urgency: Urgency = field(default_factory=Urgency)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "messages", _without_empty_end(self.messages))
         if not self.messages:
-            raise InvalidRequest("messages must hold at least one message", param="messages")
+            raise InvalidRequest("messages must hold at least one message that is not empty", param="messages")
         if len(self.stop) > MAX_STOP_STRINGS:
             raise InvalidRequest(f"at most {MAX_STOP_STRINGS} stop strings, got {len(self.stop)}", param="stop")
         if any(not text for text in self.stop):
@@ -83,3 +87,14 @@ class GenerationRequest:
     def stop_strings(self) -> tuple[str, ...]:
         """All strings that end the answer."""
         return (*self.stop, *CHAT_STOPS) if self.chat_stops else self.stop
+
+
+def _without_empty_end(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    end = len(messages)
+    while end and _is_empty(messages[end - 1]):
+        end -= 1
+    return messages[:end]
+
+
+def _is_empty(message: Message) -> bool:
+    return message.role is Role.ASSISTANT and not message.text and not message.tool_calls

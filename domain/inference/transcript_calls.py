@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from domain.inference.events import FinishReason, ToolCallDelta
-from domain.inference.json_call import EMPTY, JsonCall, can_be_sent
+from domain.inference.json_call import EMPTY, JsonCall
+from domain.inference.json_text import can_be_sent
 from domain.inference.output_format import ToolMarks
 from domain.inference.tools import ToolCall
 from domain.inference.transcript_marks import Words
@@ -71,9 +72,9 @@ class CallWriter:
 
 
 class CallReader:
-    """The text between one pair of marks. JSON objects are written while they come; other text once it is whole, by
-    the parser. What cannot be read at all is given back as text, marks included. One that begins inside of a thought
-    ends it, or is part of it when it cannot be read.
+    """The text between one pair of marks. JSON objects are written while they come, once they have a name and their
+    arguments have begun; other text once it is whole, by the parser. What cannot be read at all is given back as text,
+    marks included. One that begins inside of a thought ends it, or is part of it when it cannot be read.
     """
 
     def __init__(self, marks: ToolMarks, rules: CallRules, out: TranscriptOutput) -> None:
@@ -115,7 +116,7 @@ class CallReader:
         call = self._object
         used = call.feed(text)
         self._raw.append(text[:used])
-        if call.name is not None:
+        if call.begun and call.name is not None:
             if not self._announced:
                 self._announced = True
                 self._end_thought()
@@ -124,7 +125,7 @@ class CallReader:
         if call.done or (call.whole and (call.broken or ending is not None)):
             self._writer.end(valid=call.valid)
             self._state = self._read_tail
-        elif call.name is None and (call.broken or ending is not None):
+        elif (call.broken or ending is not None) and not self._announced:
             self._state = self._read_whole
         elif call.broken or ending is not None:
             self._writer.end(valid=False, cut=ending is FinishReason.LENGTH and not call.broken)

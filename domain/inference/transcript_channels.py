@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from enum import Enum
 
 from domain.inference.events import FinishReason
-from domain.inference.json_call import EMPTY, is_object
+from domain.inference.json_call import EMPTY
+from domain.inference.json_text import ControlEscaper, is_object
 from domain.inference.transcript_calls import MOST_QUOTED, CallRules, CallWriter
 from domain.inference.transcript_marks import Trimmed, Words
 from domain.inference.transcript_output import TranscriptOutput
@@ -55,7 +56,8 @@ class ChannelReader:
         self._kind = _Kind.TEXT
         self._trims = False
         self._arguments = Trimmed()
-        self._raw_arguments: list[str] = []
+        self._escaper = ControlEscaper()
+        self._written_arguments: list[str] = []
         self._state = self._read_header
 
     def begin_in_thought(self) -> None:
@@ -118,7 +120,8 @@ class ChannelReader:
             if self._writer is None or not name:
                 return False
             self._writer.begin(name)
-            self._kind, self._arguments, self._raw_arguments = _Kind.CALL, Trimmed(), []
+            self._kind, self._arguments, self._escaper = _Kind.CALL, Trimmed(), ControlEscaper()
+            self._written_arguments = []
         elif channel == "analysis":
             self._open_thought(self._out.at)
         elif channel in (None, "final", "commentary"):
@@ -175,8 +178,8 @@ class ChannelReader:
             self._out.show(text, self._out.at)
         elif self._kind is _Kind.THOUGHT:
             self._out.think(text)
-        elif self._writer is not None and (news := self._arguments.add(text)):
-            self._raw_arguments.append(news)
+        elif self._writer is not None and (news := self._escaper.feed(self._arguments.add(text))):
+            self._written_arguments.append(news)
             self._writer.add(news)
 
     def _end_body(self, end: int, ending: FinishReason | None) -> None:
@@ -184,10 +187,10 @@ class ChannelReader:
         if self._kind is _Kind.THOUGHT and ending is None:
             self._out.close_thought(end)
         elif self._kind is _Kind.CALL and self._writer is not None:
-            if not self._raw_arguments and ending is not FinishReason.LENGTH:
-                self._raw_arguments.append(EMPTY)
+            if not self._written_arguments and ending is not FinishReason.LENGTH:
+                self._written_arguments.append(EMPTY)
                 self._writer.add(EMPTY)
-            self._writer.end(valid=is_object("".join(self._raw_arguments)), cut=ending is FinishReason.LENGTH)
+            self._writer.end(valid=is_object("".join(self._written_arguments)), cut=ending is FinishReason.LENGTH)
         self._kind, self._state = _Kind.TEXT, self._read_header
 
 

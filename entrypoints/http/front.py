@@ -60,9 +60,9 @@ class Front:
     def __init__(self, plan: FrontPlan) -> None:
         self._plan = plan
         self._services = plan.services_factory(plan.settings)
-        self._slots = AnswerSlots(plan.limits.open_answers)
+        self.slots = AnswerSlots(plan.limits.open_answers)
         self._stopping = False
-        self.wsgi: Flask = create_app(self._services, plan.limits, self._slots, share=plan.settings.share.value)
+        self.wsgi: Flask = create_app(self._services, plan.limits, self.slots, share=plan.settings.share.value)
 
     def bring_up(self, *, announce: bool, on_failure: Callable[[], None]) -> None:
         """Load the first model in a thread of its own; /health answers meanwhile, /ready says "starting"."""
@@ -73,11 +73,12 @@ class Front:
         """No new answers; the running ones may go on for the grace, then they end with an error."""
         self._stopping = True
         self._services.lifecycle().move_to(ServerState.STOPPING)
-        self._slots.close()
+        self.slots.close()
         self._be_lost()
-        if running := self._slots.open:
+        if running := self.slots.open:
             seconds = self._plan.grace_seconds
-            log.info("stopping: %d answers still run, for at most %g s; interrupt again to end them", running, seconds)
+            answers = "1 answer still runs" if running == 1 else f"{running} answers still run"
+            log.info("stopping: %s, for at most %g s; interrupt again to end what runs", answers, seconds)
         timer = threading.Timer(self._plan.grace_seconds, self.close)
         timer.daemon = True
         timer.start()
@@ -85,7 +86,7 @@ class Front:
     def close(self) -> None:
         """End the model workers. Idempotent."""
         self._stopping = True
-        self._slots.close()
+        self.slots.close()
         self._be_lost()
         self._services.model_pool().close()
 

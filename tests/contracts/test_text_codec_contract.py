@@ -182,7 +182,12 @@ def test_it_says_how_calls_are_marked_and_reads_them(codec: TextCodec, caller: T
     assert (call.name, call.arguments) == ("clock", '{"zone": "Köln"}')
 
 
-@pytest.mark.parametrize("text", ["", "no call", '{"name": "other", "arguments": {}}', "[]", "3"])
+def test_a_call_of_what_is_not_on_offer_is_a_call(caller: TextCodec) -> None:
+    (call,) = caller.parse_tool_calls('{"name": "other", "arguments": {}}', [Tool("clock")])
+    assert (call.name, call.arguments) == ("other", "{}")
+
+
+@pytest.mark.parametrize("text", ["", "no call", '{"name": 5, "arguments": {}}', "[]", "3"])
 def test_text_that_holds_no_call_is_a_value_error(caller: TextCodec, text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         caller.parse_tool_calls(text, [Tool("clock")])

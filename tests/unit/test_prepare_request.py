@@ -253,6 +253,15 @@ def test_an_answer_that_is_continued_goes_on_and_repeats_nothing() -> None:
         assert not any(event.warnings for event in events if isinstance(event, Finished))
 
 
+def test_an_answer_after_an_empty_turn_of_the_assistant_begins_afresh() -> None:
+    empty = GenerationRequest((USER, Message(Role.ASSISTANT, "")))
+    in_channels = "<|channel|>analysis<|message|>hm<|end|><|channel|>final<|message|>42"
+    for form, answer in (TAGS, "<think>hm</think>42"), (CHANNELS, in_channels):
+        made = prepared(empty, Counting(form))
+        assert made.row.prompt == prepared(ASKING, Counting(form)).row.prompt
+        assert parts(read(made.text, answer)) == ("42", "hm")
+
+
 def test_without_a_template_text_needs_no_channel() -> None:
     bare = replace(ASKING, prompt=PromptOptions(template=False))
     last = read(prepared(bare, Counting(CHANNELS)).text, "just text")[-1]
@@ -260,6 +269,9 @@ def test_without_a_template_text_needs_no_channel() -> None:
     assert last.warnings == ()
 
 
-def test_chat_stops_end_the_answer_too() -> None:
-    events = read(prepared(replace(ASKING, chat_stops=True, stop=("END",)), Counting()).text, "a\nHuman: b")
-    assert parts(events) == ("a", "")
+@pytest.mark.parametrize("side", ["Human", "Assistant", "You"])
+def test_chat_stops_end_the_answer_too_with_the_line_feeds_before_them(side: str) -> None:
+    request = replace(ASKING, chat_stops=True, stop=("END",))
+    for between in "\n", "\n\n":
+        answer = f"Hello\n\nthere.{between}{side}: b"
+        assert parts(read(prepared(request, Counting()).text, answer)) == ("Hello\n\nthere.", "")

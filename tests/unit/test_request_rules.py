@@ -8,10 +8,12 @@ from domain.errors import ContextLengthExceeded, InvalidRequest
 from domain.inference import (
     DefaultLength,
     GenerationRequest,
+    Media,
     Message,
     Role,
     SamplingRequest,
     TokenLimits,
+    ToolCall,
     resolve_sampling,
 )
 
@@ -108,6 +110,20 @@ def test_an_empty_conversation_is_refused() -> None:
 def test_a_conversation_that_ends_with_the_assistant_is_continued() -> None:
     assert GenerationRequest(messages=(USER, Message(Role.ASSISTANT, "hi"))).continues
     assert not GenerationRequest(messages=(USER,)).continues
+
+
+def test_an_empty_turn_of_the_assistant_at_the_end_is_none() -> None:
+    empty = Message(Role.ASSISTANT, "", reasoning="hm")
+    request = GenerationRequest(messages=(USER, empty, empty))
+    assert request.messages == (USER,)
+    assert not request.continues
+    assert GenerationRequest(messages=(USER, empty, USER)).messages == (USER, empty, USER)
+    calling = Message(Role.ASSISTANT, "", tool_calls=(ToolCall("1", "f", "{}"),))
+    assert GenerationRequest(messages=(USER, calling)).messages == (USER, calling)
+    for words in Message(Role.ASSISTANT, " "), Message(Role.ASSISTANT, "", media=Media(images=1)):
+        assert GenerationRequest(messages=(USER, words)).continues
+    with pytest.raises(InvalidRequest, match="at least one message that is not empty"):
+        GenerationRequest(messages=(empty,))
 
 
 def test_an_empty_stop_string_is_refused() -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.inference import FinishReason, TextDelta, ToolCallDelta
 from domain.inference.events import ReasoningDelta
+from domain.inference.json_text import ControlEscaper, without_control_characters
 from domain.inference.transcript import AnswerStart, Transcript
 from domain.inference.transcript_marks import Words
-from tests.support.transcripts import NESTED, OPEN_END, OPEN_JSON, TAGS, WHOLE_CALLS, Result, rules, transcribed
+from tests.support.transcripts import NESTED, OPEN_END, OPEN_JSON, TAGS, WHOLE_CALLS, Result, cut, rules, transcribed
 
 CALL = '<tool_call>\n{"name": "f", "arguments": {"a": 1}}\n</tool_call>'
 CUT = FinishReason.LENGTH
@@ -130,8 +135,8 @@ def test_arguments_are_shown_while_they_come() -> None:
     pieces = ["<tool_call>{", '"name": "f"', ', "arguments": {"a', '": 1', "}", "}</tool", "_call>\n"]
     assert [transcript.feed(piece) for piece in pieces] == [
         [],
-        [ToolCallDelta(0, "call_0", "f", "")],
-        [ToolCallDelta(0, None, None, '{"a')],
+        [],
+        [ToolCallDelta(0, "call_0", "f", '{"a')],
         [ToolCallDelta(0, None, None, '": 1')],
         [ToolCallDelta(0, None, None, "}")],
         [],
@@ -146,6 +151,8 @@ def test_arguments_are_shown_while_they_come() -> None:
         ('{"parameters": {"a": 1}, "name": "f"}', '{"a": 1}'),
         ('{"name": "f", "arguments": "{\\"a\\": \\"\\u00e9\\"}"}', '{"a": "é"}'),
         ('{"name": "f", "arguments": "{\\"a\\":\n1}"}', '{"a":\n1}'),
+        ('{"name": "f", "arguments": {"a\t":\n"b\n\x01\\\\"}}', '{"a\\t":\n"b\\n\\u0001\\\\"}'),
+        ('{"name": "f", "arguments": "{\\"a\\": \\"\n\\t\\"}"}', '{"a": "\\n\\t"}'),
         ('{"name": "f", "arguments": null}', "{}"),
         ('{"name": "f", "arguments": ""}', "{}"),
         ('{"name": "f"}', "{}"),
@@ -160,8 +167,20 @@ def test_objects_of_many_shapes_are_the_call_they_mean(written: str, arguments: 
     assert result == Result("after", "", (("call_0", "f", arguments),), (), 1)
 
 
+@given(st.text('a"\\\\\n\t\x00\x1f🦉', max_size=12), st.lists(st.integers(0, 50), max_size=12))
+def test_control_characters_are_escaped_and_mean_the_same_however_it_is_cut(value: str, places: list[int]) -> None:
+    strict = json.dumps({"a": value, "b": value}, ensure_ascii=False)
+    loose = strict.replace("\\n", "\n").replace("\\t", "\t").replace("\\u001f", "\x1f")
+    escaper = ControlEscaper()
+    written = "".join(escaper.feed(piece) for piece in cut(loose, places))
+    assert written == without_control_characters(loose)
+    if r"\\" not in strict:  # otherwise the replacements have changed the value
+        assert written == strict
+
+
 def test_a_call_keeps_the_id_that_the_model_gave_it() -> None:
-    assert read_with_tools('<tool_call>{"id": "x1", "name": "f"}</tool_call>').calls == (("x1", "f", "{}"),)
+    for written in '{"id": "x1", "name": "f"}', '{"name": "f", "id": "x1", "arguments": {}}':
+        assert read_with_tools(f"<tool_call>{written}</tool_call>").calls == (("x1", "f", "{}"),)
 
 
 def test_calls_are_numbered_and_text_stands_between_them() -> None:
@@ -244,6 +263,32 @@ def test_a_call_cut_off_before_its_name_is_given_as_text() -> None:
     assert "cut off by the token limit" in result.warnings[0]
 
 
+NAMED = [
+    '{"name": "weather"',
+    '{"name": "weather", "x": {"a": 1}',
+    '{"name": "weather", "arguments": 5}',
+    '{"name": "weather" "arguments": {}}',
+    '{"name": "weather", "arguments": "no JSON"}',
+]
+IN_STRINGS = ['{"name": "weather", "argu', '{"name": "weather", "arguments": "{\\"a\\": 1']
+
+
+@pytest.mark.parametrize("written", [*NAMED, *IN_STRINGS])
+def test_what_has_a_name_but_neither_arguments_nor_an_end_is_given_as_text(written: str) -> None:
+    text = f"a \n<tool_call>\n{written}"
+    for end, problem in (FinishReason.STOP, "could not be read"), (CUT, "was cut off by the token limit"):
+        result = read_with_tools(text, end=end)
+        assert (result.content, result.calls) == (text, ())
+        assert [problem in warning for warning in result.warnings] == [True]
+
+
+@pytest.mark.parametrize("written", NAMED)
+def test_the_call_after_one_that_was_given_as_text_is_read(written: str) -> None:
+    text = f"<tool_call>\n{written}</tool_call>"
+    result = read_with_tools(f"{text}\n{CALL}")
+    assert (result.content, len(result.calls)) == (text, 1)
+
+
 def test_a_call_cut_off_in_its_arguments_stays_as_far_as_it_came() -> None:
     result = read_with_tools('<tool_call>{"name": "f", "arguments": {"a": "b', end=CUT)
     assert (result.content, result.calls) == ("", (("call_0", "f", '{"a": "b'),))
@@ -255,6 +300,21 @@ def test_arguments_that_break_off_stay_and_the_next_call_is_read() -> None:
     assert [call[2] for call in result.calls] == ['{"a": 1', '{"a": 1}']
     assert result.complete_calls == 1
     assert result.warnings == ("the arguments that the model gave f are no valid JSON object",)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "[NaN]"])
+def test_numbers_that_json_does_not_have_make_no_valid_call(number: str) -> None:
+    streamed = read_with_tools(f'<tool_call>{{"name": "f", "arguments": {{"a": {number}}}}}</tool_call>')
+    assert (len(streamed.calls), streamed.complete_calls) == (1, 0)
+    assert streamed.warnings == ("the arguments that the model gave f are no valid JSON object",)
+    for written in (
+        f'{{"arguments": {{"a": {number}}}, "name": "f"}}',
+        f'[{{"name": "f", "arguments": {{"a": {number}}}}}]',
+    ):
+        text = f"<tool_call>{written}</tool_call>"
+        unread = read_with_tools(text)
+        assert (unread.content, unread.calls) == (text, ())
+        assert "could not be read" in unread.warnings[0]
 
 
 def test_a_call_whose_closing_mark_is_missing_counts_when_the_model_stops() -> None:

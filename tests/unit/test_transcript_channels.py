@@ -75,6 +75,16 @@ def test_a_message_to_a_function_is_a_call(header: str) -> None:
     assert result == Result("", "", (("call_0", "f", '{"a": {"b": "}🦉"}}'),), (), 1)
 
 
+def test_arguments_are_json_that_every_client_can_read() -> None:
+    result = read_with_tools(f'{TO_F}{{"a":\n"b\n\t\\\\"}}<|call|>')
+    assert (result.calls, result.complete_calls) == ((("call_0", "f", '{"a":\n"b\\n\\t\\\\"}'),), 1)
+    refused = read_with_tools(f'{TO_F}{{"a": NaN}}<|call|>')
+    assert (refused.complete_calls, refused.warnings) == (
+        0,
+        ("the arguments that the model gave f are no valid JSON object",),
+    )
+
+
 def test_arguments_are_shown_while_they_come() -> None:
     transcript = Transcript(CHANNELS, (), rules("f"))
     shown = [transcript.feed(piece) for piece in (TO_F[9:], '{"a"', ": 1}", "<|call|>")]

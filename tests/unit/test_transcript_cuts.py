@@ -34,10 +34,18 @@ TAG_PARTS = [
     '{"id": "x1", "name": "unknown"}',
     '{"name": "f", "id": "late"}',
     *("<<", "<", ">>>", ">"),
+    '<tool_call>{"name": "f", "arguments": {"a\t": "1\n\\\\",\n"b\x00": "\\"\r"}}',
+    '{"name": "f", "arguments": "{\\"a\\": \\"\t\\n\\"}"}',
+    '{"name": "f", "arguments": {"a": [NaN, "x"]}}',
+    '{"arguments": {"a": -Infinity}, "name": "f"}',
+    '{"name": "f", "arguments": "{\\"a\\": NaN}"}',
     '{"name": "f", "arguments": {"a": ',
     '{"name": "f", "arguments": {"a" 1}}',
     '{"name": "f", "arguments": [1]}',
     '{"name": 5}',
+    '<tool_call>{"name": "f", "argu',
+    '<tool_call>{"name": "f", "arguments": "',
+    '<tool_call>{"name": "f"',
 ]
 CHANNEL_PARTS = [
     *("<|channel|>", "<|message|>", "<|end|>", "<|start|>", "<|call|>", "<|return|>", "<|constrain|>"),
@@ -46,7 +54,7 @@ CHANNEL_PARTS = [
     "<|end|><|start|>assistant<|channel|>final<|message|>",
     "<|start|>assistant<|channel|>commentary to=functions.f <|constrain|>json<|message|>",
     "<|start|>assistant to=functions.f<|channel|>commentary<|message|>",
-    *('{"a": {"b": "}🦉"}}', "Hi", "🦉", " ", "\n\n", "END", "EN", "x" * 300),
+    *('{"a": {"b": "}🦉"}}', '{"a": "\n\\\\\t"}', '{"a": NaN}', "Hi", "🦉", " ", "\n\n", "END", "EN", "x" * 300),
 ]
 STOPS = st.lists(st.sampled_from(["END", "ENDE", "\n\n", "Hi", "🦉", "D<", "<", "<<"]), max_size=2)
 CUTS = st.lists(st.integers(0, 2000), max_size=30)

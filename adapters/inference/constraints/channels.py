@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from adapters.inference.constraints.masks import all_but
 from adapters.inference.constraints.matching import GrammarConstraint
 from adapters.inference.constraints.staged import Tokens
+from domain.inference.transcript_channels import LONGEST_HEADER
 
 START, CHANNEL, MESSAGE = b"<|start|>", b"<|channel|>", b"<|message|>"
+# Of any header that is read as one: a character has up to four bytes.
+LONGEST_HEADER_BYTES = 4 * LONGEST_HEADER
 RECIPIENT = re.compile(rb"to=functions\.([A-Za-z0-9_.:-]+)")
 FINAL = re.compile(rb"<\|channel\|>\s*final\b")
 
@@ -56,9 +59,14 @@ class ChannelConstraint:
             self._open_message(self._header)
             self._header = None
         elif piece == CHANNEL:
-            self._header = (self._header or b"") + piece
+            self._header = self._longer(piece) or piece
         elif self._header is not None:
-            self._header += piece
+            self._header = self._longer(piece)
+
+    def _longer(self, piece: bytes) -> bytes | None:
+        """The header with this piece; None for what is too long to be one."""
+        header = (self._header or b"") + piece
+        return header if len(header) <= LONGEST_HEADER_BYTES else None
 
     def _open_message(self, header: bytes) -> None:
         recipient = RECIPIENT.search(header)

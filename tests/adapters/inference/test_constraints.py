@@ -340,6 +340,13 @@ def test_in_channels_a_strict_call_is_held_to_its_schema(harmony: MlxTextCodec) 
     assert refused_at(harmony, constraint, head + '{"town"') == head + '{"'
 
 
+def test_in_channels_a_header_without_an_end_is_none_and_the_next_one_counts(harmony: MlxTextCodec) -> None:
+    constraint = constraint_of(harmony, ask("hi", output=SCHEMA))
+    assert refused_at(harmony, constraint, "<|channel|>final " + "hm " * 500 + "<|message|>hello<|end|>") is None
+    assert refused_at(harmony, constraint, "<|start|>assistant<|channel|>" * 100 + "final<|message|>{") is None
+    assert refused_at(harmony, constraint, "hello") == ""
+
+
 def test_a_switched_off_thought_leaves_the_grammar_at_the_start(thinker: MlxTextCodec) -> None:
     request = ask("hi", output=SCHEMA, prompt=PromptOptions(thinking=False))
     assert refused_at(thinker, constraint_of(thinker, request), '{"a":1}') is None

@@ -244,7 +244,7 @@ def test_it_says_whether_the_prompt_ends_inside_a_thought(
 # Turns to continue
 
 
-@pytest.mark.parametrize("words", ["Sure, I", "Sure, ", "  two\n", ""])
+@pytest.mark.parametrize("words", ["Sure, I", "Sure, ", "  two\n", " "])
 @pytest.mark.parametrize(
     "model", [CHATML_MODEL, STRIPPING, NO_ASSISTANT_LAST, THINKER_MODEL], ids=["as is", "strips", "refuses", "thinks"]
 )
@@ -267,6 +267,12 @@ def test_words_that_end_the_thought_themselves_are_left_as_they_are(tmp_path: Pa
     prompt = codec.encode(ask("hi", "easy</think>Sure, "))
     assert text_of(codec, prompt.tokens).endswith("<think>\neasy</think>Sure, ")
     assert not prompt.reasoning_open
+
+
+@pytest.mark.parametrize("model", [CHATML_MODEL, THINKER_MODEL, HARMONY_MODEL, ToyModel(None)])
+def test_an_empty_turn_of_the_assistant_leaves_no_trace(model: ToyModel, tmp_path: Path) -> None:
+    codec = model.codec(tmp_path)
+    assert codec.encode(ask("hi", "")) == codec.encode(ask("hi"))
 
 
 def test_in_channels_the_final_message_is_continued(tmp_path: Path) -> None:

@@ -192,7 +192,10 @@ OWN_FORMATS: dict[str, tuple[str, ToolMarks, list[Case]]] = {
     "phi": (
         "<|tool_call|>[]<|/tool_call|>",
         ToolMarks("<|tool_call|>", "<|/tool_call|>"),
-        [('[{"name": "clock", "arguments": {}}]', [("clock", {})])],
+        [
+            ('[{"name": "clock", "arguments": {}}]', [("clock", {})]),
+            ('[{"name": "clock", "arguments": null}]', [("clock", {})]),
+        ],
     ),
     "deepseek": (
         "<｜tool▁calls▁begin｜>...<｜tool▁calls▁end｜>",
@@ -252,10 +255,29 @@ def test_text_without_a_call_is_a_value_error(codecs: dict[str, MlxTextCodec], n
 
 
 @pytest.mark.parametrize("name", PARSERS)
-def test_a_call_of_nothing_on_offer_is_a_value_error(codecs: dict[str, MlxTextCodec], name: str) -> None:
-    for text, _ in CASES[name]:
-        with pytest.raises(ValueError, match="not on offer"):
-            codecs[name].parse_tool_calls(text, (Tool("other"),))
+def test_calls_of_nothing_on_offer_are_calls_all_the_same(codecs: dict[str, MlxTextCodec], name: str) -> None:
+    for text, expected in CASES[name]:
+        for tools in (Tool("other"),), (TOOLS[0],), (TOOLS[1],):
+            assert [call for call, _ in calls_of(codecs[name], text, tools)] == [call for call, _ in expected]
+
+
+def test_an_unknown_name_costs_the_calls_beside_it_nothing(codecs: dict[str, MlxTextCodec]) -> None:
+    text = '[weather(city="Rome", days=3), clock()]'
+    assert calls_of(codecs["pythonic"], text, TOOLS[:1]) == [("weather", ROME), ("clock", {})]
+
+
+def test_words_of_no_tool_are_no_call(codecs: dict[str, MlxTextCodec]) -> None:
+    for text, problem in ("I cannot do that.", "cannot be read"), ("{", "without a name"):
+        with pytest.raises(ValueError, match=problem):
+            codecs["glm47"].parse_tool_calls(text, TOOLS)
+
+
+def test_a_bare_object_is_a_call_if_it_has_parameters_or_a_name_on_offer(tmp_path: Path) -> None:
+    codec = ToyModel(OWN_FORMATS["llama 3"][0]).codec(tmp_path)
+    assert calls_of(codec, '"clock"}') == [("clock", {})]
+    assert calls_of(codec, '"clocks", "parameters": {"a": 1}}') == [("clocks", {"a": 1})]
+    with pytest.raises(ValueError, match="no parameters"):
+        codec.parse_tool_calls('"Ada", "born": 1815}', TOOLS)
 
 
 @pytest.mark.parametrize("name", sorted(OWN_FORMATS))
@@ -274,6 +296,21 @@ def test_arguments_in_json_stay_as_the_model_wrote_them(codecs: dict[str, MlxTex
     text = '{"name": "weather", "arguments": { "city" :"K\\u00f6ln","days": 3 } }'
     (call,) = codecs["json_tools"].parse_tool_calls(text, TOOLS)
     assert call.arguments == '{ "city" :"K\\u00f6ln","days": 3 }'
+
+
+def test_control_characters_in_strings_are_escaped_and_what_is_no_number_is_refused(
+    codecs: dict[str, MlxTextCodec], tmp_path: Path
+) -> None:
+    deepseek = ToyModel(OWN_FORMATS["deepseek"][0]).codec(tmp_path)
+    for codec, form in (codecs["json_tools"], '{{"name": "weather", "arguments": {}}}'), (deepseek, DEEPSEEK_ONE):
+        (call,) = codec.parse_tool_calls(form.format('{"city":\n"R\to\nme"}'), TOOLS)
+        assert call.arguments == '{"city":\n"R\\to\\nme"}'
+        for number in "NaN", "Infinity", "-Infinity":
+            with pytest.raises(ValueError, match=r"."):
+                codec.parse_tool_calls(form.format(f'{{"days": {number}}}'), TOOLS)
+    packed = json.dumps({"name": "weather", "arguments": '{"days": NaN}'})
+    with pytest.raises(ValueError, match="no object"):
+        codecs["json_tools"].parse_tool_calls(packed, TOOLS)
 
 
 def test_other_arguments_are_json_with_letters_as_they_are(codecs: dict[str, MlxTextCodec]) -> None:

@@ -190,7 +190,7 @@ def test_our_own_additions() -> None:
         ({"chat_template_kwargs": {"enable_thinking": "no"}}, "chat_template_kwargs.enable_thinking"),
         ({"mlxk": {"reprot": True}}, "mlxk.reprot"),
         ({"mlxk": {"default_length": "long"}}, "mlxk.default_length"),
-        ({"mlxk": {"deadline_seconds": 0}}, "deadline"),
+        ({"mlxk": {"deadline_seconds": 0}}, "deadline_seconds"),
         ({"mlxk": {"report": 1}}, "mlxk.report"),
     ],
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 
@@ -108,6 +110,17 @@ def test_stopping_while_it_comes_up_is_no_failure(caplog: pytest.LogCaptureFixtu
     eventually(lambda: "bring-up" not in [thread.name for thread in threading.enumerate()], "its thread to end")
     assert not house.failed.is_set()
     assert "cannot serve" not in caplog.text
+
+
+@pytest.mark.parametrize(("running", "words"), [(1, "1 answer still runs, for"), (2, "2 answers still run, for")])
+def test_stopping_says_how_many_answers_still_run(running: int, words: str, caplog: pytest.LogCaptureFixture) -> None:
+    house = House()
+    with ExitStack() as answers, caplog.at_level(logging.INFO):
+        for _ in range(running):
+            answers.enter_context(house.front.slots.take())
+        house.front.begin_stop()
+    assert f"stopping: {words} at most 60 s" in caplog.text
+    house.front.close()
 
 
 def test_it_can_be_found_from_when_it_is_ready_until_it_stops() -> None:
