@@ -19,10 +19,17 @@ def read_text(path: str, option: str = "--file") -> str:
     Raises InvalidRequest when there is none or it is no UTF-8 text, PayloadTooLarge, AccessDenied.
     """
     named = f"{option} {path!r}"
-    data = _read(Path(path), named, option)
+    return text_of(_read(Path(path), named, option), named, option)
+
+
+def text_of(data: bytes, named: str, option: str | None = None) -> str:
+    """What was read, at most one byte more than MOST_BYTES of it, as text without a byte order mark.
+
+    Raises PayloadTooLarge, and InvalidRequest when it is no UTF-8 text.
+    """
     if len(data) > MOST_BYTES:
         raise PayloadTooLarge(
-            f"{named} is too large: a file may have {MOST_BYTES / 1e6:.1f} MB",
+            f"{named} is too large: it may have {MOST_BYTES / 1e6:.1f} MB",
             hint="give the part of it that matters",
             param=option,
         )
