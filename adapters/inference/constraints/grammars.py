@@ -10,6 +10,7 @@ from llguidance import LLMatcher
 
 from domain.errors import InvalidRequest
 from domain.inference import ConstraintKind, OutputConstraint, Tool
+from domain.json_depth import MOST_LEVELS, too_deep
 
 # Unbounded white space invites a small model to write nothing else for ever.
 WHITE_SPACE = r"[ \n\t]{1,40}"
@@ -127,9 +128,19 @@ def _schema(output: OutputConstraint) -> object:
         schema = json.loads(output.source)
     except ValueError as fault:
         raise InvalidRequest(f"{output.param}: the schema is no JSON: {fault}", param=output.param) from fault
+    except RecursionError as fault:
+        raise _nested_too_deeply(output) from fault
+    if too_deep(schema):
+        raise _nested_too_deeply(output)
     if not isinstance(schema, dict):
         raise InvalidRequest(f"{output.param}: a schema is a JSON object, got {output.source[:40]}", param=output.param)
     return schema
+
+
+def _nested_too_deeply(output: OutputConstraint) -> InvalidRequest:
+    return InvalidRequest(
+        f"{output.param}: the schema is nested deeper than {MOST_LEVELS} levels", hint="flatten it", param=output.param
+    )
 
 
 def _json(schema: Mapping[str, object]) -> str:

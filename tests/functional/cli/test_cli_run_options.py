@@ -18,6 +18,7 @@ from entrypoints.cli.main import run
 from entrypoints.cli.run_option_groups import REASONING_LEVELS
 from tests.support.fakes.cli_services import FakeServices, Line, spoken
 
+DEEP = '{"a":' * 201 + "0" + "}" * 201
 WEATHER = {"name": "weather", "description": "Of a place", "parameters": {"type": "object"}, "strict": True}
 
 
@@ -242,6 +243,9 @@ def test_contradictions_are_usage_errors(argv: tuple[str, ...], message: str) ->
         (("--template-kwargs", "[1]"), "--template-kwargs '[1]' is not a JSON object"),
         (("--template-kwargs", "{"), "is not JSON: Expecting property name"),
         (("--schema", "{"), "--schema is not JSON"),
+        (("--template-kwargs", DEEP), "levels"),
+        (("--schema", DEEP), "--schema is nested deeper than 200 levels"),
+        (("--template-kwargs", '{"a": ' + "9" * 5000 + "}"), "is not JSON we can read"),
         (("--schema", "no.json"), "--schema 'no.json': there is no such file"),
         (("--grammar", "no.lark"), "--grammar 'no.lark': there is no such file"),
         (("--tools", "no.json"), "--tools 'no.json': there is no such file"),
@@ -257,6 +261,8 @@ def test_values_that_cannot_be_are_refused_by_name(argv: tuple[str, ...], messag
     ("content", "message"),
     [
         ("[", "is not JSON"),
+        (f"[{DEEP}]", "is nested deeper than 200 levels"),
+        ("[" * 9999, "is nested deeper than 200 levels"),
         ({}, "is not a list of functions"),
         ([], "is not a list of functions"),
         ([1], "entry 1 is no object"),
