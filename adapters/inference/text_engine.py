@@ -169,8 +169,10 @@ class MlxTextEngine:
         """
         sent_back, hopeless = self._seats.crowded_out(self._decoding.all_rows())
         for row in sent_back:
-            self._decoding.take_out(row)
-            self._reading.add(row, by_itself=True)
+            if self._decoding.take_out(row):
+                self._reading.add(row, by_itself=True)
+            else:
+                self._reading.put_back(row)
         for row in hopeless:
             self._tell([row.fail(no_room(row))])
         if hopeless:

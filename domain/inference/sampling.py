@@ -12,7 +12,7 @@ DEFAULT_TOP_P = 0.9
 DEFAULT_XTC_THRESHOLD = 0.1
 REPETITION_CONTEXT = 20
 MAX_TEMPERATURE = 2.0
-MAX_SEED = 2**63 - 1
+LEAST_SEED, MAX_SEED = -(2**63), 2**64 - 1
 MAX_BIASES = 1024
 SHOWN_DIGITS = 24
 
@@ -20,7 +20,7 @@ SHOWN_DIGITS = 24
 RANGES: Mapping[str, tuple[float, float]] = {
     "temperature": (0.0, MAX_TEMPERATURE),
     "top_p": (0.0, 1.0),
-    "seed": (-(MAX_SEED + 1), MAX_SEED),
+    "seed": (LEAST_SEED, MAX_SEED),
     "top_k": (-1, 2**31 - 1),
     "min_p": (0.0, 1.0),
     "repetition_penalty": (0.01, 10.0),
@@ -144,4 +144,7 @@ class _Defaults:
 
 def _within(name: str, value: float | None, low: float, high: float) -> None:
     if value is not None and not low <= value <= high:
-        raise InvalidRequest(f"{name} must be from {low:g} to {high:g}, got {str(value)[:SHOWN_DIGITS]}", param=name)
+        shown = [str(end) if isinstance(end, int) else f"{end:g}" for end in (low, high)]
+        raise InvalidRequest(
+            f"{name} must be from {shown[0]} to {shown[1]}, got {str(value)[:SHOWN_DIGITS]}", param=name
+        )

@@ -17,7 +17,7 @@ from entrypoints.cli.suggestions import did_you_mean
 
 END_OF_OPTIONS = "--"
 _LOOKS_NEGATIVE = re.compile(r"-\.?[0-9]", re.ASCII)
-_INTEGER = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
+_INTEGER = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
 
 

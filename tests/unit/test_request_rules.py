@@ -90,7 +90,7 @@ def test_a_negative_seed_is_one_of_64_bits() -> None:
         ({"temperature": float("nan")}, "temperature"),
         ({"top_p": 1.1}, "top_p"),
         ({"top_p": -1.0}, "top_p"),
-        ({"seed": 2**63}, "seed"),
+        ({"seed": 2**64}, "seed"),
         ({"seed": 10**400}, "seed"),
     ],
 )
@@ -122,3 +122,11 @@ def test_too_many_stop_strings_are_refused() -> None:
 
 def test_templates_get_developer_as_system() -> None:
     assert Message(Role.DEVELOPER, "be kind").for_template() == {"role": "system", "content": "be kind"}
+
+
+def test_every_seed_in_force_can_be_asked_for_again() -> None:
+    for seed in (-1, 2**64 - 1, -(2**63), 0):
+        in_force = resolve_sampling(SamplingRequest(seed=seed), {}, fresh_seed=5).seed
+        assert resolve_sampling(SamplingRequest(seed=in_force), {}, fresh_seed=5).seed == in_force
+    with pytest.raises(InvalidRequest, match="seed must be from -9223372036854775808 to 18446744073709551615"):
+        SamplingRequest(seed=2**64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from adapters.inference.engine.model import Model
 from adapters.inference.engine.rows import Row
 from adapters.inference.engine.scores import Scores
 from ports.text_engine import RowStep, TokenScore
+
+_LOG = logging.getLogger(__name__)
 
 Hear = Callable[[Row, int, TokenScore | None], None]
 Farewell = Callable[[Row, list[Any]], None]
@@ -46,6 +49,14 @@ class Batch:
         farewell: given the caches of each row that leaves in good order, who may keep them.
         """
         self.keep([at for at, row in enumerate(self.rows) if not row.done], farewell)
+        before = self.rows
+        try:
+            return self._step(hear, farewell)
+        except BaseException:
+            self.rows = before  # also those whose last token was drawn and could not be told
+            raise
+
+    def _step(self, hear: Hear, farewell: Farewell | None) -> list[RowStep]:
         reading, tokens, scores, told = self.rows, self._tokens, self._scores, self._told
         self.keep([at for at, row in enumerate(self.rows) if not row.last_is_drawn], farewell)
         self._told, self._scores = set(), []
@@ -77,7 +88,7 @@ class Batch:
         if farewell is not None:
             for leaving in set(range(len(self.rows))).difference(at):
                 if not self.rows[leaving].failed:
-                    farewell(self.rows[leaving], self._row_caches(leaving))
+                    self._bid(leaving, farewell)
         self.rows = [self.rows[each] for each in at]
         self._drawing = None
         if not at:
@@ -87,6 +98,13 @@ class Batch:
         for cache in self.caches:
             cache.filter(index)
         self._tokens = self._tokens[index]
+
+    def _bid(self, at: int, farewell: Farewell) -> None:
+        """To remember a row's caches is a favour: when that breaks, nobody misses an answer."""
+        try:
+            farewell(self.rows[at], self._row_caches(at))
+        except Exception:  # noqa: BLE001 - as said
+            _LOG.debug("the caches of a row could not be kept", exc_info=True)
 
     def _row_caches(self, at: int) -> list[Any]:
         """One row's own caches, evaluated."""

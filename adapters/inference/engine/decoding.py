@@ -41,14 +41,19 @@ class Decoding:
         """These rows decode from the next step on."""
         self._arriving.append(batch)
 
-    def take_out(self, row: Row) -> None:
-        """This row decodes no more for now, and its caches are given back; its token in hand is drawn again later."""
+    def take_out(self, row: Row) -> bool:
+        """This row decodes no more for now, and its caches are given back; its token in hand is drawn again later.
+        False when it did not decode.
+        """
+        found = False
         for batches in (self._batches, self._arriving):
             for batch in batches:
                 if row in batch.rows:
+                    found = True
                     batch.keep([at for at, other in enumerate(batch.rows) if other is not row])
             batches[:] = [batch for batch in batches if batch.rows]
         self._stale = True
+        return found
 
     def all_rows(self) -> list[Row]:
         """Those that hold a place."""
@@ -68,9 +73,7 @@ class Decoding:
 
     def step(self, hear: Hear) -> list[RowStep]:
         """One token for every row; failures of single rows."""
-        if self._arriving or self._stale:
-            self._arrange()
-        failed: list[RowStep] = []
+        failed = self._arrange() if self._arriving or self._stale else []
         for batch in list(self._batches):
             before = len(batch.rows)
             try:
@@ -85,7 +88,7 @@ class Decoding:
             self.drop_done()
         return failed
 
-    def _arrange(self) -> None:
+    def _arrange(self) -> list[RowStep]:
         running, arriving = self._batches, self._arriving
         self._batches, self._arriving, self._stale = [], [], False
         for batch in (*running, *arriving):
@@ -95,7 +98,8 @@ class Decoding:
                 [batch for batch in running if batch.rows], [batch for batch in arriving if batch.rows], self._weigh
             )
         except Exception as fault:  # noqa: BLE001 - no single row's: all are read in again
-            self._broken([*running, *arriving], fault)
+            return self._broken([*running, *arriving], fault)
+        return []
 
     def _passed(self, batch: Batch) -> None:
         for row in batch.rows:

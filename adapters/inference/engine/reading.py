@@ -58,6 +58,12 @@ class Reading:
         """Rows that are wanted no more, with all that has been read of them."""
         self._places = [place for place in self._places if not place.row.done]
 
+    def put_back(self, row: Row) -> None:
+        """Forget what has been read of it; it is read anew when there is a seat for it."""
+        for place in self._places:
+            if place.row is row:
+                place.prefill = None
+
     def clear(self) -> None:
         self._places = []
 
@@ -65,7 +71,10 @@ class Reading:
         """Read a chunk of the prompt whose turn it is, or up to `room` short prompts of one length in one go. Rows that
         are ready now, and those that failed.
         """
-        place = self._next()
+        try:
+            place = self._next()
+        except MlxkError as fault:
+            return None, [self._places.pop(0).row.fail(fault)]
         self.blocked = place is None
         if place is None:
             return None, []
@@ -83,7 +92,9 @@ class Reading:
         return started, []
 
     def _next(self) -> _Place | None:
-        """Whose turn it is; a row that has a seat already while there is none for that one."""
+        """Whose turn it is; a row that has a seat already while there is none for that one. Raises InsufficientMemory
+        for the first when there never will be.
+        """
         first = self._places[0]
         if self._seats.take(first.row):
             return first
@@ -111,11 +122,12 @@ class Reading:
         for place in self._places:
             if len(alike) == most:
                 break
-            if place.row.length == length and place.prefill is None and not place.by_itself:
-                if not self._seats.take(place.row):
+            if place.row.length == length and not place.by_itself:
+                # One that begins from what is remembered is read by itself, and those behind it wait for it.
+                if place.prefill is not None or not self._seats.take(place.row):
                     break
                 if self._remembers and self._begun(place).special:
-                    continue
+                    break
                 alike.append(place)
         return alike if first in alike else []
 

@@ -16,7 +16,8 @@ class Seats:
     """A row has a seat from the first chunk of its prompt on, until it ends or is sent back to the queue. Its reach is
     the length for which memory is kept: the prompt and a window of the answer, moved on as the answer grows.
 
-    rows: all that the engine has, by id; those that have ended are in it no more.
+    rows: all that the engine has, by id; those that have ended are in it no more. Seats are given up by whoever came
+    last, also by rows that are still being read.
     """
 
     def __init__(self, room: KvRoom, rows: Mapping[int, Row]) -> None:
@@ -47,38 +48,45 @@ class Seats:
         )
 
     def take(self, row: Row) -> bool:
-        """A seat for this row, if it has none yet; False when there is no room beside the others."""
+        """A seat for this row, if it has none yet; False when there is no room beside the others. Raises
+        InsufficientMemory for a row that has grown too long to go on even by itself.
+        """
         if not row.reach:
             window = WINDOW_TOKENS if row.said else _window(row.asked)  # who was sent back wants to stay this time
-            reach = min(row.length + window, _most(row))
-            if not self._room.fits([*self._reaches(), reach]):
-                return False
-            row.reach = reach
-        return True
+            row.reach = self._reach(row, window)
+            if not row.reach and not self._reaches():
+                raise no_room(row)
+        return row.reach > 0
 
     def crowded_out(self, running: Iterable[Row]) -> tuple[list[Row], list[Row]]:
-        """Move the reach of rows that have grown up to it. Rows that must give up their seats for that, the newest
-        first, and rows that nobody can make room for.
+        """Move the reach of running rows that have grown up to it. Rows that must give up their seats for that, the
+        newest of all first, and rows that nobody can make room for.
         """
         sent_back: list[Row] = []
         hopeless: list[Row] = []
-        remaining = sorted((row for row in running if not row.done), key=lambda row: row.order)
-        for row in list(remaining):
-            while row in remaining and row.length >= row.reach and not self._moved_on(row):
-                victim = remaining.pop()
-                (hopeless if victim is row and not remaining else sent_back).append(victim)
+        for row in sorted(running, key=lambda each: each.order):
+            while row.reach and row.length >= row.reach < _most(row) and not self._moved_on(row):
+                victim = max((each for each in self._rows.values() if each.reach), key=lambda each: each.order)
                 victim.reach = 0
+                (sent_back if victim is not row or self._reaches() else hopeless).append(victim)
         return sent_back, hopeless
 
     def _moved_on(self, row: Row) -> bool:
-        others = self._reaches(but=row)
-        reach = min(row.length + WINDOW_TOKENS, _most(row))
-        if not others:
-            reach = self._room.longest(_most(row))  # the last one may have all there is
-        if reach <= row.length or not self._room.fits([*others, reach]):
+        reach = self._reach(row, WINDOW_TOKENS)
+        if reach <= row.length:
             return False
         row.reach = reach
         return True
+
+    def _reach(self, row: Row, window: int) -> int:
+        """The length that can be kept for a row beside the others, 0 when that is too little. By itself it may have
+        what there is.
+        """
+        others = self._reaches(but=row)
+        reach = min(row.length + window, _most(row))
+        if not self._room.fits([*others, reach]):
+            reach = 0 if others else self._room.longest(reach)
+        return reach if reach > row.length else 0
 
     def _reaches(self, but: Row | None = None) -> list[int]:
         return [row.reach for row in self._rows.values() if row.reach and row is not but]

@@ -120,6 +120,51 @@ def test_an_answer_that_outgrows_all_memory_says_so(make_room: MakeEngine, netwo
     assert [step.finish for step in run(engine, row(2, max_tokens=3))[2]][-1] is FinishReason.LENGTH
 
 
+def test_a_row_alone_keeps_no_more_than_its_window_from_the_next(make_room: MakeEngine, network: Network) -> None:
+    engine = make_room(1, 2048, network=network)
+    engine.admit(row(1, [65] * 100, 1500, window=100))
+    engine.step()
+    engine.admit(row(2, [66] * 100, 5))
+    ended = [step.row_id for step in _all_steps(engine) if step.finish is not None]
+    assert ended == [2, 1]
+
+
+def test_counting_stop_tokens_at_the_limit_costs_nobody_a_seat(make_engine: MakeEngine, network: Network) -> None:
+    stop = tokens(run(make_engine(), row(1, max_tokens=6))[1])[5]
+    engine = make_engine(stop_tokens=frozenset({stop}))
+    engine.admit(row(1, max_tokens=6, count_stops=True))
+    engine.step()
+    engine.admit(row(2, max_tokens=30, ignore_stops=True))
+    network.shapes.clear()
+    ended = {step.row_id: step.finish for step in _all_steps(engine) if step.finish or step.error}
+    assert ended == {1: FinishReason.STOP, 2: FinishReason.LENGTH}
+    assert sum(length > 1 for _, length in network.shapes) == 1, "the neighbour was read once"
+
+
+def test_an_older_answer_takes_the_seat_of_a_newer_prompt_that_is_being_read(
+    make_room: MakeEngine, network: Network
+) -> None:
+    engine = make_room(1, 1536, network=network, pace=Pace(step_seconds=0.0, chunk_tokens=32))
+    engine.admit(row(1, [65] * 50, 400, window=10))
+    engine.step()
+    engine.admit(row(2, [66] * 1000, 20, window=20))
+    steps = _all_steps(engine)
+    assert [step.row_id for step in steps if step.finish is not None] == [1, 2]
+    assert not [step for step in steps if step.error]
+
+
+def test_a_row_that_was_sent_back_and_can_never_go_on_says_so(make_room: MakeEngine, network: Network) -> None:
+    engine = make_room(1, 2048, network=network)
+    engine.admit(row(2, [65] * 700, 4000, window=1024))
+    said = 0
+    while said < 900:
+        said += len(tokens(engine.step()))
+    engine.admit(row(1, [66] * 50, 200, urgency=Urgency(priority=1)))
+    ended = {step.row_id: step.finish or step.error for step in _all_steps(engine) if step.finish or step.error}
+    assert ended[1] is FinishReason.LENGTH
+    assert isinstance(ended[2], InsufficientMemory)
+
+
 def test_a_limit_counts_weights_and_work(make_engine: MakeEngine, llama: Any) -> None:
     held = mx.get_active_memory()
     generous = make_engine(bounds=Bounds(memory_bytes=held + 2**30))

@@ -8,6 +8,7 @@ import mlx.core as mx
 import pytest
 
 from domain.errors import GenerationFailed
+from domain.inference import FinishReason
 from ports.text_engine import EngineRow, RowStep
 from tests.support.engine_kit import PROMPTS, Breaks, Follows, Network, hot, row, run, tokens
 
@@ -129,3 +130,54 @@ def test_a_grammar_that_allows_nothing_the_model_has_fails_its_row(make_engine: 
     steps = run(make_engine(), *company(), row(9, constraint=Follows([{65}, ()])))
     assert [step.error is None for step in steps.pop(9)] == [True, False]
     assert said(steps) == wanted
+
+
+def test_a_pass_that_breaks_behind_a_rows_last_token_does_not_lose_that_row(make_engine: Any, network: Network) -> None:
+    """At every moment: the row whose last token is drawn and not told yet is part of no pass any more."""
+    rows = [row(1, PROMPTS[0], 4), row(2, PROMPTS[1], 12, hot(1))]
+    wanted = {each.row_id: tokens(run(make_engine(), each)[each.row_id]) for each in rows}
+    for at in range(14):
+        engine = make_engine()
+        passes = 0
+
+        def breaks(inputs: Any, at: int = at) -> bool:
+            nonlocal passes
+            passes += inputs.shape[1] == 1
+            return bool(inputs.shape[1] == 1 and passes == at + 1)
+
+        network.broken = breaks
+        for each in rows:
+            engine.admit(each)
+        steps: dict[int, list[RowStep]] = {1: [], 2: []}
+        for _ in range(60):
+            for step in engine.step():
+                steps[step.row_id].append(step)
+        network.broken = lambda _inputs: False
+        assert engine.active_rows == 0
+        assert said(steps) == wanted
+
+
+def test_caches_that_cannot_be_kept_cost_nobody_an_answer(make_engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = tokens(run(make_engine(), row(1, max_tokens=6))[1])[5]
+    engine = make_engine(stop_tokens=frozenset({stop}), prefixes=Keeping())
+    monkeypatch.setattr("adapters.inference.engine.batch.extracted", _no_memory)
+    monkeypatch.setattr("adapters.inference.engine.batch.evaluate", _no_memory)
+    steps = run(engine, row(1, max_tokens=50), row(2, tuple(range(60, 100)) * 20, 12, ignore_stops=True))
+    assert [steps[at][-1].finish for at in (1, 2)] == [FinishReason.STOP, FinishReason.LENGTH]
+
+
+class Keeping:
+    """Prefixes that ask for every row's caches and forget them."""
+
+    def longest(self, tokens: Any) -> None:
+        return None
+
+    def keep(self, tokens: Any, caches: Any, *, boundary: bool) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
+def _no_memory(*_: Any) -> Any:
+    raise RuntimeError("no memory")

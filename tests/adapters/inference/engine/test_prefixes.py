@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import mlx.core as mx
 import pytest
-from mlx_lm.models.cache import RotatingKVCache
+from mlx_lm.models.cache import RotatingKVCache, make_prompt_cache
 
-from adapters.inference.engine.pace import Pace
+from adapters.inference.engine.pace import Bounds, Pace
 from adapters.inference.prefixes import Prefix, Prefixes
 from domain.serving.prompt_divergence import Loss, PromptDivergence, divergence
 from tests.support.engine_kit import PROMPTS, Network, hot, row, run, tokens
@@ -84,18 +85,6 @@ def test_rows_that_end_in_company_are_remembered_each_for_itself(make_engine: An
         assert tokens(run(engine, row(50, longer, 4))[50]) == tokens(run(plain, row(50, longer, 4))[50])
 
 
-def test_a_row_whose_stop_tokens_were_counted_is_not_remembered_with_them(make_engine: Any, network: Network) -> None:
-    memory = Remembers()
-    said = tokens(run(make_engine(), row(1, PROMPT))[1])
-    engine = make_engine(prefixes=memory, stop_tokens=frozenset(range(260)) - set(said[:3]))
-    network.shapes.clear()
-    (*_, last) = run(engine, row(1, PROMPT, count_stops=True))[1]
-    assert last.stats is not None
-    assert last.stats.stop_tokens > 1
-    assert [len(kept) for kept, _, _ in memory.kept] == [len(PROMPT)]
-    assert network.shapes.count((1, len(PROMPT))) == 1
-
-
 def test_cancelled_and_failed_rows_are_not_remembered(make_engine: Any, network: Network) -> None:
     memory = Remembers()
     engine = make_engine(prefixes=memory)
@@ -156,3 +145,30 @@ def test_closing_the_engine_closes_the_memory_once(make_engine: Any) -> None:
     engine.close()
     engine.close()
     assert memory.closed == 1
+
+
+def test_waiting_rows_take_nothing_from_memory_before_their_turn(make_engine: Any, llama: Any) -> None:
+    """Of many that begin alike, one begins: what it would hold is held by nobody who only waits."""
+
+    class Remembers:
+        taken = 0
+
+        def longest(self, tokens: Any) -> Prefix:
+            self.taken += 1
+            caches = make_prompt_cache(llama)
+            llama(mx.array([list(tokens[:-1])]), cache=caches)
+            return Prefix(len(tokens) - 1, caches)
+
+        def keep(self, tokens: Any, caches: Any, *, boundary: bool) -> None:
+            """Nothing to do."""
+
+        def close(self) -> None:
+            """Nothing to do."""
+
+    memory = Remembers()
+    engine = make_engine(prefixes=memory, bounds=Bounds(max_rows=4))
+    for at in range(30):
+        engine.admit(row(at, (*range(70, 100), at), 50))
+    for steps in range(1, 4):
+        engine.step()
+        assert memory.taken <= steps + 1
