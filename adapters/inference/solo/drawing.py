@@ -10,7 +10,6 @@ from typing import cast
 import mlx.core as mx
 import numpy as np
 
-from domain.errors import InvalidRequest
 from domain.inference import Sampling
 from domain.inference.row_key import row_key
 from ports.text_engine import TokenScore
@@ -80,14 +79,6 @@ class RowDraw:
     def position_after(self, context: Sequence[int]) -> int:
         """The position in the answer of the token that follows this context."""
         return len(context) - self._prompt_tokens
-
-    def require_vocabulary(self, size: int) -> None:
-        """Raises InvalidRequest for a biased token that the model does not have."""
-        beyond = [token for token, _ in self._sampling.logit_bias if token >= size]
-        if beyond:
-            raise InvalidRequest(
-                f"logit_bias: there is no token {beyond[0]}; this model has {size:,}", param="logit_bias"
-            )
 
     def draw(self, logits: mx.array, position: int, context: Sequence[int], allowed: bytes | None = None) -> Drawn:
         """logits: [vocabulary]. position: of the token in the answer, from 0. context: prompt and answer before it;

@@ -10,6 +10,7 @@ from typing import Any
 import mlx.core as mx
 from mlx_lm.models.cache import trim_prompt_cache
 
+from adapters.inference.engine.seats import grown_out
 from adapters.inference.prefixes import NoPrefixes, Prefixes
 from adapters.inference.solo.caches import CHUNK_TOKENS, CacheMaker, can_be_cut
 from adapters.inference.solo.drawing import Drawn, RowDraw, whole_number, whole_numbers
@@ -52,9 +53,11 @@ class SoloRow:
     but the last token.
     """
 
-    def __init__(self, row: EngineRow, model: SoloModel, waiting_seconds: float) -> None:
+    def __init__(self, row: EngineRow, model: SoloModel, longest: int, waiting_seconds: float) -> None:
+        """longest: tokens of prompt and answer for which there is memory."""
         self.row = row
         self._model = model
+        self._longest = longest
         self._waiting_seconds = waiting_seconds
         self._started = time.monotonic()
         self._first_token_at: float | None = None
@@ -90,9 +93,12 @@ class SoloRow:
     def decode(self) -> Iterator[RowStep]:
         """One pass of the model: the tokens that it settles, one at least. The last one has `finish`.
 
-        A row that fails on its way has given its good tokens before it raises.
+        A row that fails on its way has given its good tokens before it raises. Raises InsufficientMemory when it has
+        grown to all that there is memory for.
         """
-        room = self.row.max_tokens - self._said
+        room = min(self.row.max_tokens - self._said, self._longest - len(self._context))
+        if room < 1:
+            raise grown_out(self._said)
         proposals = self._proposer.propose(self._context, min(self._model.draft_tokens, room - 1), self._draw)
         logits = self._pass(mx.concatenate([mx.array(self._context[-1:], mx.int32), proposals]))
         taken = 0
@@ -119,7 +125,6 @@ class SoloRow:
         logits: mx.array = self._model.network(tokens[None], cache=self._caches)[0]
         self._model.caches.settle(self._caches)
         self._read += tokens.size
-        self._draw.require_vocabulary(logits.shape[-1])
         return logits
 
     def _settled(self, logits: mx.array, proposals: mx.array) -> Iterator[tuple[int, TokenScore | None]]:
