@@ -41,9 +41,9 @@ def output_grammar(output: OutputConstraint) -> str:
         ) from fault
     match output.kind:
         case ConstraintKind.JSON_OBJECT:
-            return _json_grammar(dict(ANY_OBJECT))
+            return _json_grammar(dict(ANY_OBJECT), output.param)
         case ConstraintKind.JSON_SCHEMA:
-            return _json_grammar(_schema(output))
+            return _json_grammar(_schema(output), output.param)
         case ConstraintKind.REGEX:
             return str(LLMatcher.grammar_from_regex(output.source))
         case ConstraintKind.GRAMMAR:
@@ -115,12 +115,12 @@ def schemas_of(tools: Sequence[Tool], compiles: Callable[[str], bool]) -> dict[s
     return {tool.name: call_schema(tool, compiles) for tool in tools}
 
 
-def _json_grammar(schema: object) -> str:
+def _json_grammar(schema: object, param: str) -> str:
     text = json.dumps(schema)
     try:
         return str(LLMatcher.grammar_from_json_schema(text, overrides={"whitespace_pattern": WHITE_SPACE}))
     except ValueError as fault:
-        raise InvalidRequest(f"the schema is none: {fault}", param="response_format") from fault
+        raise InvalidRequest(f"{param}: the schema is none: {fault}", param=param) from fault
 
 
 def _schema(output: OutputConstraint) -> object:

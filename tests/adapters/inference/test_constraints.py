@@ -126,6 +126,7 @@ def test_a_constraint_made_on_one_thread_works_on_another(plain: MlxTextCodec) -
         (OutputConstraint(ConstraintKind.JSON_SCHEMA, '{"type": "bogus"}'), "bogus"),
         (OutputConstraint(ConstraintKind.JSON_SCHEMA, '{"$ref": "#/nowhere"}'), "nowhere"),
         (OutputConstraint(ConstraintKind.JSON_SCHEMA, "{"), "no JSON"),
+        (OutputConstraint(ConstraintKind.JSON_SCHEMA, '{"not":' * 150 + "{}" + "}" * 150, "--schema"), "--schema: the"),
         (OutputConstraint(ConstraintKind.JSON_SCHEMA, '{"not":' * 9000), "deeper than 200 levels"),
         (OutputConstraint(ConstraintKind.JSON_SCHEMA, '{"not":' * 300 + "{}" + "}" * 300), "deeper than 200 levels"),
         (OutputConstraint(ConstraintKind.JSON_SCHEMA, "[1]"), "a schema is a JSON object"),
