@@ -11,12 +11,12 @@ import mlx.core as mx
 from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.utils import load_tokenizer
 
+from adapters.inference.engine.caches import unbatchable
 from adapters.inference.engine.seats import row_bytes
 from adapters.inference.network_loading import load_network
 from adapters.inference.prefixes import Prefixes
 from adapters.inference.solo.caches import (
     CacheMaker,
-    lacks_batched_form,
     require_cuttable,
     require_forgetful,
     require_quantisable,
@@ -43,7 +43,7 @@ def why_alone(network: Any, options: LoadOptions) -> str | None:
         reasons.append("quantised KV cache")
     if options.max_kv_size is not None:
         reasons.append("bounded KV cache")
-    if not reasons and (lacking := lacks_batched_form(make_prompt_cache(network))):
+    if not reasons and (lacking := unbatchable(make_prompt_cache(network))):
         reasons.append(f"no batched {lacking}")
     return ", ".join(reasons) or None
 

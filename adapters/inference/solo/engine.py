@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import mlx.core as mx
 
@@ -32,8 +33,9 @@ class SoloEngine:
 
     def __init__(self, model: SoloModel, room: KvRoom = BOUNDLESS, max_waiting: int = MAX_WAITING) -> None:
         """room: for the caches of the one row. max_waiting: rows that may wait for their turn."""
-        self._model: SoloModel | None = model
         self._vocabulary = vocabulary_size(model.network)
+        stops = frozenset(token for token in model.stop_tokens if token < self._vocabulary)
+        self._model: SoloModel | None = replace(model, stop_tokens=stops)
         self._room = room
         self._seats = Seats(room, {})
         self._max_waiting = max_waiting

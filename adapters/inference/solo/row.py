@@ -10,16 +10,15 @@ from typing import Any
 import mlx.core as mx
 from mlx_lm.models.cache import trim_prompt_cache
 
+from adapters.inference.engine.caches import can_be_cut_short
+from adapters.inference.engine.rows import MAX_STOPS_COUNTED
 from adapters.inference.engine.seats import grown_out
 from adapters.inference.prefixes import NoPrefixes, Prefixes
-from adapters.inference.solo.caches import CHUNK_TOKENS, CacheMaker, can_be_cut
+from adapters.inference.solo.caches import CHUNK_TOKENS, CacheMaker
 from adapters.inference.solo.drawing import Drawn, RowDraw, whole_number, whole_numbers
 from adapters.inference.solo.proposers import MakeProposer, NoProposals
 from domain.inference import FinishReason
 from ports.text_engine import EngineRow, RowStats, RowStep, TokenScore
-
-# A model that says its stop token over and over is faulty; more of them tell nothing more.
-MOST_STOPS_COUNTED = 8
 
 
 @dataclass(slots=True)
@@ -68,7 +67,7 @@ class SoloRow:
         found = model.prefixes.longest(row.prompt)
         self._caches = model.caches.make() if found is None else found.caches
         self._read = self._cached = 0 if found is None else found.length
-        self._snapshots = () if can_be_cut(self._caches) else row.anchors
+        self._snapshots = () if can_be_cut_short(self._caches) else row.anchors
 
     @property
     def ready(self) -> bool:
@@ -199,7 +198,7 @@ class SoloRow:
     def _count_stops(self) -> int:
         """Go on without any grammar, which has ended, while stop tokens come."""
         count, context = 1, list(self._context)
-        while count < MOST_STOPS_COUNTED:
+        while count < MAX_STOPS_COUNTED:
             logits = self._pass(mx.array(context[-1:], mx.int32))
             token = whole_number(self._draw.draw(logits[0], self._draw.position_after(context), context).token)
             if token not in self._model.stop_tokens:

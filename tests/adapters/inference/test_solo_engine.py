@@ -271,6 +271,22 @@ def test_an_answer_that_outgrows_the_memory_ends_there_with_what_it_said(
     assert refused.param == "max_tokens"
 
 
+class NothingGoes:
+    """A TokenConstraint that allows no token at all."""
+
+    def allowed(self) -> bytes | None:
+        return bytes(33)
+
+    def accept(self, token: int) -> None:
+        raise AssertionError(token)
+
+
+def test_a_form_that_allows_nothing_fails_its_row(make: Make) -> None:
+    (step,) = run(make(), row(constraint=NothingGoes()))
+    assert isinstance(step.error, GenerationFailed)
+    assert "allows no token" in step.error.message
+
+
 def test_stop_tokens_in_a_row_are_counted_when_asked(make: Make) -> None:
     forever = replace(GREEDY, logit_bias=((256, 100.0),))
     for asked, counted in ((True, 8), (False, 0)):
