@@ -57,8 +57,8 @@ class ChatTemplate:
         """ending: "open" adds the opening of the assistant's turn, "closed" adds nothing, "continue" leaves the last
         turn open.
 
-        Raises InvalidRequest in the template's words, GenerationFailed for a broken template, ValueError when the
-        last turn cannot be found in order to leave it open.
+        Raises InvalidRequest in the template's words or for values nested beyond it, GenerationFailed for a broken
+        template, ValueError when the last turn cannot be found in order to leave it open.
         """
         renderer = self._wrapper if self._is_python else self._tokenizer
         try:
@@ -70,6 +70,12 @@ class ChatTemplate:
                 continue_final_message=ending == "continue",
                 **variables,
             )
+        except RecursionError as fault:
+            raise InvalidRequest(
+                "the conversation holds values that are nested too deeply for the model's chat template",
+                hint="flatten the arguments of calls, the tools and chat_template_kwargs",
+                param="messages",
+            ) from fault
         except (TemplateSyntaxError, SecurityError) as fault:
             raise GenerationFailed(f"the model's chat template is broken: {fault.message or fault}") from fault
         except TemplateError as refusal:

@@ -14,7 +14,7 @@ EFFORT = "reasoning_effort"
 # What the renderer itself takes: as a template's variable each would change how the template is called.
 RESERVED = frozenset(
     {
-        *("conversation", "conversations", "messages", "tools", "documents", "chat_template"),
+        *("self", "conversation", "conversations", "messages", "tools", "documents", "chat_template"),
         *("add_generation_prompt", "continue_final_message", "tokenize", "tokenizer_kwargs", "sanitize_control_tokens"),
         *("padding", "truncation", "max_length", "return_tensors", "return_dict", "return_assistant_tokens_mask"),
     }

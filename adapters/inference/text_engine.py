@@ -17,7 +17,8 @@ from adapters.inference.engine.reading import Manner, Reading
 from adapters.inference.engine.rows import Row
 from adapters.inference.engine.seats import Seats, no_room
 from adapters.inference.prefixes import NoPrefixes, Prefixes
-from domain.errors import GenerationFailed, InvalidRequest, ServerBusy
+from adapters.inference.vocabulary import refuse_unknown_tokens
+from domain.errors import GenerationFailed, ServerBusy
 from domain.serving.cache_check import CacheCheck
 from domain.serving.kv_room import KvRoom
 from domain.serving.prompt_divergence import PromptDivergence
@@ -71,7 +72,7 @@ class MlxTextEngine:
         return len(self._rows)
 
     def admit(self, row: EngineRow) -> None:
-        _refuse(row, self._model.vocabulary)
+        refuse_unknown_tokens(row, self._model.vocabulary)
         refusal = self._seats.refusal(row)
         if refusal is not None:
             raise refusal
@@ -208,20 +209,3 @@ class MlxTextEngine:
         self._decoding.drop_done()
         if not self._rows:
             mx.clear_cache()
-
-
-def _refuse(row: EngineRow, vocabulary: int) -> None:
-    """What no model with so many tokens can answer."""
-    if not row.prompt:
-        raise GenerationFailed("the prompt has no tokens: there is nothing to continue")
-    if max(row.prompt) >= vocabulary:
-        raise GenerationFailed(
-            f"the prompt has token {max(row.prompt)}, and this model's vocabulary ends at {vocabulary - 1:,}",
-            hint="its tokenizer belongs to another model: convert or download it again",
-        )
-    strange = [token for token, _ in row.sampling.logit_bias if token >= vocabulary]
-    if strange:
-        raise InvalidRequest(
-            f"logit_bias names token {strange[0]}, and this model's vocabulary has {vocabulary:,} tokens",
-            param="logit_bias",
-        )

@@ -68,7 +68,7 @@ class ServerFolder:
             entry = None if body is None else self._read(body)
             if entry is None:
                 continue
-            if _alive(entry.process_id):
+            if alive(entry.process_id):
                 yield path, entry
             else:
                 self.sweep(path)
@@ -123,7 +123,8 @@ def _private_json(path: Path) -> dict[str, Any] | None:
     return body if isinstance(body, dict) else None
 
 
-def _alive(process_id: int) -> bool:
+def alive(process_id: int) -> bool:
+    """Whether there is such a process, this user's or another's."""
     try:
         os.kill(process_id, 0)
     except ProcessLookupError:

@@ -19,6 +19,12 @@ from domain.inference import (
 )
 
 Json = dict[str, Any]
+OUTPUT_FIELDS = {
+    ConstraintKind.JSON_OBJECT: "response_format",
+    ConstraintKind.JSON_SCHEMA: "guided_json",
+    ConstraintKind.REGEX: "guided_regex",
+    ConstraintKind.GRAMMAR: "guided_grammar",
+}
 
 
 def chat_body(request: GenerationRequest, *, name: str, load_token: str, streamed: bool) -> bytes:
@@ -107,15 +113,8 @@ def _tool(tool: Tool) -> Json:
 
 def _output(output: OutputConstraint) -> Json:
     """The fields that take a schema as text: it may be none, and that is then said over there."""
-    match output.kind:
-        case ConstraintKind.JSON_OBJECT:
-            return {"response_format": {"type": "json_object"}}
-        case ConstraintKind.JSON_SCHEMA:
-            return {"guided_json": output.source}
-        case ConstraintKind.REGEX:
-            return {"guided_regex": output.source}
-        case ConstraintKind.GRAMMAR:
-            return {"guided_grammar": output.source}
+    field = OUTPUT_FIELDS[output.kind]
+    return {field: {"type": "json_object"} if output.kind is ConstraintKind.JSON_OBJECT else output.source}
 
 
 def _extension(request: GenerationRequest, load_token: str) -> Json:
@@ -125,6 +124,8 @@ def _extension(request: GenerationRequest, load_token: str) -> Json:
     for name in ("chat_stops", "inspect", "ignore_stops"):
         if getattr(request, name):
             body[name] = True
+    if request.output is not None and request.output.param != OUTPUT_FIELDS[request.output.kind]:
+        body["output_param"] = request.output.param
     if request.urgency != Urgency():
         body |= {"priority": request.urgency.priority, "deadline_seconds": request.urgency.deadline_seconds}
     return body

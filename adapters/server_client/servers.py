@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from adapters.server_client.entries import ServerFolder
+from adapters.server_client.entries import ServerFolder, alive
 from domain.inference import GenerationRequest
 from ports.model_worker import GenerationStream
 from ports.running_servers import RunningServer, ServerEntry
@@ -21,6 +21,10 @@ MOST_SERVERS = 8
 LOOK_UP_SECONDS = 0.25
 PROVING_SECONDS = 2.0  # of a server that has been found: what comes in its place takes longer
 INTRODUCTION = "/v1/mlxk/server?challenge="
+
+
+class WrongProof(ValueError):
+    """Somebody else has the port of an entry."""
 
 
 class FoundServers:
@@ -40,10 +44,12 @@ class FoundServers:
                 continue
             try:
                 line, tokens = introduce(entry, left)
-            except (ConnectionRefusedError, ValueError):  # nobody listens, or somebody else does
+            except WrongProof:
                 self._folder.sweep(path)
                 continue
-            except OSError:
+            except (OSError, ValueError) as fault:  # a server that lives may be full, busy or on its way down
+                if isinstance(fault, ConnectionRefusedError) and not alive(entry.process_id):
+                    self._folder.sweep(path)
                 continue
             line.close()
             found.append(FoundServer(entry, tokens))
@@ -72,7 +78,7 @@ class FoundServer:
 def introduce(entry: ServerEntry, seconds: float) -> tuple[Line, frozenset[str]]:
     """An open line to the server, which has just proved on it to be the one of the entry, and the loads it holds.
 
-    Raises OSError when it is gone or slow, ValueError when somebody else answers.
+    Raises OSError when it is gone or slow, WrongProof when somebody else answers, ValueError for any other answer.
     """
     from adapters.server_client.line import Line
 
@@ -83,7 +89,7 @@ def introduce(entry: ServerEntry, seconds: float) -> tuple[Line, frozenset[str]]
         if not isinstance(told, dict) or not isinstance(told.get("proof"), str):
             raise ValueError("no introduction")
         if not entry.instance.proves(challenge, entry.port, told["proof"]):
-            raise ValueError("not the server of the entry")
+            raise WrongProof("not the server of the entry")
         tokens = frozenset(each["load"] for each in told["models"])
     except (KeyError, TypeError) as fault:
         line.close()

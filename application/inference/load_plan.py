@@ -12,11 +12,9 @@ from application.serving.served_models import FirstModel
 from domain.catalog import LocatedModel
 from domain.catalog.fitness import require_chat
 from domain.errors import InvalidRequest
-from domain.serving.load_options import DEFAULT_DRAFT_TOKENS, LoadOptions
+from domain.serving.load_options import DEFAULT_DRAFT_TOKENS, DEFAULT_KV_GROUP_SIZE, LoadOptions
 from domain.serving.load_plan import PLAIN_PLAN, LoadPlan
 from domain.serving.load_wishes import LoadWishes
-
-DEFAULT_KV_GROUP_SIZE = 64
 
 
 class Resolver(Protocol):

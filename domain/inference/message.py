@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.inference.tools import ToolCall
+from domain.json_depth import too_deep
 
 
 class Role(StrEnum):
@@ -71,8 +72,11 @@ class Message:
 
 
 def _call_for_template(call: ToolCall) -> dict[str, object]:
+    """Arguments that are no JSON, or are nested deeper than templates can walk, stay as they are."""
     try:
         arguments = json.loads(call.arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
+        arguments = call.arguments
+    if too_deep(arguments):
         arguments = call.arguments
     return {"id": call.call_id, "type": "function", "function": {"name": call.name, "arguments": arguments}}

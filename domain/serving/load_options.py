@@ -11,6 +11,7 @@ from domain.errors import InvalidRequest
 
 KV_BITS = (2, 3, 4, 6, 8)
 KV_GROUP_SIZES = (32, 64, 128)
+DEFAULT_KV_GROUP_SIZE = 64
 DEFAULT_DRAFT_TOKENS = 3
 MAX_DRAFT_TOKENS = 16
 LEAST_KV_TOKENS = 64
@@ -41,7 +42,7 @@ class LoadOptions:
     draft_ngram: int = 0
     draft_tokens: int = DEFAULT_DRAFT_TOKENS
     kv_bits: int | None = None
-    kv_group_size: int = 64
+    kv_group_size: int = DEFAULT_KV_GROUP_SIZE
     max_kv_size: int | None = None
     prefix_cache: PrefixCacheBudget = field(default_factory=PrefixCacheBudget)
     memory_bytes: int | None = None

@@ -20,7 +20,7 @@ class ServerInstance:
         return self._made_of(f"proof {port} {challenge}")
 
     def proves(self, challenge: str, port: int, proof: str) -> bool:
-        return hmac.compare_digest(self.proof(challenge, port).encode(), proof.encode())
+        return hmac.compare_digest(self.proof(challenge, port).encode(), proof.encode("utf-8", "surrogatepass"))
 
     def load_token(self, identity: str) -> str:
         """Stands for one way of having one model loaded (ModelLoad.identity), without telling its path."""

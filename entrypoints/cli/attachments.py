@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from domain.errors import AccessDenied, InvalidRequest, PayloadTooLarge
+from domain.json_depth import MOST_LEVELS, too_deep
 
 MOST_BYTES = 4 * 1024 * 1024  # about a million tokens
+NAMED_CHARACTERS = 200  # of an option with its value, in an error
 _FENCE = re.compile(r"^ {0,3}(`{3,})", re.MULTILINE)
 
 
@@ -19,10 +21,17 @@ def read_text(path: str, option: str = "--file") -> str:
     Raises InvalidRequest when there is none or it is no UTF-8 text, PayloadTooLarge, AccessDenied.
     """
     named = f"{option} {path!r}"
-    data = _read(Path(path), named, option)
+    return text_of(_read(Path(path), named, option), named, option)
+
+
+def text_of(data: bytes, named: str, option: str | None = None) -> str:
+    """What was read, at most one byte more than MOST_BYTES of it, as text without a byte order mark.
+
+    Raises PayloadTooLarge, and InvalidRequest when it is no UTF-8 text.
+    """
     if len(data) > MOST_BYTES:
         raise PayloadTooLarge(
-            f"{named} is too large: a file may have {MOST_BYTES / 1e6:.1f} MB",
+            f"{named} is too large: it may have {MOST_BYTES / 1e6:.1f} MB",
             hint="give the part of it that matters",
             param=option,
         )
@@ -44,15 +53,27 @@ def read_json(path: str, option: str) -> object:
 
 
 def parsed_json(text: str, named: str, option: str) -> object:
-    """Raises InvalidRequest, which tells where it stops being JSON."""
+    """Raises InvalidRequest, which tells where it stops being JSON, or that it is nested too deeply."""
+    named = named if len(named) <= NAMED_CHARACTERS else named[:NAMED_CHARACTERS] + "..."
     try:
-        return json.loads(text)
+        parsed: object = json.loads(text)
     except json.JSONDecodeError as fault:
         raise InvalidRequest(
             f"{named} is not JSON: {fault.msg} in line {fault.lineno}, column {fault.colno}", param=option
         ) from fault
     except RecursionError as fault:
-        raise InvalidRequest(f"{named} is nested too deeply", param=option) from fault
+        raise _nested_too_deeply(named, option) from fault
+    except ValueError as fault:
+        raise InvalidRequest(f"{named} is not JSON we can read: {fault}", param=option) from fault
+    if too_deep(parsed):
+        raise _nested_too_deeply(named, option)
+    return parsed
+
+
+def _nested_too_deeply(named: str, option: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"{named} is nested deeper than {MOST_LEVELS} levels", hint="give flatter values", param=option
+    )
 
 
 def context_of(paths: Sequence[str]) -> str:

@@ -120,14 +120,14 @@ class Console:
         """`ask` offers line editing: the process's own terminal is on both ends."""
         return self._stdin is sys.stdin and self.input_is_terminal and self.output_is_terminal
 
-    def read_all(self) -> str:
-        """Standard input to its end, as UTF-8. Raises InvalidRequest when it is not text."""
+    def read_bytes(self, most: int) -> bytes:
+        """Standard input to its end, but no more than so many bytes. Raises InvalidRequest when it cannot be read."""
+        source = getattr(self._stdin, "buffer", None)
         try:
-            return self._stdin.read()
-        except UnicodeDecodeError as fault:
-            raise InvalidRequest(
-                "standard input is not UTF-8 text", hint="pipe text in, or convert it with iconv"
-            ) from fault
+            data: bytes = self._stdin.read(most).encode() if source is None else source.read(most)
+        except OSError as fault:
+            raise InvalidRequest(f"standard input cannot be read: {fault.strerror or fault}") from fault
+        return data[:most]
 
     def abandon_output(self) -> None:
         """Nothing more can be written: keep the interpreter from trying again at exit."""

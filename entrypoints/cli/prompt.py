@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.errors import UsageError
+from entrypoints.cli.attachments import MOST_BYTES, text_of
 from entrypoints.cli.console import Console
 
 STANDARD_INPUT = "-"
@@ -16,7 +17,8 @@ def assemble(words: Sequence[str], option: str | None, console: Console, before:
     """The question, or None when none was given. `before` (files, say) comes first, then standard input, then the rest,
     an empty line between them.
 
-    Raises UsageError for words beside --prompt, for an empty question and for text that is not Unicode.
+    Raises UsageError for words beside --prompt, for an empty question and for text that is not Unicode; InvalidRequest
+    and PayloadTooLarge for a standard input that could not be given as a file either.
     """
     spoken = [word for word in words if word != STANDARD_INPUT]
     from_input = len(spoken) < len(words)
@@ -27,12 +29,16 @@ def assemble(words: Sequence[str], option: str | None, console: Console, before:
     if not words and option is None:
         return None
     rest = " ".join(spoken) if option is None else option
-    parts = [console.read_all().rstrip("\n")] if from_input else []
+    parts = [_piped(console).rstrip("\r\n")] if from_input else []
     parts += [rest] if rest else []
     question = joined(parts)
     if not question.strip():
         raise UsageError("the prompt is empty", hint=_WAYS)
     return checked(joined((before, question)))
+
+
+def _piped(console: Console) -> str:
+    return text_of(console.read_bytes(MOST_BYTES + 1), "standard input")
 
 
 def joined(parts: Sequence[str]) -> str:

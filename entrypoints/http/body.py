@@ -11,6 +11,7 @@ from flask import Request
 from gunicorn.http.errors import ParseException
 
 from domain.errors import InvalidRequest, PayloadTooLarge
+from domain.json_depth import MOST_LEVELS, too_deep
 from entrypoints.http.errors import ClientGone, ProtocolFault
 from entrypoints.http.patience import TooSlow
 
@@ -30,7 +31,10 @@ def read_json(request: Request, max_bytes: int) -> object:
 
 
 def parse_json(raw: bytes) -> object:
-    """Strict JSON: UTF-8, no NaN or Infinity, no name twice in an object. Raises InvalidRequest."""
+    """Strict JSON: UTF-8, no NaN or Infinity, no name twice in an object, no more than MOST_LEVELS in one another.
+
+    Raises InvalidRequest.
+    """
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as fault:
@@ -43,7 +47,9 @@ def parse_json(raw: bytes) -> object:
     except ValueError as fault:
         raise InvalidRequest(f"the body is not JSON we can read: {fault}") from fault
     except RecursionError as fault:
-        raise InvalidRequest("the body is nested too deeply") from fault
+        raise _nested_too_deeply() from fault
+    if too_deep(parsed):
+        raise _nested_too_deeply()
     return parsed
 
 
@@ -69,6 +75,10 @@ def _read(request: Request, max_bytes: int) -> bytes:
 
 def _too_large(max_bytes: int) -> PayloadTooLarge:
     return PayloadTooLarge(f"the body is larger than {max_bytes:,} bytes", hint="shorten the conversation")
+
+
+def _nested_too_deeply() -> InvalidRequest:
+    return InvalidRequest(f"the body is nested deeper than {MOST_LEVELS} levels", hint="send flatter values")
 
 
 def _refuse_constant(name: str) -> object:

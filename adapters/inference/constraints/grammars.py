@@ -10,6 +10,7 @@ from llguidance import LLMatcher
 
 from domain.errors import InvalidRequest
 from domain.inference import ConstraintKind, OutputConstraint, Tool
+from domain.json_depth import MOST_LEVELS, too_deep
 
 # Unbounded white space invites a small model to write nothing else for ever.
 WHITE_SPACE = r"[ \n\t]{1,40}"
@@ -40,9 +41,9 @@ def output_grammar(output: OutputConstraint) -> str:
         ) from fault
     match output.kind:
         case ConstraintKind.JSON_OBJECT:
-            return _json_grammar(dict(ANY_OBJECT))
+            return _json_grammar(dict(ANY_OBJECT), output.param)
         case ConstraintKind.JSON_SCHEMA:
-            return _json_grammar(_schema(output))
+            return _json_grammar(_schema(output), output.param)
         case ConstraintKind.REGEX:
             return str(LLMatcher.grammar_from_regex(output.source))
         case ConstraintKind.GRAMMAR:
@@ -114,12 +115,12 @@ def schemas_of(tools: Sequence[Tool], compiles: Callable[[str], bool]) -> dict[s
     return {tool.name: call_schema(tool, compiles) for tool in tools}
 
 
-def _json_grammar(schema: object) -> str:
+def _json_grammar(schema: object, param: str) -> str:
     text = json.dumps(schema)
     try:
         return str(LLMatcher.grammar_from_json_schema(text, overrides={"whitespace_pattern": WHITE_SPACE}))
     except ValueError as fault:
-        raise InvalidRequest(f"the schema is none: {fault}", param="response_format") from fault
+        raise InvalidRequest(f"{param}: the schema is none: {fault}", param=param) from fault
 
 
 def _schema(output: OutputConstraint) -> object:
@@ -127,9 +128,19 @@ def _schema(output: OutputConstraint) -> object:
         schema = json.loads(output.source)
     except ValueError as fault:
         raise InvalidRequest(f"{output.param}: the schema is no JSON: {fault}", param=output.param) from fault
+    except RecursionError as fault:
+        raise _nested_too_deeply(output) from fault
+    if too_deep(schema):
+        raise _nested_too_deeply(output)
     if not isinstance(schema, dict):
         raise InvalidRequest(f"{output.param}: a schema is a JSON object, got {output.source[:40]}", param=output.param)
     return schema
+
+
+def _nested_too_deeply(output: OutputConstraint) -> InvalidRequest:
+    return InvalidRequest(
+        f"{output.param}: the schema is nested deeper than {MOST_LEVELS} levels", hint="flatten it", param=output.param
+    )
 
 
 def _json(schema: Mapping[str, object]) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from adapters.inference.engine.batch import Batch, joined
-
-MOST_PADDING = 1.5  # of a batch as it is laid out over the sum of what its rows need
+from domain.serving.kv_room import MOST_PADDING
 
 Weigh = Callable[[int], int]
 

@@ -41,7 +41,7 @@ class Masks:
     def _ask(self, at: int, row: Row, constraint: TokenConstraint) -> None:
         try:
             bits = constraint.allowed()
-            allowed = None if bits is None else self._unpacked(bits)
+            allowed = None if bits is None else unpacked(bits, self._vocabulary)
         except Exception as fault:  # noqa: BLE001 - translated: a grammar's fault is its own row's
             self.failed.append(row.fail(constraint_failed(fault)))
         else:
@@ -49,9 +49,12 @@ class Masks:
                 self._at.append(at)
                 self._allowed.append(allowed)
 
-    def _unpacked(self, bits: bytes) -> np.ndarray:
-        """[vocabulary], bool. A model's vocabulary is often padded beyond the tokenizer's: nothing there may come."""
-        flags = np.unpackbits(np.frombuffer(bits, dtype=np.uint8), bitorder="little")[: self._vocabulary]
-        if not flags.any():
-            raise GenerationFailed("the answer's required form allows no token that this model has")
-        return np.pad(flags, (0, self._vocabulary - flags.size)).astype(np.bool_)
+
+def unpacked(bits: bytes, vocabulary: int) -> np.ndarray:
+    """[vocabulary], bool, from what a TokenConstraint allows. A model's vocabulary is often padded beyond the
+    tokenizer's: nothing there may come. Raises GenerationFailed when nothing at all may.
+    """
+    flags = np.unpackbits(np.frombuffer(bits, dtype=np.uint8), bitorder="little")[:vocabulary]
+    if not flags.any():
+        raise GenerationFailed("the answer's required form allows no token that this model has")
+    return np.pad(flags, (0, vocabulary - flags.size)).astype(np.bool_)

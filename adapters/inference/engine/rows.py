@@ -11,6 +11,7 @@ from domain.inference import FinishReason
 from ports.text_engine import EngineRow, RowStats, RowStep, TokenScore
 from ports.token_constraint import TokenConstraint
 
+# A model that says its stop token over and over is faulty; more of them tell nothing more.
 MAX_STOPS_COUNTED = 8
 
 

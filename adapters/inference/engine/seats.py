@@ -94,8 +94,13 @@ class Seats:
 
 def no_room(row: Row) -> InsufficientMemory:
     """For a row that has grown until nothing more fits beside nothing else."""
+    return grown_out(len(row.said))
+
+
+def grown_out(said: int) -> InsufficientMemory:
+    """said: tokens of the answer so far."""
     return InsufficientMemory(
-        f"the answer has grown to {len(row.said):,} tokens, and there is no memory for more",
+        f"the answer has grown to {said:,} tokens, and there is no memory for more",
         hint="ask for fewer tokens, or shorten the conversation",
         param="max_tokens",
     )

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import mlx.core as mx
-from mlx_lm.models.cache import (
-    ArraysCache,
-    CacheList,
-    ConcatenateKVCache,
-    KVCache,
-    QuantizedKVCache,
-    RotatingKVCache,
-    make_prompt_cache,
-)
+from mlx_lm.models.cache import ArraysCache, KVCache, RotatingKVCache, make_prompt_cache
 
+from adapters.inference.engine.caches import can_be_cut_short, leaves
 from domain.errors import InvalidRequest
+from domain.serving.load_options import DEFAULT_KV_GROUP_SIZE
 
 # Prompts are read in pieces of so many tokens.
 CHUNK_TOKENS = 512
 # The first tokens hold a conversation together and stay when the oldest are forgotten; as many as mlx-lm keeps.
 KEPT_TOKENS = 4
 PROBE_TOKENS = 3
-# Caches that can be cut back to any length at any time. A rotating one cannot once it is full, a chunked one not beyond
-# its chunk.
-_CUTTABLE = (KVCache, ConcatenateKVCache, QuantizedKVCache)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +28,7 @@ class CacheMaker:
 
     network: Any
     kv_bits: int | None = None
-    kv_group_size: int = 64
+    kv_group_size: int = DEFAULT_KV_GROUP_SIZE
     max_kv_size: int | None = None
 
     def make(self) -> list[Any]:
@@ -54,20 +45,9 @@ class CacheMaker:
                     caches[at] = layer.to_quantized(group_size=self.kv_group_size, bits=self.kv_bits)
 
 
-def lacks_batched_form(caches: Sequence[Any]) -> str | None:
-    """The cache classes that mlx-lm cannot decode in a batch; None when it can."""
-    lacking = {type(each).__name__ for each in _layers(caches) if not hasattr(each, "merge")}
-    return ", ".join(sorted(lacking)) or None
-
-
-def can_be_cut(caches: Sequence[Any]) -> bool:
-    """Whether the caches can forget their last tokens at any time."""
-    return all(type(each) in _CUTTABLE for each in _layers(caches))
-
-
 def require_cuttable(name: str, caches: Sequence[Any], what: str) -> None:
     """Raises InvalidRequest for a model whose caches cannot take a token back. what: the option that needs it."""
-    stubborn = sorted({type(each).__name__ for each in _layers(caches) if type(each) not in _CUTTABLE})
+    stubborn = sorted({type(each).__name__ for each in leaves(caches) if not can_be_cut_short([each])})
     if stubborn:
         raise InvalidRequest(
             f"{what} cannot be used with {name}: a wrong guess must be taken back, and its {', '.join(stubborn)} "
@@ -83,7 +63,7 @@ def require_quantisable(name: str, maker: CacheMaker) -> None:
     """
     what = f"--kv-bits {maker.kv_bits}"
     caches = maker.make()
-    others = sorted({type(each).__name__ for each in _layers(caches)} - {KVCache.__name__, ArraysCache.__name__})
+    others = sorted({type(each).__name__ for each in leaves(caches)} - {KVCache.__name__, ArraysCache.__name__})
     if others or not any(type(each) is KVCache for each in caches):
         raise InvalidRequest(
             f"{what} cannot be used with {name}: there is no quantised {', '.join(others) or 'form of its caches'}",
@@ -113,12 +93,3 @@ def require_forgetful(name: str, maker: CacheMaker) -> None:
             f"{'nothing bounds its ' + ', '.join(others) if others else 'its caches are bounded already'}",
             hint="leave --max-kv-size out for this model",
         )
-
-
-def _layers(caches: Sequence[Any]) -> Iterator[Any]:
-    """The caches themselves, out of the lists that some layers keep theirs in."""
-    for each in caches:
-        if isinstance(each, CacheList):
-            yield from _layers(each.caches)
-        else:
-            yield each

@@ -11,19 +11,20 @@ import mlx.core as mx
 from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.utils import load_tokenizer
 
-from adapters.inference.engine.seats import Seats, row_bytes
+from adapters.inference.engine.caches import unbatchable
+from adapters.inference.engine.seats import row_bytes
 from adapters.inference.network_loading import load_network
 from adapters.inference.prefixes import Prefixes
 from adapters.inference.solo.caches import (
     CacheMaker,
-    lacks_batched_form,
     require_cuttable,
     require_forgetful,
     require_quantisable,
 )
-from adapters.inference.solo.engine import Refusal, SoloEngine
+from adapters.inference.solo.engine import BOUNDLESS, SoloEngine
 from adapters.inference.solo.proposers import DraftModel, MakeProposer, NgramLookup, NoProposals
 from adapters.inference.solo.row import SoloModel
+from adapters.inference.vocabulary import vocabulary_size
 from domain.catalog import LocatedModel
 from domain.errors import InvalidRequest, MlxkError, ModelLoadFailed
 from domain.serving.kv_room import KvRoom
@@ -42,7 +43,7 @@ def why_alone(network: Any, options: LoadOptions) -> str | None:
         reasons.append("quantised KV cache")
     if options.max_kv_size is not None:
         reasons.append("bounded KV cache")
-    if not reasons and (lacking := lacks_batched_form(make_prompt_cache(network))):
+    if not reasons and (lacking := unbatchable(make_prompt_cache(network))):
         reasons.append(f"no batched {lacking}")
     return ", ".join(reasons) or None
 
@@ -69,18 +70,17 @@ class SoloLoader:
         solo = SoloModel(
             self._network, stop_tokens, caches, alone, self._proposers(options), options.draft_tokens, prefixes
         )
-        return SoloEngine(solo, self._refusal(caches, options.memory_bytes))
+        return SoloEngine(solo, self._room(caches, options.memory_bytes))
 
-    def _refusal(self, maker: CacheMaker, memory_bytes: int | None) -> Refusal | None:
-        """Measured on caches with a few tokens in them."""
+    def _room(self, maker: CacheMaker, memory_bytes: int | None) -> KvRoom:
+        """What is left beside the weights. Measured on caches with a few tokens in them."""
         if memory_bytes is None:
-            return None
+            return BOUNDLESS
         caches = maker.make()
         mx.eval(self._network(mx.zeros((1, MEASURED_TOKENS), mx.int32), cache=caches))
         maker.settle(caches)
         row = row_bytes(caches)
-        room = KvRoom(max(0, memory_bytes - mx.get_active_memory()), row)
-        return Seats(lambda: room, {}).refusal
+        return KvRoom(max(0, memory_bytes - mx.get_active_memory()), row)
 
     def _proposers(self, options: LoadOptions) -> MakeProposer:
         if options.draft is not None:
@@ -105,13 +105,7 @@ class SoloLoader:
                 hint="take a smaller model of the same family",
             )
         require_cuttable(draft.name, make_prompt_cache(network), "--draft-model")
-        return partial(DraftModel, network, _vocabulary(self._network), _vocabulary(network))
-
-
-def _vocabulary(network: Any) -> int:
-    """How many tokens the network has logits for; more than the tokenizer knows where it is padded."""
-    logits: mx.array = network(mx.zeros((1, 1), mx.int32), cache=make_prompt_cache(network))
-    return logits.shape[-1]
+        return partial(DraftModel, network, vocabulary_size(self._network), vocabulary_size(network))
 
 
 def _difference(one: Mapping[str, int], other: Mapping[str, int]) -> str:

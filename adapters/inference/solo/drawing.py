@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from typing import cast
 
 import mlx.core as mx
-import numpy as np
 
-from domain.errors import InvalidRequest
+from adapters.inference.engine.masks import NEVER, unpacked
+from adapters.inference.engine.sampler import Sampler
 from domain.inference import Sampling
-from domain.inference.row_key import row_key
 from ports.text_engine import TokenScore
-
-XTC_SALT = 0x5851F42D4C957F2D  # XTC's own coin: another stream of keys than the draw's
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +47,9 @@ def whole_numbers(row: mx.array) -> list[int]:
 
 
 class RowDraw:
-    """Draws with key = (seed, position), so that what was proposed and what would have been said without proposals meet
-    the same chance. The order is mlx-lm's: bias, repetition, presence and frequency, mask; then top_p, min_p, XTC,
-    top_k, temperature.
+    """Draws as the batched engine does, with key = (seed, position), so that what was proposed and what would have been
+    said without proposals meet the same chance. The order is mlx-lm's: bias, repetition, presence and frequency, mask;
+    then what the Sampler does.
 
     prompt_tokens: positions count from there. scores: how many of the likeliest tokens to report, None for no report.
     stop_tokens: XTC never leaves these out.
@@ -66,7 +63,7 @@ class RowDraw:
         stop_tokens: frozenset[int] = frozenset(),
     ) -> None:
         self._sampling = sampling
-        self._spared = mx.array(sorted(stop_tokens), mx.int32)
+        self._sampler = Sampler([sampling], spared_by_xtc=stop_tokens)
         self._prompt_tokens = prompt_tokens
         self._scores = scores
         self._bias_ids = mx.array([token for token, _ in sampling.logit_bias], mx.int32)
@@ -81,20 +78,12 @@ class RowDraw:
         """The position in the answer of the token that follows this context."""
         return len(context) - self._prompt_tokens
 
-    def require_vocabulary(self, size: int) -> None:
-        """Raises InvalidRequest for a biased token that the model does not have."""
-        beyond = [token for token, _ in self._sampling.logit_bias if token >= size]
-        if beyond:
-            raise InvalidRequest(
-                f"logit_bias: there is no token {beyond[0]}; this model has {size:,}", param="logit_bias"
-            )
-
     def draw(self, logits: mx.array, position: int, context: Sequence[int], allowed: bytes | None = None) -> Drawn:
         """logits: [vocabulary]. position: of the token in the answer, from 0. context: prompt and answer before it;
         not looked at unless `looks_back`. allowed: as TokenConstraint has it.
         """
         logits = logits.astype(mx.float32)
-        token = self._pick(self._changed(logits, context, allowed), position)
+        token = self._sampler.draw(self._changed(logits, context, allowed)[None], [position])[0]
         if self._scores is None:
             return Drawn(token)
         logprobs = logits - mx.logsumexp(logits)
@@ -110,34 +99,7 @@ class RowDraw:
         if said and (sampling.presence_penalty or sampling.frequency_penalty):
             price = [sampling.presence_penalty + sampling.frequency_penalty * times for times in said.values()]
             logits = logits.at[mx.array(list(said), mx.int32)].add(-mx.array(price, mx.float32))
-        return logits if allowed is None else mx.where(_mask(allowed, logits.size), logits, -mx.inf)
-
-    def _pick(self, logits: mx.array, position: int) -> mx.array:
-        sampling = self._sampling
-        if sampling.greedy:
-            return mx.argmax(logits)
-        key = mx.random.key(row_key(sampling.seed, position))
-        logprobs = logits - mx.logsumexp(logits)
-        if sampling.top_p < 1.0:
-            logprobs = _nucleus(logprobs, sampling.top_p)
-        if sampling.min_p > 0.0:
-            least = logprobs.max() + mx.log(mx.array(sampling.min_p))
-            logprobs = mx.where(logprobs < least, -mx.inf, logprobs)
-        if sampling.xtc_probability > 0.0:
-            logprobs = self._without_top_choices(logprobs, position)
-        if 0 < sampling.top_k < logprobs.size:
-            beyond = mx.argpartition(-logprobs, sampling.top_k - 1)[sampling.top_k :]
-            logprobs = mx.put_along_axis(logprobs, beyond, mx.array(-mx.inf), axis=0)
-        return mx.random.categorical(logprobs / sampling.temperature, key=key)
-
-    def _without_top_choices(self, logprobs: mx.array, position: int) -> mx.array:
-        """XTC: now and then all tokens above the threshold are left out, but for the least likely of them."""
-        sampling = self._sampling
-        coin = mx.random.uniform(key=mx.random.key(row_key(sampling.seed ^ XTC_SALT, position)))
-        chances = mx.softmax(logprobs)
-        excluded = chances > mx.where(chances > sampling.xtc_threshold, chances, mx.inf).min()
-        excluded[self._spared] = False
-        return mx.where(excluded & (coin <= sampling.xtc_probability), -mx.inf, logprobs)
+        return logits if allowed is None else mx.where(mx.array(unpacked(allowed, logits.size)), logits, NEVER)
 
 
 def _less_repeated(logits: mx.array, window: Sequence[int], penalty: float) -> mx.array:
@@ -145,17 +107,3 @@ def _less_repeated(logits: mx.array, window: Sequence[int], penalty: float) -> m
     before = logits[ids]
     after = mx.where(before < 0, before * penalty, before / penalty)
     return logits.at[ids].add(after - before)
-
-
-def _nucleus(logprobs: mx.array, top_p: float) -> mx.array:
-    """A token stays while those likelier than it hold less than top_p of the mass; so the likeliest always stays."""
-    ranked = -mx.sort(-logprobs)
-    mass = mx.exp(ranked)
-    kept = mx.cumsum(mass, inclusive=False) < top_p * mass.sum()
-    return mx.where(logprobs < mx.where(kept, ranked, mx.inf).min(), -mx.inf, logprobs)
-
-
-def _mask(allowed: bytes, size: int) -> mx.array:
-    """[size] of bool; ids that the bits do not reach are not allowed."""
-    bits = np.unpackbits(np.frombuffer(allowed, np.uint8), bitorder="little")[:size]
-    return mx.array(np.pad(bits, (0, size - len(bits))).astype(bool))

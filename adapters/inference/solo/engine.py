@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import mlx.core as mx
 
+from adapters.inference.engine.pace import MAX_WAITING
+from adapters.inference.engine.seats import Seats
 from adapters.inference.prefixes import NoPrefixes
 from adapters.inference.solo.row import SoloModel, SoloRow, Tally, in_order
-from domain.errors import GenerationFailed, MlxkError
+from adapters.inference.vocabulary import refuse_unknown_tokens, vocabulary_size
+from domain.errors import GenerationFailed, MlxkError, ServerBusy
 from domain.serving.cache_check import CacheCheck
+from domain.serving.kv_room import KvRoom, RowBytes
 from domain.serving.prompt_divergence import PromptDivergence
 from ports.text_engine import EngineRow, RowStep
 
 PREFILL_SECONDS_PER_STEP = 0.25
 
-Refusal = Callable[[EngineRow], MlxkError | None]
+BOUNDLESS = KvRoom(None, RowBytes(0))
 
 
 class SoloEngine:
@@ -26,10 +31,14 @@ class SoloEngine:
     A fault is always the row's own, for there is no other in the pass.
     """
 
-    def __init__(self, model: SoloModel, refusal: Refusal | None = None) -> None:
-        """refusal: why there is no memory for a row's caches, None when there is."""
-        self._model: SoloModel | None = model
-        self._refusal = refusal
+    def __init__(self, model: SoloModel, room: KvRoom = BOUNDLESS, max_waiting: int = MAX_WAITING) -> None:
+        """room: for the caches of the one row. max_waiting: rows that may wait for their turn."""
+        self._vocabulary = vocabulary_size(model.network)
+        stops = frozenset(token for token in model.stop_tokens if token < self._vocabulary)
+        self._model: SoloModel | None = replace(model, stop_tokens=stops)
+        self._room = room
+        self._seats = Seats(lambda: room, {})
+        self._max_waiting = max_waiting
         self._waiting: list[tuple[EngineRow, float]] = []
         self._current: SoloRow | None = None
         self._current_arrived = 0.0
@@ -47,11 +56,12 @@ class SoloEngine:
         """Nothing: no row has company."""
 
     def admit(self, row: EngineRow) -> None:
-        if not row.prompt:
-            raise GenerationFailed("the prompt has no tokens: there is nothing to continue")
-        refusal = None if self._refusal is None else self._refusal(row)
+        refuse_unknown_tokens(row, self._vocabulary)
+        refusal = self._seats.refusal(row)
         if refusal is not None:
             raise refusal
+        if len(self._waiting) >= self._max_waiting:
+            raise ServerBusy(f"{len(self._waiting):,} requests are waiting already", hint="ask again in a moment")
         self._waiting = in_order([*self._waiting, (row, time.monotonic())])
 
     def cancel(self, row_id: int) -> None:
@@ -92,7 +102,8 @@ class SoloEngine:
             return None, []
         self._current_arrived = arrived
         try:
-            return SoloRow(row, self._model, time.monotonic() - arrived), []
+            longest = self._room.longest(len(row.prompt) + row.max_tokens)
+            return SoloRow(row, self._model, longest, time.monotonic() - arrived), []
         except Exception as fault:  # noqa: BLE001 - translated: the row fails with its cause, the others go on
             return None, [_failed(row, fault)]
 

@@ -10,15 +10,15 @@ from typing import Any
 import mlx.core as mx
 from mlx_lm.models.cache import trim_prompt_cache
 
+from adapters.inference.engine.caches import can_be_cut_short
+from adapters.inference.engine.rows import MAX_STOPS_COUNTED
+from adapters.inference.engine.seats import grown_out
 from adapters.inference.prefixes import NoPrefixes, Prefixes
-from adapters.inference.solo.caches import CHUNK_TOKENS, CacheMaker, can_be_cut
+from adapters.inference.solo.caches import CHUNK_TOKENS, CacheMaker
 from adapters.inference.solo.drawing import Drawn, RowDraw, whole_number, whole_numbers
 from adapters.inference.solo.proposers import MakeProposer, NoProposals
 from domain.inference import FinishReason
 from ports.text_engine import EngineRow, RowStats, RowStep, TokenScore
-
-# A model that says its stop token over and over is faulty; more of them tell nothing more.
-MOST_STOPS_COUNTED = 8
 
 
 @dataclass(slots=True)
@@ -52,9 +52,11 @@ class SoloRow:
     but the last token.
     """
 
-    def __init__(self, row: EngineRow, model: SoloModel, waiting_seconds: float) -> None:
+    def __init__(self, row: EngineRow, model: SoloModel, longest: int, waiting_seconds: float) -> None:
+        """longest: tokens of prompt and answer for which there is memory."""
         self.row = row
         self._model = model
+        self._longest = longest
         self._waiting_seconds = waiting_seconds
         self._started = time.monotonic()
         self._first_token_at: float | None = None
@@ -65,7 +67,7 @@ class SoloRow:
         found = model.prefixes.longest(row.prompt)
         self._caches = model.caches.make() if found is None else found.caches
         self._read = self._cached = 0 if found is None else found.length
-        self._snapshots = () if can_be_cut(self._caches) else row.anchors
+        self._snapshots = () if can_be_cut_short(self._caches) else row.anchors
 
     @property
     def ready(self) -> bool:
@@ -90,9 +92,12 @@ class SoloRow:
     def decode(self) -> Iterator[RowStep]:
         """One pass of the model: the tokens that it settles, one at least. The last one has `finish`.
 
-        A row that fails on its way has given its good tokens before it raises.
+        A row that fails on its way has given its good tokens before it raises. Raises InsufficientMemory when it has
+        grown to all that there is memory for.
         """
-        room = self.row.max_tokens - self._said
+        room = min(self.row.max_tokens - self._said, self._longest - len(self._context))
+        if room < 1:
+            raise grown_out(self._said)
         proposals = self._proposer.propose(self._context, min(self._model.draft_tokens, room - 1), self._draw)
         logits = self._pass(mx.concatenate([mx.array(self._context[-1:], mx.int32), proposals]))
         taken = 0
@@ -119,7 +124,6 @@ class SoloRow:
         logits: mx.array = self._model.network(tokens[None], cache=self._caches)[0]
         self._model.caches.settle(self._caches)
         self._read += tokens.size
-        self._draw.require_vocabulary(logits.shape[-1])
         return logits
 
     def _settled(self, logits: mx.array, proposals: mx.array) -> Iterator[tuple[int, TokenScore | None]]:
@@ -194,7 +198,7 @@ class SoloRow:
     def _count_stops(self) -> int:
         """Go on without any grammar, which has ended, while stop tokens come."""
         count, context = 1, list(self._context)
-        while count < MOST_STOPS_COUNTED:
+        while count < MAX_STOPS_COUNTED:
             logits = self._pass(mx.array(context[-1:], mx.int32))
             token = whole_number(self._draw.draw(logits[0], self._draw.position_after(context), context).token)
             if token not in self._model.stop_tokens:

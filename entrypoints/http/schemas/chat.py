@@ -89,7 +89,7 @@ def _request(values: Mapping[str, Any], extension: Extension, default_max_tokens
         stop=values["stop"] or (),
         prompt=read_prompt(values, extension),
         tools=read_tools(values),
-        output=read_output(values),
+        output=read_output(values, extension.output_param),
         logprobs=read_logprobs(values),
         chat_stops=extension.chat_stops,
         inspect=extension.inspect,

@@ -40,6 +40,7 @@ class ExtensionSchema(StrictSchema):
     chat_stops = StrictBoolean(load_default=None)
     inspect = StrictBoolean(load_default=None)
     ignore_stops = StrictBoolean(load_default=None)
+    output_param = StrictString(load_default=None)
     default_length = LengthRule(load_default=None)
     priority = StrictInteger(load_default=None)
     deadline_seconds = StrictNumber(load_default=None)
@@ -54,7 +55,8 @@ class PromptFields(StrictSchema):
 @dataclass(frozen=True, slots=True)
 class Extension:
     """report: tell with the answer how it came about. loaded: a loaded model by its token, in place of its name.
-    default_length: None is the server's own rule. The others as in GenerationRequest.
+    default_length: None is the server's own rule. output_param: what errors call the answer's form, None as the field
+    that it came in. The others as in GenerationRequest.
     """
 
     report: bool = False
@@ -63,6 +65,7 @@ class Extension:
     chat_stops: bool = False
     inspect: bool = False
     ignore_stops: bool = False
+    output_param: str | None = None
     default_length: DefaultLength | None = None
     urgency: Urgency = field(default_factory=Urgency)
 
@@ -89,6 +92,7 @@ def read_extension(values: Mapping[str, Any]) -> Extension:
         chat_stops=bool(given["chat_stops"]),
         inspect=bool(given["inspect"]),
         ignore_stops=bool(given["ignore_stops"]),
+        output_param=given["output_param"],
         default_length=given["default_length"],
         urgency=Urgency(given["priority"] or 0, given["deadline_seconds"]),
     )

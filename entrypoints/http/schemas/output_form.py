@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from marshmallow import ValidationError
@@ -67,15 +68,18 @@ _GUIDED = {
 _FORMAT, _JSON_SCHEMA = ResponseFormatSchema(), JsonSchemaSchema()
 
 
-def read_output(values: Mapping[str, Any]) -> OutputConstraint | None:
-    """None when any text will do. Raises InvalidRequest, UnsupportedParameter."""
+def read_output(values: Mapping[str, Any], named: str | None = None) -> OutputConstraint | None:
+    """None when any text will do. named: what errors of the model call the form, None as the field that it came in.
+
+    Raises InvalidRequest, UnsupportedParameter.
+    """
     forms = [OutputConstraint(kind, values[name], name) for name, kind in _GUIDED.items() if values[name] is not None]
     if values["response_format"] is not None and (form := _of_format(values["response_format"])) is not None:
         forms.insert(0, form)
     if len(forms) > 1:
         names = " and ".join(form.param for form in forms)
         raise InvalidRequest(f"{names} contradict each other", hint="send one of them", param=forms[1].param)
-    return forms[0] if forms else None
+    return replace(forms[0], param=named or forms[0].param) if forms else None
 
 
 def undeclared_in_format(values: Mapping[str, Any]) -> list[str]:

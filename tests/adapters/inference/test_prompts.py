@@ -203,7 +203,7 @@ def test_variables_reach_the_template(tmp_path: Path) -> None:
     assert prompt_text(codec, ask("hi", prompt=options(variables={"mood": "merry"}))).startswith("merry")
 
 
-@pytest.mark.parametrize("name", ["chat_template", "messages", "tokenize", "tools", "add_generation_prompt"])
+@pytest.mark.parametrize("name", ["chat_template", "messages", "self", "tokenize", "tools", "add_generation_prompt"])
 def test_variables_cannot_take_the_renderers_place(name: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match=name):
         CHATML_MODEL.codec(tmp_path).encode(ask("hi", prompt=options(variables={name: "x"})))
@@ -410,6 +410,16 @@ def test_a_template_that_breaks_the_rules_fails_and_does_not_blame_the_conversat
 ) -> None:
     with pytest.raises(GenerationFailed, match="template is broken"):
         ToyModel(template).codec(tmp_path).encode(ask("hi"))
+
+
+def test_values_nested_too_deeply_for_a_template_that_walks_them_are_refused(tmp_path: Path) -> None:
+    walks = "{% macro walk(x) %}{% for y in x %}{{ walk(x[y]) }}{% endfor %}{% endmacro %}"
+    walks += "{% for t in tools or [] %}{{ walk(t.function.parameters) }}{% endfor %}"
+    deep: dict[str, object] = {}
+    for _ in range(900):
+        deep = {"a": deep}
+    with pytest.raises(InvalidRequest, match="nested too deeply for the model's chat template"):
+        ToyModel(walks + CHATML).codec(tmp_path).encode(ask("hi", tools=ToolUse((Tool("t", "", deep),))))
 
 
 def test_a_tool_with_a_hostile_description_is_plain_text_to_the_template(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from mlx_lm.generate import generate_step
 from mlx_lm.models.cache import KVCache, make_prompt_cache
 
+from adapters.inference.engine.seats import row_bytes
 from adapters.inference.prefixes import Prefix
 from adapters.inference.solo.caches import CacheMaker
 from adapters.inference.solo.drawing import RowDraw
@@ -20,8 +21,9 @@ from adapters.inference.solo.engine import SoloEngine
 from adapters.inference.solo.proposers import DraftModel, MakeProposer, NgramLookup, NoProposals
 from adapters.inference.solo.row import SoloModel
 from adapters.inference.text_engine import MlxTextEngine
-from domain.errors import GenerationFailed, InvalidRequest
+from domain.errors import GenerationFailed, InsufficientMemory, InvalidRequest, MlxkError, ServerBusy
 from domain.inference import FinishReason, Sampling, Urgency
+from domain.serving.kv_room import KvRoom
 from ports.text_engine import EngineRow, RowStep, TextEngine
 from tests.support.tiny_llama import TinyLlama
 
@@ -55,8 +57,10 @@ Make = Callable[..., SoloEngine]
 @pytest.fixture
 def make(network: Any) -> Make:
     def made(proposer: MakeProposer = NoProposals, stops: Sequence[int] = (), **options: Any) -> SoloEngine:
+        bounds = {name: options.pop(name) for name in ("room", "max_waiting") if name in options}
         caches = options.pop("caches", CacheMaker(network))
-        return SoloEngine(SoloModel(network, frozenset(stops), caches, "a test", proposer, 4, **options))
+        model = SoloModel(network, frozenset(stops), caches, "a test", proposer, 4, **options)
+        return SoloEngine(model, **bounds)
 
     return made
 
@@ -212,10 +216,75 @@ def test_a_grammar_that_fails_fails_its_own_row_after_what_was_said(make: Make) 
     assert [step.finish for step in steps if step.row_id == 2][-1] is FinishReason.LENGTH
 
 
-def test_a_bias_for_a_token_that_does_not_exist_is_refused(make: Make) -> None:
-    step = run(make(), row(replace(GREEDY, logit_bias=((4000, 1.0),))))[-1]
-    assert isinstance(step.error, InvalidRequest)
-    assert "no token 4000" in step.error.message
+def refusal(engine: TextEngine, asked: EngineRow) -> MlxkError:
+    with pytest.raises(MlxkError) as refused:
+        engine.admit(asked)
+    assert engine.active_rows == 0
+    return refused.value
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (row(replace(GREEDY, logit_bias=((5, 1.0), (4000, 1.0)))), "logit_bias names token 4000"),
+        (EngineRow(1, (65, 4000), 4, GREEDY), "the prompt has token 4000"),
+        (EngineRow(1, (), 4, GREEDY), "no tokens"),
+    ],
+)
+def test_a_row_with_tokens_that_do_not_exist_is_refused_in_the_batched_engines_words(
+    make: Make, network: Any, asked: EngineRow, words: str
+) -> None:
+    alone, batched = refusal(make(), asked), refusal(MlxTextEngine(network, frozenset()), asked)
+    assert words in alone.message
+    assert (type(alone), alone.message, alone.param) == (type(batched), batched.message, batched.param)
+
+
+def test_no_more_rows_wait_than_may(make: Make) -> None:
+    engine = make(max_waiting=2)
+    for each in (1, 2):
+        engine.admit(row(row_id=each, max_tokens=2))
+    with pytest.raises(ServerBusy, match="2 requests are waiting already"):
+        engine.admit(row(row_id=3, max_tokens=2))
+    engine.step()
+    engine.admit(row(row_id=4, max_tokens=2))
+    assert {step.row_id for step in run(engine)} >= {2, 4}
+
+
+@pytest.mark.parametrize("guessing", [False, True])
+def test_an_answer_that_outgrows_the_memory_ends_there_with_what_it_said(
+    make: Make, network: Any, guessing: bool
+) -> None:
+    caches = CacheMaker(network)
+    held = caches.make()
+    mx.eval(network(mx.array([PROMPT]), cache=held))
+    each = row_bytes(held)
+    engine = make(draft(network) if guessing else NoProposals, room=KvRoom(each.of(256), each))
+    steps = run(engine, row(max_tokens=400, window=100), row(max_tokens=3, row_id=2))
+    first = [step for step in steps if step.row_id == 1]
+    assert [step.token for step in first[:-1]] == said(make(), row(max_tokens=256 - len(PROMPT)))
+    assert isinstance(first[-1].error, InsufficientMemory)
+    assert f"grown to {256 - len(PROMPT)} tokens" in first[-1].error.message
+    assert steps[-1].finish is FinishReason.LENGTH
+    assert said(engine, row(max_tokens=256 - len(PROMPT)))
+    refused = refusal(engine, row(max_tokens=400))
+    assert isinstance(refused, InvalidRequest)
+    assert refused.param == "max_tokens"
+
+
+class NothingGoes:
+    """A TokenConstraint that allows no token at all."""
+
+    def allowed(self) -> bytes | None:
+        return bytes(33)
+
+    def accept(self, token: int) -> None:
+        raise AssertionError(token)
+
+
+def test_a_form_that_allows_nothing_fails_its_row(make: Make) -> None:
+    (step,) = run(make(), row(constraint=NothingGoes()))
+    assert isinstance(step.error, GenerationFailed)
+    assert "allows no token" in step.error.message
 
 
 def test_stop_tokens_in_a_row_are_counted_when_asked(make: Make) -> None:

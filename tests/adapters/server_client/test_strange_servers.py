@@ -7,9 +7,12 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -116,17 +119,23 @@ def test_the_server_of_the_entry_is_found_and_what_it_holds(tmp_path: Path) -> N
     assert INSTANCE.secret.encode() not in listener.heard
 
 
-STRANGE: dict[str, Reply] = {
+IMPOSTORS: dict[str, Reply] = {
     "another instance": lambda head, port: introduction(head, port, ServerInstance("theirs")),
     "the same proof for every challenge": lambda _, port: body({"proof": INSTANCE.proof("0" * 32, port), "models": []}),
     "a proof made for another port": lambda head, port: introduction(head, port + 1),
+    "a proof that is half a character": lambda *_: body(b'{"proof": "\\ud800", "models": []}'),
+}
+STRANGE: dict[str, Reply] = {
     "no proof": lambda *_: body({"models": []}),
     "a proof that is no text": lambda *_: body({"proof": 3, "models": []}),
-    "half a character": lambda *_: body(b'{"proof": "\\ud800", "models": []}'),
     "a list": lambda *_: body([]),
     "no JSON": lambda *_: body(b"hello"),
     "JSON without a bottom": lambda *_: body(b"[" * 60_000),
     "a page that is not there": lambda *_: body({}, "404 Not Found"),
+    "a busy moment": lambda *_: body({"error": {"code": "server_busy", "message": "busy"}}, "503 Service Unavailable"),
+    "a proof without models": lambda head, port: body(
+        {"proof": INSTANCE.proof(head.split(b" ")[1].decode().removeprefix(INTRODUCTION), port)}
+    ),
     "an endless body": lambda *_: b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n",
     "no length": lambda *_: b"HTTP/1.1 200 OK\r\n\r\n",
     "a length that is none": lambda *_: b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n",
@@ -136,19 +145,48 @@ STRANGE: dict[str, Reply] = {
 }
 
 
-@pytest.mark.parametrize("reply", STRANGE.values(), ids=STRANGE)
-def test_a_stranger_on_the_port_is_not_used_and_its_entry_is_swept(tmp_path: Path, reply: Reply) -> None:
+@pytest.mark.parametrize("reply", IMPOSTORS.values(), ids=IMPOSTORS)
+def test_who_proves_to_be_another_is_not_used_and_the_entry_is_swept(tmp_path: Path, reply: Reply) -> None:
     with listening(reply) as listener:
         enter(tmp_path, listener.port)
         assert find(tmp_path).reachable() == []
     assert entries(tmp_path) == 0
 
 
-def test_an_entry_whose_port_nobody_listens_on_is_swept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("reply", STRANGE.values(), ids=STRANGE)
+def test_an_answer_that_proves_nothing_is_not_used_and_a_better_one_is_taken_later(
+    tmp_path: Path, reply: Reply
+) -> None:
+    with listening(reply) as listener:
+        enter(tmp_path, listener.port)
+        assert find(tmp_path).reachable() == []
+        listener.reply = introduction
+        assert len(find(tmp_path).reachable()) == 1
+
+
+def test_a_refused_line_says_nothing_about_a_process_that_lives(tmp_path: Path) -> None:
     with listening(introduction) as listener:
         enter(tmp_path, listener.port)
     assert find(tmp_path).reachable() == []
-    assert entries(tmp_path) == 0
+    assert entries(tmp_path) == 1
+
+
+def test_an_entry_whose_process_ends_while_it_is_asked_is_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with listening(introduction) as listener:
+        enter(tmp_path, listener.port)
+    folder = ServerFolder(tmp_path)
+    found = folder.entries()
+    monkeypatch.setattr(folder, "entries", lambda: [(path, replace(each, process_id=ended())) for path, each in found])
+    assert FoundServers(folder, "1", 20.0).reachable() == []
+    assert list((tmp_path / "servers").iterdir()) == []
+
+
+def ended() -> int:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    return child.pid
 
 
 def test_one_that_says_nothing_is_left_alone_and_not_waited_for(tmp_path: Path) -> None:
@@ -196,7 +234,7 @@ def then_says(words: bytes) -> Reply:
 
 def test_who_takes_the_place_of_a_server_that_was_found_gets_no_prompt(tmp_path: Path) -> None:
     with listening(introduction) as listener:
-        fault = outcome(tmp_path, listener, STRANGE["another instance"])
+        fault = outcome(tmp_path, listener, IMPOSTORS["another instance"])
     assert isinstance(fault, ServerShutdown)
     assert PROMPT.encode() not in listener.heard
     assert b"POST" not in listener.heard

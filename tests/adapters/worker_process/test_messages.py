@@ -47,6 +47,7 @@ from domain.inference import (
     Urgency,
     Usage,
 )
+from domain.json_depth import MOST_LEVELS
 from domain.serving.cache_check import CacheChecks
 from domain.serving.load_options import LoadOptions, PrefixCacheBudget
 from domain.serving.prompt_divergence import Divergence, Loss, PromptDivergence
@@ -222,6 +223,17 @@ EVERYTHING = GenerationRequest(
 @pytest.mark.parametrize("request_", [EVERYTHING, GenerationRequest((Message(Role.USER, "hi"),))])
 def test_every_field_of_a_request_arrives(request_: GenerationRequest) -> None:
     command = StartRequest(4, request_)
+    assert decode_command(over_the_wire(encode_command(command))) == command
+
+
+def test_values_as_deep_as_they_may_be_arrive() -> None:
+    deep: dict[str, object] = {}
+    for _ in range(MOST_LEVELS):
+        deep = {"a": deep}
+    request = GenerationRequest(
+        (Message(Role.USER, "x"),), prompt=PromptOptions(variables=deep), tools=ToolUse((Tool("f", "", deep),))
+    )
+    command = StartRequest(4, request)
     assert decode_command(over_the_wire(encode_command(command))) == command
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ from domain.inference import ConstraintKind, GenerationRequest, OutputConstraint
 from domain.inference.prompt_options import REASONING_EFFORTS
 from domain.serving.load_wishes import LoadWishes
 from entrypoints.cli.attachments import MOST_BYTES
+from entrypoints.cli.console import Console
+from entrypoints.cli.main import run
 from entrypoints.cli.run_option_groups import REASONING_LEVELS
 from tests.support.fakes.cli_services import FakeServices, Line, spoken
 
+DEEP = '{"a":' * 201 + "0" + "}" * 201
 WEATHER = {"name": "weather", "description": "Of a place", "parameters": {"type": "object"}, "strict": True}
 
 
@@ -151,20 +155,55 @@ def test_an_empty_question_is_none_even_with_files(tmp_path: Path) -> None:
     assert (code, "the prompt is empty" in message) == (2, True)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"abc\xff", "is not UTF-8 text: byte 3 is 0xff"),
-        (b"GIF\x00", "is not a text file: it holds zero bytes"),
-        (b"x" * (MOST_BYTES + 1), "is too large: a file may have 4.2 MB"),
-    ],
-)
+NO_TEXTS = [
+    (b"abc\xff", "is not UTF-8 text: byte 3 is 0xff"),
+    (b"GIF\x00", "is not a text file: it holds zero bytes"),
+    (b"x" * (MOST_BYTES + 1), "is too large: it may have 4.2 MB"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), NO_TEXTS)
 def test_a_file_that_is_no_text_is_refused_by_name(tmp_path: Path, content: bytes, message: str) -> None:
     path = put(tmp_path, "f", content)
     code, told = refusal("x", "--file", path)
     assert code == 1
     assert f"run: Error: --file '{path}' {message}" in told
     assert "Hint: " in told
+
+
+class Endless(io.RawIOBase):
+    """given: bytes that were taken so far."""
+
+    given = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        into[:] = b"x" * len(into)
+        self.given += len(into)
+        return len(into)
+
+
+def piped(source: io.RawIOBase | io.BytesIO) -> tuple[int, str]:
+    """The exit code and the message of a question on standard input that is refused."""
+    asked, errors = line(), io.StringIO()
+    stdin = io.TextIOWrapper(io.BufferedReader(source), encoding="utf-8")
+    code = run(["run", "demo", "-"], Console(stdin, io.StringIO(), errors), asked._context)
+    assert asked.services.talk.asked == []
+    return code, errors.getvalue()
+
+
+@pytest.mark.parametrize(("content", "message"), NO_TEXTS)
+def test_standard_input_that_is_no_text_is_refused_as_a_file_is(content: bytes, message: str) -> None:
+    code, told = piped(io.BytesIO(content))
+    assert (code, f"run: Error: standard input {message}" in told, "Hint: " in told) == (1, True, True)
+
+
+def test_standard_input_without_end_is_read_no_further_than_its_limit() -> None:
+    source = Endless()
+    assert "standard input is too large" in piped(source)[1]
+    assert MOST_BYTES < source.given < MOST_BYTES + 1024 * 1024
 
 
 def test_a_file_that_is_not_there_or_a_folder_is_refused_by_name(tmp_path: Path) -> None:
@@ -204,6 +243,9 @@ def test_contradictions_are_usage_errors(argv: tuple[str, ...], message: str) ->
         (("--template-kwargs", "[1]"), "--template-kwargs '[1]' is not a JSON object"),
         (("--template-kwargs", "{"), "is not JSON: Expecting property name"),
         (("--schema", "{"), "--schema is not JSON"),
+        (("--template-kwargs", DEEP), "levels"),
+        (("--schema", DEEP), "--schema is nested deeper than 200 levels"),
+        (("--template-kwargs", '{"a": ' + "9" * 5000 + "}"), "is not JSON we can read"),
         (("--schema", "no.json"), "--schema 'no.json': there is no such file"),
         (("--grammar", "no.lark"), "--grammar 'no.lark': there is no such file"),
         (("--tools", "no.json"), "--tools 'no.json': there is no such file"),
@@ -219,6 +261,8 @@ def test_values_that_cannot_be_are_refused_by_name(argv: tuple[str, ...], messag
     ("content", "message"),
     [
         ("[", "is not JSON"),
+        (f"[{DEEP}]", "is nested deeper than 200 levels"),
+        ("[" * 9999, "is nested deeper than 200 levels"),
         ({}, "is not a list of functions"),
         ([], "is not a list of functions"),
         ([1], "entry 1 is no object"),
