@@ -84,6 +84,11 @@ class EngineLoop:
             self._inbox.put(Cancel(request_id))
             self._outbox.put(Cancel(request_id))
 
+    @property
+    def idle(self) -> bool:
+        """Nothing that was asked for is unanswered."""
+        return not self._live
+
     def drain(self) -> None:
         """Take nothing new; `run` returns when all that was asked for is answered. Safe in a signal handler."""
         if not self._draining:

@@ -128,6 +128,23 @@ def test_a_front_that_goes_away_ends_the_worker_at_once(ready: bool) -> None:
     assert life.hang_ups.get(timeout=20) is None
 
 
+def test_an_idle_worker_closes_its_engine_before_it_goes() -> None:
+    engine = ScriptedEngine()
+    life = loaded(Life(ScriptedRuntime(engine=engine)))
+    life.front.hang_up()
+    assert life.hang_ups.get(timeout=20) is None
+    assert engine.closed
+
+
+def test_a_busy_worker_goes_at_once() -> None:
+    engine = ScriptedEngine(gate=threading.Event())
+    life = loaded(Life(ScriptedRuntime(engine=engine)))
+    life.front.commands.put(StartRequest(1, ASKING))
+    life.front.hang_up()
+    assert life.hang_ups.get(timeout=20) is None
+    assert not engine.closed
+
+
 @pytest.mark.parametrize("command", [StartRequest(1, ASKING), ExplainPrompt(1, ASKING), CancelRequest(1)])
 def test_a_request_before_the_model_is_a_fault_of_the_front(command: Command) -> None:
     life = Life(ScriptedRuntime())

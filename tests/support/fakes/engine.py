@@ -45,7 +45,7 @@ class ScriptedEngine:
 
     Knobs: refuse (row ids that `admit` refuses), fail_rows (row id: tokens it says before it fails), lose_batch_at and
     crash_at (numbers of steps, from 1), gate (when given, each step waits for it to be set).
-    What happened: learned (times it was told to), steps, idle_steps (with no rows), batches (rows decoded in each
+    What happened: closed, learned (times it was told to), steps, idle_steps (with no rows), batches (rows decoded in each
     step), cancelled, threads (that called in).
 
     Every prompt that was admitted is remembered. checks: what `idle` finds, one each time; idle_gate: when given, it
@@ -60,6 +60,7 @@ class ScriptedEngine:
     crash_at: int = 0
     gate: threading.Event | None = None
     learned: int = 0
+    closed: bool = False
     steps: int = 0
     idle_steps: int = 0
     batches: list[int] = field(default_factory=list)
@@ -124,6 +125,7 @@ class ScriptedEngine:
         return self.checks.pop(0) if self.checks else None
 
     def close(self) -> None:
+        self.closed = True
         self._rows.clear()
 
     def _row_step(self, row: _Row) -> RowStep:
