@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from domain.inference import GenerationRequest, OutputFormat, Tool, ToolCall
+from domain.inference.text_length import TextLength
 from ports.token_constraint import TokenConstraint
 
 
@@ -34,8 +35,8 @@ class TokenDecoder(Protocol):
 
 
 class TextCodec(Protocol):
-    """Thread-safe with respect to the engine: it does no MLX work. One thread at a time calls `encode`, `constraint`
-    and `decoder`; one other thread the rest, and the decoders.
+    """Thread-safe with respect to the engine: it does no MLX work. One thread at a time calls `encode`, `constraint`,
+    `decoder` and `longest_token`; one other thread the rest, and the decoders.
     """
 
     @property
@@ -68,6 +69,11 @@ class TextCodec(Protocol):
 
     def token_bytes(self, token: int) -> bytes:
         """The bytes that a token stands for in the text; b"" for ids without any."""
+
+    def longest_token(self) -> TextLength:
+        """The greatest length of a text that is one token, by either count: no text of n tokens is longer than n times
+        this. At least 1. The first call may look at the whole vocabulary.
+        """
 
     def parse_tool_calls(self, text: str, tools: Sequence[Tool]) -> tuple[ToolCall, ...]:
         """The calls in the text between the marks, in order, those of what is not on offer too. Raises ValueError for

@@ -27,11 +27,13 @@ from adapters.inference.token_decoder import (
     WindowDecoder,
     byte_level_table,
     decoded_table,
+    longest_length,
     sentencepiece_table,
 )
 from adapters.inference.tool_parsing import parse_calls, read_tool_format
 from domain.errors import CapabilityMismatch, InvalidRequest, MlxkError
 from domain.inference import GenerationRequest, OutputFormat, PromptOptions, Tool, ToolCall, ToolMode, ToolUse
+from domain.inference.text_length import TextLength
 from ports.text_codec import EncodedPrompt, TokenDecoder
 from ports.token_constraint import TokenConstraint
 
@@ -66,6 +68,7 @@ class MlxTextCodec:
             tokenizer, self._output_format, self.stop_tokens, self._token_bytes, self._lock
         )
         self._always_thinks: bool | None = None
+        self._longest_token: TextLength | None = None
 
     @property
     def context_length(self) -> int:
@@ -99,6 +102,11 @@ class MlxTextCodec:
 
     def token_bytes(self, token: int) -> bytes:
         return self._token_bytes(token)
+
+    def longest_token(self) -> TextLength:
+        if self._longest_token is None:
+            self._longest_token = longest_length(self._token_bytes, self._tokenizer.get_vocab().values())
+        return self._longest_token
 
     def parse_tool_calls(self, text: str, tools: Sequence[Tool]) -> tuple[ToolCall, ...]:
         if self._tool_format is None:

@@ -7,7 +7,9 @@ are exact and quick. All others are decoded through the tokenizer itself, a shor
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from domain.inference.text_length import TextLength, text_length
 
 REPLACEMENT = "\ufffd"
 TokenBytes = Callable[[int], bytes]
@@ -105,6 +107,12 @@ def decoded_table(vocabulary: Mapping[str, int], decode: DecodeIds) -> TokenByte
         return known[token_id]
 
     return bytes_of
+
+
+def longest_length(bytes_of: TokenBytes, tokens: Iterable[int]) -> TextLength:
+    """The greatest of these tokens' lengths, by either count; at least 1. Part of a character counts as one."""
+    lengths = [TextLength(1, 1), *(text_length(bytes_of(token).decode(errors="replace")) for token in tokens)]
+    return TextLength(max(length.characters for length in lengths), max(length.without_runs for length in lengths))
 
 
 def _table(vocabulary: Mapping[str, int], spelled: Callable[[str], bytes]) -> TokenBytes:

@@ -9,16 +9,17 @@ from typing import TypeVar
 
 from application.inference.answer_text import AnswerFacts, AnswerText, TokenReader
 from domain.errors import ContextLengthExceeded, GenerationFailed, MlxkError
-from domain.inference import GenerationRequest, Message, Tool, resolve_sampling
+from domain.inference import GenerationRequest, resolve_sampling
+from domain.inference.text_length import text_length
 from domain.inference.transcript import AnswerStart, Transcript
 from domain.inference.transcript_calls import CallRules
 from domain.serving.kv_room import window_of
 from ports.text_codec import EncodedPrompt, TextCodec
 from ports.text_engine import EngineRow
 
-# No text has so many characters a token on average: what is longer is refused unread, because tokenising megabytes
-# takes seconds, and the requests behind it wait.
-MOST_CHARACTERS_PER_TOKEN = 16
+# What has more of them may be hopeless: it is measured before it is tokenised, because tokenising megabytes takes
+# seconds, and the requests behind it wait.
+USUAL_CHARACTERS_PER_TOKEN = 16
 
 Made = TypeVar("Made")
 
@@ -54,7 +55,7 @@ class PrepareRequest:
         template, tokenizer or grammar break.
         """
         codec = self._codec
-        _refuse_hopeless(request, codec.context_length)
+        _refuse_hopeless(request, codec)
         prompt = _guarded("chat template or tokenizer", lambda: codec.encode(request))
         max_tokens = request.limits.resolve(len(prompt.tokens), codec.context_length)
         sampling = resolve_sampling(request.sampling, codec.generation_config, self._fresh.seed())
@@ -77,7 +78,7 @@ class PrepareRequest:
 
     def prompt(self, request: GenerationRequest) -> tuple[int, ...]:
         """The tokens alone. Raises as `execute` does, but not for an answer that cannot fit."""
-        _refuse_hopeless(request, self._codec.context_length)
+        _refuse_hopeless(request, self._codec)
         return _guarded("chat template or tokenizer", lambda: self._codec.encode(request)).tokens
 
     def spelled(self, token: int) -> bytes:
@@ -117,9 +118,21 @@ def _guarded(what: str, make: Callable[[], Made]) -> Made:
         ) from fault
 
 
-def _refuse_hopeless(request: GenerationRequest, context_length: int) -> None:
-    characters = sum(map(_characters_of_turn, request.messages)) + sum(map(_characters_of_tool, request.tools.shown))
-    if characters > context_length * MOST_CHARACTERS_PER_TOKEN:
+def _refuse_hopeless(request: GenerationRequest, codec: TextCodec) -> None:
+    """What cannot fit whatever its tokens are. Thoughts do not count, nor the space around a turn: templates may
+    leave them out.
+    """
+    context_length = codec.context_length
+    texts = _texts_of(request)
+    characters = sum(map(len, texts))
+    if characters <= context_length * USUAL_CHARACTERS_PER_TOKEN:
+        return
+    lengths = [text_length(text.strip()) for text in texts]
+    longest = _guarded("tokenizer", codec.longest_token)
+    if (
+        sum(length.characters for length in lengths) > context_length * longest.characters
+        or sum(length.without_runs for length in lengths) > context_length * longest.without_runs
+    ):
         raise ContextLengthExceeded(
             f"the conversation has {characters:,} characters; a context of {context_length:,} tokens cannot hold it",
             hint="shorten the conversation",
@@ -127,10 +140,11 @@ def _refuse_hopeless(request: GenerationRequest, context_length: int) -> None:
         )
 
 
-def _characters_of_turn(message: Message) -> int:
-    calls = sum(len(call.name) + len(call.arguments) for call in message.tool_calls)
-    return len(message.content) + len(message.reasoning) + calls
-
-
-def _characters_of_tool(tool: Tool) -> int:
-    return len(tool.name) + len(tool.description) + len(json.dumps(dict(tool.parameters), default=str))
+def _texts_of(request: GenerationRequest) -> list[str]:
+    texts: list[str] = []
+    for message in request.messages:
+        texts.append(message.content)
+        texts += [part for call in message.tool_calls for part in (call.name, call.arguments)]
+    for tool in request.tools.shown:
+        texts += tool.name, tool.description, json.dumps(dict(tool.parameters), default=str, ensure_ascii=False)
+    return texts

@@ -23,6 +23,7 @@ from domain.inference import (
     ToolMarks,
     ToolUse,
 )
+from domain.inference.text_length import text_length
 from ports.text_codec import TextCodec, TokenDecoder
 from tests.support.codec_kit import ToyModel
 from tests.support.fakes.codec import ByteCodec
@@ -162,6 +163,19 @@ def test_a_plain_prompt_opens_neither_thought_nor_call(codec: TextCodec) -> None
 def test_the_bytes_of_tokens_are_the_bytes_of_the_text(codec: TextCodec) -> None:
     assert b"".join(codec.token_bytes(token) for token in text_tokens(codec, "naïve 🦉")) == "naïve 🦉".encode()
     assert codec.token_bytes(10**6) == b""
+
+
+@given(st.text("a b-=\n\u0301eé🦉", max_size=60))
+def test_no_text_is_longer_than_its_tokens_can_be(codec: TextCodec, text: str) -> None:
+    tokens = codec.encode(GenerationRequest((user(text),), prompt=BARE)).tokens
+    length, longest = text_length(text), codec.longest_token()
+    assert length.characters <= len(tokens) * longest.characters
+    assert length.without_runs <= len(tokens) * longest.without_runs
+
+
+def test_even_the_longest_token_has_an_end(codec: TextCodec) -> None:
+    longest = codec.longest_token()
+    assert 1 <= longest.without_runs <= longest.characters <= 64
 
 
 def test_tools_are_refused_by_a_model_that_knows_none_and_without_a_template(

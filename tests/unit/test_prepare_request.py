@@ -9,7 +9,7 @@ import pytest
 
 from application.inference.answer_text import AnswerText
 from application.inference.prepare_request import (
-    MOST_CHARACTERS_PER_TOKEN,
+    USUAL_CHARACTERS_PER_TOKEN,
     FreshValues,
     PreparedRequest,
     PrepareRequest,
@@ -34,6 +34,7 @@ from domain.inference import (
     ToolUse,
     Urgency,
 )
+from domain.inference.text_length import TextLength
 from ports.text_codec import EncodedPrompt
 from ports.text_engine import RowStep
 from ports.token_constraint import TokenConstraint
@@ -82,8 +83,13 @@ def prepared(request: GenerationRequest, codec: ByteCodec) -> PreparedRequest:
     return PrepareRequest(codec, FRESH).execute(1, request)
 
 
+def words(size: int) -> str:
+    """Text of so many characters, without runs."""
+    return ("ab" * size)[:size]
+
+
 def conversation(*sizes: int) -> GenerationRequest:
-    return GenerationRequest(messages=tuple(Message(Role.USER, "x" * size) for size in sizes))
+    return GenerationRequest(messages=tuple(Message(Role.USER, words(size)) for size in sizes))
 
 
 def read(text: AnswerText, answer: str) -> list[GenerationEvent]:
@@ -109,15 +115,44 @@ def parts(events: Sequence[GenerationEvent]) -> tuple[str, str]:
 def test_a_conversation_that_no_context_can_hold_is_refused_unread() -> None:
     codec = Counting(context_length=CONTEXT)
     with pytest.raises(ContextLengthExceeded, match="1,025 characters; a context of 64 tokens"):
-        prepared(conversation(1000, CONTEXT * MOST_CHARACTERS_PER_TOKEN - 999), codec)
+        prepared(conversation(1000, CONTEXT * USUAL_CHARACTERS_PER_TOKEN - 999), codec)
     assert codec.encoded == 0
 
 
-def test_a_long_one_is_counted_in_tokens() -> None:
+class LongTokens(Counting):
+    """Has tokens of 128 spaces or dashes, and of 20 other characters."""
+
+    def longest_token(self) -> TextLength:
+        return TextLength(128, 20)
+
+
+@pytest.mark.parametrize("long", ["    " * 500, "-" * 2000, "\n \t" * 700, "=" * 900 + " " * 900, "e\u0301" * 2000])
+def test_runs_may_be_few_tokens_and_are_counted_in_tokens(long: str) -> None:
+    codec = LongTokens(context_length=CONTEXT)
+    codec.prompt = EncodedPrompt((1, 2, 3))
+    for request in GenerationRequest((Message(Role.USER, long),)), conversation(CONTEXT * USUAL_CHARACTERS_PER_TOKEN):
+        assert prepared(request, codec).row.prompt == (1, 2, 3)
+
+
+def test_how_much_is_hopeless_depends_on_the_longest_token() -> None:
+    codec = LongTokens(context_length=CONTEXT)
+    codec.prompt = EncodedPrompt((1, 2, 3))
+    assert prepared(conversation(CONTEXT * 20), codec)
+    with pytest.raises(ContextLengthExceeded, match="1,281 characters"):
+        prepared(conversation(CONTEXT * 20 + 1), codec)
+
+
+def test_runs_that_no_token_is_long_enough_for_are_hopeless_too() -> None:
+    codec = LongTokens(context_length=CONTEXT)
+    with pytest.raises(ContextLengthExceeded, match="cannot hold it"):
+        prepared(GenerationRequest((Message(Role.USER, "-" * (CONTEXT * 128 + 1)),)), codec)
+    assert codec.encoded == 0
+
+
+def test_old_thoughts_which_templates_leave_out_do_not_count() -> None:
     codec = Counting(context_length=CONTEXT)
-    with pytest.raises(ContextLengthExceeded, match="leaves no room"):
-        prepared(conversation(CONTEXT * MOST_CHARACTERS_PER_TOKEN), codec)
-    assert codec.encoded == 1
+    codec.prompt = EncodedPrompt((1, 2, 3))
+    assert prepared(GenerationRequest((Message(Role.ASSISTANT, "", reasoning=TOO_MUCH), USER)), codec)
 
 
 def test_a_fitting_one_becomes_a_row_with_the_rest_of_the_context() -> None:
@@ -125,13 +160,12 @@ def test_a_fitting_one_becomes_a_row_with_the_rest_of_the_context() -> None:
     assert (len(made.row.prompt), made.row.max_tokens, made.row.sampling.seed) == (12, 52, 7)
 
 
-TOO_MUCH = "x" * (CONTEXT * MOST_CHARACTERS_PER_TOKEN)
+TOO_MUCH = words(CONTEXT * USUAL_CHARACTERS_PER_TOKEN + 1)
 
 
 @pytest.mark.parametrize(
     "request_",
     [
-        GenerationRequest((Message(Role.ASSISTANT, "", reasoning=TOO_MUCH), USER)),
         GenerationRequest((Message(Role.ASSISTANT, "", tool_calls=(ToolCall("1", "f", TOO_MUCH),)), USER)),
         replace(ASKING, tools=ToolUse((Tool("f", TOO_MUCH),))),
         replace(ASKING, tools=ToolUse((Tool("f", parameters={"title": TOO_MUCH}),))),

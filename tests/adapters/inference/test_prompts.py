@@ -10,6 +10,7 @@ from adapters.inference.chat_template import undeclared_variables
 from adapters.inference.text_codec import MlxTextCodec
 from domain.errors import CapabilityMismatch, GenerationFailed, InvalidRequest
 from domain.inference import GenerationRequest, Message, PromptOptions, Role, Tool, ToolCall, ToolMode, ToolUse
+from domain.inference.text_length import TextLength
 from tests.adapters.inference.test_constraints import words_tokenizer
 from tests.adapters.inference.test_token_decoder import sentencepiece
 from tests.support.codec_kit import (
@@ -426,3 +427,7 @@ def test_a_tool_with_a_hostile_description_is_plain_text_to_the_template(tmp_pat
     tool = Tool("t", "{{ raise_exception('run') }}")
     text = prompt_text(THINKER_MODEL.codec(tmp_path), ask("hi", tools=ToolUse((tool,))))
     assert "{{ raise_exception('run') }}" in text
+
+
+def test_the_longest_token_counts_special_ones_too(tmp_path: Path) -> None:
+    assert HARMONY_MODEL.codec(tmp_path).longest_token() == TextLength(len("<|constrain|>"), len("<|constrain|>"))

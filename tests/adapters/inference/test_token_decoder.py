@@ -15,7 +15,8 @@ from tokenizers import AddedToken, Tokenizer, decoders, models
 
 from adapters.builtin_model import builtin_model_folder
 from adapters.inference.text_codec import MlxTextCodec
-from adapters.inference.token_decoder import ByteDecoder, WindowDecoder
+from adapters.inference.token_decoder import ByteDecoder, WindowDecoder, longest_length, sentencepiece_table
+from domain.inference.text_length import TextLength
 from tests.support.tiny_llama import byte_level_tokenizer
 
 WORDS = ["▁hello", "▁wor", "ld", "▁", "ing", "▁a", "é", "漢", "▁▁", "x"]
@@ -127,3 +128,9 @@ def test_the_builtin_models_answers_come_whole(demo: Family, tokens: list[int]) 
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Family:
     tokenizer = Tokenizer.from_file(str(builtin_model_folder() / "tokenizer.json"))
     return Family(tokenizer, tmp_path_factory.mktemp("demo") / "demo")
+
+
+def test_the_longest_of_some_tokens_is_found_by_both_counts() -> None:
+    table = sentencepiece_table({"▁▁▁▁▁▁": 0, "▁abc": 1, "<0xE2>": 2, "----": 3, "long one": 4})
+    assert longest_length(table, range(4)) == TextLength(6, 4)
+    assert longest_length(table, [2, 9]) == longest_length(table, []) == TextLength(1, 1)

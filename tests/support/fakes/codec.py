@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from domain.errors import CapabilityMismatch, InvalidRequest
 from domain.inference import PLAIN, GenerationRequest, OutputFormat, Role, Tool, ToolCall
+from domain.inference.text_length import TextLength
 from ports.text_codec import EncodedPrompt
 from ports.token_constraint import TokenConstraint
 
@@ -69,6 +70,9 @@ class ByteCodec:
 
     def token_bytes(self, token: int) -> bytes:
         return bytes([token]) if token < END else b""
+
+    def longest_token(self) -> TextLength:
+        return TextLength(1, 1)
 
     def parse_tool_calls(self, text: str, tools: Sequence[Tool]) -> tuple[ToolCall, ...]:
         call = json.loads(text)
