@@ -168,7 +168,7 @@ def test_a_missing_prompt_in_json_is_an_error_envelope_also_on_a_terminal() -> N
 
 
 @pytest.mark.parametrize(
-    "flags", [("--temperature", "3"), ("--top-p", "1.5"), ("--max-tokens", "0"), ("--seed", "9" * 19)]
+    "flags", [("--temperature", "3"), ("--top-p", "1.5"), ("--max-tokens", "0"), ("--seed", "9" * 20)]
 )
 def test_a_value_out_of_range_is_refused_before_the_model_loads(flags: tuple[str, ...]) -> None:
     asked = line()
