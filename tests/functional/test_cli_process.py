@@ -121,7 +121,7 @@ def test_mlx_run_is_run(env: dict[str, str]) -> None:
 
 
 def test_standard_input_that_is_no_text_is_refused(env: dict[str, str]) -> None:
-    done = mlxk("run", "demo", "-", env=env, stdin=b"\xff\xfe\x00")
+    done = mlxk("run", "demo", "-", env=env, stdin=b"caf\xe9")
     assert done.returncode in (1, 2)
     assert b"not UTF-8 text" in done.stderr
     assert b"Traceback" not in done.stderr
