@@ -45,8 +45,8 @@ class ScriptedEngine:
 
     Knobs: refuse (row ids that `admit` refuses), fail_rows (row id: tokens it says before it fails), lose_batch_at and
     crash_at (numbers of steps, from 1), gate (when given, each step waits for it to be set).
-    What happened: closed, learned (times it was told to), steps, idle_steps (with no rows), batches (rows decoded in each
-    step), cancelled, threads (that called in).
+    What happened: closed, learned (times it was told to), steps, idle_steps (with no rows), batches (rows decoded in
+    each step), cancelled, threads (that called in).
 
     Every prompt that was admitted is remembered. checks: what `idle` finds, one each time; idle_gate: when given, it
     waits for it; idles: how many rows there were each time it was called.
