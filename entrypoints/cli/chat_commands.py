@@ -161,7 +161,7 @@ class ChatCommands:
     def _stats(self, _rest: str) -> None:
         state = self._state
         self._console.line(
-            f"{printable(state.model)}: {state.answers:,} answers, {state.written_tokens:,} tokens written"
+            f"{printable(state.model)}: answers {state.answers:,}, tokens written {state.written_tokens:,}"
         )
         last = state.last
         if last is None or last.answer.finished is None:

@@ -231,8 +231,8 @@ def test_a_model_that_is_not_here_leaves_the_old_one() -> None:
 
 def test_stats_tell_of_the_chat_and_the_last_answer() -> None:
     _, seen = chat("/stats", "a", "b", "/stats", answers=[spoken("x", "y"), spoken("z")])
-    assert "mlxk/demo: 0 answers, 0 tokens written" in seen.out
-    assert "mlxk/demo: 2 answers, 3 tokens written" in seen.out
+    assert "mlxk/demo: answers 0, tokens written 0" in seen.out
+    assert "mlxk/demo: answers 2, tokens written 3" in seen.out
     assert "  Answer: 1 tokens, ended by stop" in seen.out
 
 
