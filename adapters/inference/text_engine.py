@@ -101,6 +101,7 @@ class MlxTextEngine:
             self._decoded_at = self._pace.clock()
             self._read_in_again()
             self._make_room()
+        self._tell_of_failures()
         if self._news and not self._rows:
             mx.clear_cache()
         return self._news
@@ -144,9 +145,9 @@ class MlxTextEngine:
         if not len(self._reading) or room <= 0:
             return False
         started, failed = self._reading.read(room)
+        self._tell(failed)
         if self._reading.blocked:
             return False
-        self._tell(failed)
         if started is not None:
             self._tell(started.failed)
             for row, token, score in started.told:
@@ -167,6 +168,11 @@ class MlxTextEngine:
         for step in steps:
             if step.finish is not None or step.error is not None:
                 del self._rows[step.row_id]
+
+    def _tell_of_failures(self) -> None:
+        """Of rows that are done without a word: what failed them came in a pass that broke too."""
+        for row in [row for row in self._rows.values() if row.done]:
+            self._tell([RowStep(row.row_id, None, error=row.error or GenerationFailed("the engine lost this row"))])
 
     def _read_in_again(self) -> None:
         for row in self._decoding.lost:

@@ -42,6 +42,7 @@ class DarwinMemoryProbe:
             total_bytes=total,
             available_bytes=min(total, self._available_bytes()),
             device_limit_bytes=self._working_set_bytes(total),
+            counts_loaded=False,
         )
 
     def _available_bytes(self) -> int:

@@ -92,7 +92,7 @@ class Chat:
             return load, None
         room = self._pool.reclaimable_bytes
         warning = self._gate.check(report, tokens, room, force=wishes.force, plan=plan)
-        memory_bytes = self._gate.allowance(room, force=wishes.force)
+        memory_bytes = self._gate.allowance(self._pool.beside(load), force=wishes.force)
         return replace(load, options=replace(plan.options, memory_bytes=memory_bytes)), warning
 
     def _look_up(self, spec: str) -> ModelReport:

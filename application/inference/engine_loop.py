@@ -72,10 +72,10 @@ class EngineLoop:
 
     def _ask(self, ask: Ask) -> None:
         self._live.add(ask.request_id)
-        if self._draining:
-            self._outbox.put(Failure(ask.request_id, ServerShutdown("the model's worker is ending", hint="ask again")))
-        else:
+        if not self._draining:
             self._requests.put(ask)
+        if self._draining:  # perhaps just now, and the request stands behind the last one that is read
+            self._outbox.put(Failure(ask.request_id, ServerShutdown("the model's worker is ending", hint="ask again")))
 
     def cancel(self, request_id: int) -> None:
         """Forget a request: its row takes no part in the next step. Unknown ids are no error."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from application.catalog.stores import ModelStores
+from application.serving.model_pool import Beside
 from domain.catalog import ModelReport
 from domain.errors import InsufficientMemory
 from domain.serving.kv_cost import kv_cost
@@ -65,15 +66,18 @@ class MemoryGate:
             )
         return verdict.reason
 
-    def allowance(self, reclaimable_bytes: int, *, force: bool) -> int | None:
+    def allowance(self, beside: Beside, *, force: bool) -> int | None:
         """Bytes that a model about to be loaded may take in all: weights, caches and work. None is without limit."""
         memory = self._probe.read()
         if force or self._force or memory is None:
             return self._limit_bytes
-        return self._may_hold(memory, reclaimable_bytes)
+        if memory.counts_loaded:
+            return self._may_hold(memory, beside.leaving_bytes)
+        return max(0, self._may_hold(memory, 0) - beside.staying_bytes)
 
     def _may_hold(self, memory: DeviceMemory, reclaimable_bytes: int) -> int:
-        by_device = min(memory.total_bytes, memory.device_limit_bytes + reclaimable_bytes)
+        given_back = reclaimable_bytes if memory.counts_loaded else 0
+        by_device = min(memory.total_bytes, memory.device_limit_bytes + given_back)
         return by_device if self._limit_bytes is None else min(by_device, self._limit_bytes)
 
     def _kv_bytes(self, report: ModelReport, tokens: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from application.inference.answering import never
 from application.serving.replay import ReplayingStream
@@ -17,6 +18,14 @@ from domain.serving.residency import Resident, room_for
 from ports.model_worker import GenerationStream, LoadedModel, ModelWorker, WorkerLauncher
 
 __all__ = ["ModelPool", "never"]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """leaving_bytes: what models that must leave for another give back. staying_bytes: what the others hold on to."""
+
+    leaving_bytes: int
+    staying_bytes: int
 
 
 class ModelPool:
@@ -104,6 +113,15 @@ class ModelPool:
     def reclaimable_bytes(self) -> int:
         """What the loaded models would give back for another one."""
         return sum(loaded.memory_bytes for loaded in self.loaded())
+
+    def beside(self, load: ModelLoad) -> Beside:
+        """What loading this would leave beside it."""
+        with self._changed:
+            leaving = {seat.load.identity for seat in self._must_leave(load.need_bytes)}
+            workers = [(identity, seat.worker) for identity, seat in self._seats.items() if seat.worker is not None]
+        held = {identity: worker.loaded.memory_bytes for identity, worker in workers if worker.alive}
+        leaving_bytes = sum(size for identity, size in held.items() if identity in leaving)
+        return Beside(leaving_bytes, sum(held.values()) - leaving_bytes)
 
     @property
     def waiting(self) -> int:

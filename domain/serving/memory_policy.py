@@ -22,11 +22,13 @@ AUDIO_FREE_BYTES = 4 * GIB
 class DeviceMemory:
     """total_bytes: RAM, or less where a container may use less. available_bytes: what programs could get now without
     swapping. device_limit_bytes: what one model may hold: Metal's recommended working set, on Linux what is available.
+    counts_loaded: that limit is what is left beside models that are loaded already, as on Linux.
     """
 
     total_bytes: int
     available_bytes: int
     device_limit_bytes: int
+    counts_loaded: bool = True
 
 
 class Admission(StrEnum):

@@ -16,7 +16,7 @@ from application.catalog.resolve_model import ResolveModel
 from application.catalog.stores import ModelStores
 from application.inference.chat import Chat
 from application.serving.memory_gate import MemoryGate
-from application.serving.model_pool import ModelPool
+from application.serving.model_pool import Beside, ModelPool
 from domain.catalog import ModelReport
 from domain.errors import InsufficientMemory
 from domain.inference import DefaultLength, GenerationRequest, Message, Role, TextDelta, TokenLimits
@@ -109,3 +109,14 @@ def test_a_chat_is_refused_before_anything_is_loaded_and_a_loaded_model_is_not_a
     assert (answer.model.path, machine.asked) == (PurePath(builtin_model_folder()), asked)
     answer.events.cancel()
     pool.close()
+
+
+def test_what_a_model_may_take_counts_who_leaves_and_who_stays(stores: ModelStores) -> None:
+    beside = Beside(leaving_bytes=300 * MIB, staying_bytes=200 * MIB)
+    linux = MemoryGate(stores, Machine(4000 * MIB, 1000 * MIB))
+    assert linux.allowance(beside, force=False) == 1300 * MIB
+    mac = MemoryGate(stores, Machine(4000 * MIB, 1000 * MIB, counts_loaded=False))
+    assert mac.allowance(beside, force=False) == 800 * MIB
+    assert mac.allowance(beside, force=True) is None
+    told = MemoryGate(stores, Machine(4000 * MIB, 1000 * MIB), limit_bytes=50 * MIB)
+    assert told.allowance(beside, force=False) == 50 * MIB

@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 import pytest
 
-from application.serving.model_pool import ModelPool
+from application.serving.model_pool import Beside, ModelPool
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import Conflict, EngineDied, Interrupted, ModelLoadFailed, ServerShutdown
 from domain.inference import Finished, GenerationEvent, GenerationRequest, Message, Role, TextDelta
@@ -419,3 +419,10 @@ def test_a_model_stays_until_it_has_explained_and_takes_no_new_questions_when_it
     gate.set()
     assert told.result(LIMIT_SECONDS).divergence.matched_tokens > 0
     assert other.result(LIMIT_SECONDS) == ANSWER
+
+
+def test_it_tells_what_would_leave_and_what_would_stay_beside_another(pool: ModelPool, ask: Asker) -> None:
+    for name in ("a", "b"):
+        text_of(ask(name))
+    assert pool.beside(ModelLoad(model("c"), 10)) == Beside(leaving_bytes=0, staying_bytes=2_000_000)
+    assert pool.beside(ModelLoad(model("c"), 40)) == Beside(leaving_bytes=1_000_000, staying_bytes=1_000_000)

@@ -91,9 +91,9 @@ class Decoding:
     def _arrange(self) -> list[RowStep]:
         running, arriving = self._batches, self._arriving
         self._batches, self._arriving, self._stale = [], [], False
-        for batch in (*running, *arriving):
-            batch.keep([at for at, row in enumerate(batch.rows) if not row.done], self._farewell)
         try:
+            for batch in (*running, *arriving):
+                batch.keep([at for at, row in enumerate(batch.rows) if not row.done], self._farewell)
             self._batches = arranged(
                 [batch for batch in running if batch.rows], [batch for batch in arriving if batch.rows], self._weigh
             )

@@ -13,11 +13,10 @@ from adapters.inference.engine.batch import Batch
 from adapters.inference.engine.caches import can_be_cut_short, evaluate, extracted, finalized, merged
 from adapters.inference.engine.drawing import Drawing
 from adapters.inference.engine.model import Model
+from adapters.inference.engine.probe import LAST_PASS_TOKENS
 from adapters.inference.engine.rows import Row
 from adapters.inference.prefixes import NoPrefixes, Prefix, Prefixes
 from ports.text_engine import RowStep, TokenScore
-
-LAST_PASS_TOKENS = 256  # longer, and the logits of all its places cost more than a pass for the last one alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +85,8 @@ def _started(model: Model, rows: Sequence[Row], logits: mx.array, caches: list[A
     """Draw the first tokens and wait for them."""
     for row in rows:
         row.drawn = len(row.said)
+        if row.held is not None:
+            row.stop_tokens = 1  # those behind the first are drawn again
     drawing = Drawing(rows, model, pending=False)
     if drawing.reads_first:
         dispatch(logits)

@@ -10,20 +10,22 @@ from typing import Any
 
 import mlx.core as mx
 
-from adapters.inference.engine.caches import finalized, merged, unbatchable
+from adapters.inference.engine.caches import evaluate, finalized, leaves, merged, unbatchable
 from adapters.inference.engine.seats import row_bytes
 
 LONG, SHORT, AFTER = 12, 5, 3
 EXACT, ROUNDED = 1e-3, 0.1  # mean difference of logits over their spread: float32, and what is coarser
 TIMED_TOKENS = 64
 CHUNKS = (2048, 512, 128, 32)
+LAST_PASS_TOKENS = 256  # longer, and the logits of all its places cost more than a pass for the last one alone
 
 
 class Probe:
     """vocabulary: tokens that the network has logits for. row: what a row's caches take. alone_by_kind: why rows must
     decode alone, told by the kind of their caches; None: that must be tried. work_bytes: what reading a chunk takes for
-    the while besides the caches, 0 until that was tried. The rest is tried when it is first asked for, a few short
-    passes each: a row that has the model to itself needs none of it, and gets its first token sooner.
+    the while besides the caches: the logits of the last one, and the rest once that was tried. What is to be tried is
+    tried when it is first asked for, a few short passes each: a row that has the model to itself needs none of it, and
+    gets its first token sooner.
     """
 
     def __init__(self, network: Any, make_caches: Callable[[], list[Any]], seconds: float) -> None:
@@ -31,9 +33,10 @@ class Probe:
         self._network = network
         self._make_caches = make_caches
         self._seconds = seconds
-        self.work_bytes = 0
         caches = make_caches()
-        self.vocabulary = int(network(mx.array([[1]]), cache=caches).shape[-1])
+        logits = network(mx.array([[1]]), cache=caches)
+        self.vocabulary = int(logits.shape[-1])
+        self.work_bytes = LAST_PASS_TOKENS * self.vocabulary * logits.itemsize
         self.row = row_bytes(caches)
         lacking = unbatchable(caches)
         self.alone_by_kind = None if lacking is None else f"mlx-lm has no batched {lacking}"
@@ -65,9 +68,12 @@ class Probe:
 
     @cached_property
     def _chunk_tokens(self) -> int:
-        timed = _timed(self._network, self._make_caches, self.vocabulary)
+        try:
+            timed = _timed(self._network, self._make_caches, self.vocabulary)
+        except Exception:  # noqa: BLE001 - what breaks here breaks a row's own reading too, and is told there
+            return CHUNKS[-1]
         tokens = next((chunk for chunk in CHUNKS if chunk <= timed.rate * self._seconds), CHUNKS[-1])
-        self.work_bytes = timed.work_bytes * tokens // TIMED_TOKENS
+        self.work_bytes += timed.work_bytes * tokens // TIMED_TOKENS
         mx.clear_cache()
         return tokens
 
@@ -136,10 +142,18 @@ class _Timed:
 def _timed(network: Any, make_caches: Callable[[], list[Any]], vocabulary: int) -> _Timed:
     """The second of two passes, when everything is in place."""
     tokens = mx.array([[at % vocabulary for at in range(TIMED_TOKENS)]])
-    mx.eval(network(tokens, cache=make_caches()))
+    evaluate(_read(network, tokens, make_caches()))
+    caches = make_caches()
     before = mx.get_active_memory()
     mx.reset_peak_memory()
     begin = time.perf_counter()
-    mx.eval(network(tokens, cache=make_caches()))
+    evaluate(_read(network, tokens, caches))
     rate = TIMED_TOKENS / max(time.perf_counter() - begin, 1e-6)
-    return _Timed(rate, max(mx.get_peak_memory() - before, 0))
+    work_bytes = mx.get_peak_memory() - before - sum(int(getattr(cache, "nbytes", 0)) for cache in leaves(caches))
+    return _Timed(rate, max(work_bytes, 0))
+
+
+def _read(network: Any, tokens: mx.array, caches: list[Any]) -> list[Any]:
+    """Chunks but the last are read for their caches' sake: nobody asks for their logits."""
+    network(tokens, cache=caches)
+    return caches

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from adapters.inference.engine.model import Model
-from adapters.inference.engine.prefill import LAST_PASS_TOKENS, Prefill, Started, read_together
+from adapters.inference.engine.prefill import Prefill, Started, read_together
+from adapters.inference.engine.probe import LAST_PASS_TOKENS
 from adapters.inference.engine.rows import Row
 from adapters.inference.engine.seats import Seats
 from adapters.inference.prefixes import NoPrefixes, Prefixes
@@ -73,18 +74,18 @@ class Reading:
         """Read a chunk of the prompt whose turn it is, or up to `room` short prompts of one length in one go. Rows that
         are ready now, and those that failed.
         """
+        self.blocked = False
         try:
             place = self._next()
         except MlxkError as fault:
             return None, [self._places.pop(0).row.fail(fault)]
-        self.blocked = place is None
         if place is None:
+            self.blocked = True
             return None, []
-        if place.prefill is None:
-            alike = self._alike(place, room)
+        try:
+            alike = self._alike(place, room) if place.prefill is None else []
             if len(alike) > 1:
                 return self._read_together(alike), []
-        try:
             started = self._begun(place).advance()
         except Exception as fault:  # noqa: BLE001 - translated: the row fails with its cause, its neighbours go on
             self._places.remove(place)
@@ -117,6 +118,8 @@ class Reading:
     def _alike(self, first: _Place, room: int) -> list[_Place]:
         """The first place and others of its length that can share its pass."""
         length = first.row.length
+        if first.by_itself or first is not self._places[0]:
+            return []  # nobody passes by one who waits for a seat
         if len(self._places) < 2 or room < 2 or length > LAST_PASS_TOKENS or not self._manner.together():
             return []
         most = min(room, self._manner.chunk_tokens(room * length) // length)

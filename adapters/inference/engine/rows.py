@@ -21,6 +21,7 @@ class Row:
     done: takes part in nothing any more; failed: nor are its caches worth keeping. steps_alone: has been part of a
     fault, and decodes alone for so many more steps, to show that it was not the cause. held: the last step, kept back
     while stop tokens are counted. reach: the length for which memory is kept, 0 without a seat.
+    error: what failed it.
     """
 
     asked: EngineRow
@@ -38,6 +39,7 @@ class Row:
     held: RowStep | None = None
     stop_tokens: int = 0
     reach: int = 0
+    error: MlxkError | None = None
 
     @property
     def row_id(self) -> int:
@@ -91,6 +93,7 @@ class Row:
 
     def fail(self, error: MlxkError) -> RowStep:
         """The row's own fault: it is done."""
+        self.error = error
         self.drop()
         return RowStep(self.row_id, None, error=error)
 

@@ -93,8 +93,14 @@ class Seats:
 
 
 def no_room(row: Row) -> InsufficientMemory:
-    """For a row that has grown until nothing more fits beside nothing else."""
-    return grown_out(len(row.said))
+    """For a row that nothing more fits for, beside nothing else."""
+    if row.said:
+        return grown_out(len(row.said))
+    return InsufficientMemory(
+        f"there is no memory left for a prompt of {len(row.asked.prompt):,} tokens",
+        hint="shorten the conversation, or ask for fewer tokens",
+        param="messages",
+    )
 
 
 def grown_out(said: int) -> InsufficientMemory:

@@ -10,11 +10,14 @@ class Machine:
     available is what one model may hold. asked: calls of `read`.
     """
 
-    def __init__(self, total: int | None, limit: int = 0) -> None:
+    def __init__(self, total: int | None, limit: int = 0, *, counts_loaded: bool = True) -> None:
         self.total = total
         self.limit = limit
+        self.counts_loaded = counts_loaded
         self.asked = 0
 
     def read(self) -> DeviceMemory | None:
         self.asked += 1
-        return None if self.total is None else DeviceMemory(self.total, self.limit, self.limit)
+        if self.total is None:
+            return None
+        return DeviceMemory(self.total, self.limit, self.limit, self.counts_loaded)
