@@ -96,14 +96,14 @@ def test_what_was_typed_comes_back_in_the_next_chat(env: dict[str, str], tmp_pat
 
 def test_a_history_can_be_declined_and_one_that_cannot_be_kept_is_said(env: dict[str, str], tmp_path: Path) -> None:
     with on_terminal(*CHAT, env={**env, "MLXK_HISTORY": "0"}) as terminal:
-        say(terminal, "/stats", "0 answers", terminal.wait_for("> "))
+        say(terminal, "/stats", "answers 0", terminal.wait_for("> "))
         terminal.type("q\n")
         assert terminal.finish() == 0
     assert not (tmp_path / "state").exists()
     (tmp_path / "state").write_text("in the way")
     with on_terminal(*CHAT, env=env) as terminal:
         at = say(terminal, "/stats", "(what you type is not kept: ", terminal.wait_for("> "))
-        say(terminal, "/stats", "0 answers", at)
+        say(terminal, "/stats", "answers 0", at)
         terminal.type("q\n")
         assert terminal.finish() == 0
         assert terminal.shown.count("is not kept") == 1
@@ -120,7 +120,7 @@ def test_blocks_files_commands_and_the_tab_key(env: dict[str, str], tmp_path: Pa
         at = say(terminal, "/clear", "Forgotten", at)
         at = say(terminal, f"/load {tmp_path}/ch{TAB}", "2 turns loaded", at)
         at = say(terminal, REPEAT_REQUESTS[0], WHO_ARE_YOU, at)
-        at = say(terminal, "/stats", "2 answers", at)
+        at = say(terminal, "/stats", "answers 2", at)
         terminal.type("/exit\n")
         assert terminal.finish() == 0
         assert "Error" not in terminal.shown
