@@ -55,7 +55,6 @@ class EngineLoop:
         self._inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._outbox: queue.SimpleQueue[News] = queue.SimpleQueue()
         self._running: set[int] = set()  # the engine thread's own: rows the engine has and has not finished
-        self._answered = False  # the engine thread's own: since the engine was last told to learn
         self._drained = False  # the engine thread's own
         self._rested = False  # the engine thread's own: it had its moment since the last row
         self._checks = CacheChecks()  # the engine thread's own
@@ -116,9 +115,6 @@ class EngineLoop:
             idle = not self._engine.active_rows
             if idle and self._drained:
                 return False
-            if idle and self._answered and self._inbox.empty():
-                self._answered = False
-                self._engine.learn()
             try:
                 command = self._inbox.get(block=idle, timeout=None if self._rested else self._idle_seconds)
             except queue.Empty:
@@ -129,8 +125,11 @@ class EngineLoop:
                 self._obey(command)
 
     def _rest(self) -> None:
-        """Nobody has come for a while. Whoever comes now waits for this one comparison at most."""
+        """Nobody has come for a while. Whoever comes now waits for this at most: what is to be learnt once, and one
+        comparison. A worker whose only answer is out is usually gone by now, and has not been kept from going.
+        """
         self._rested = True
+        self._engine.learn()
         check = self._engine.idle()
         if check is not None:
             self._checks = self._checks.and_one_more(check)
@@ -170,7 +169,6 @@ class EngineLoop:
         for step in steps:
             if step.finish is not None or step.error is not None:
                 self._running.discard(step.row_id)
-                self._answered = True
         if steps:
             self._outbox.put(steps)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from application.inference.engine_loop import IDLE_SECONDS
 from domain.errors import (
     ContextLengthExceeded,
     GenerationFailed,
@@ -37,8 +38,10 @@ from tests.support.transcripts import TAGS, WHOLE_CALLS, calls_of
 def start() -> Iterator[Start]:
     made: list[Running] = []
 
-    def begin(engine: ScriptedEngine | None = None, codec: ByteCodec | None = None) -> Running:
-        made.append(Running(engine or ScriptedEngine(), codec or ByteCodec()))
+    def begin(
+        engine: ScriptedEngine | None = None, codec: ByteCodec | None = None, idle_seconds: float = IDLE_SECONDS
+    ) -> Running:
+        made.append(Running(engine or ScriptedEngine(), codec or ByteCodec(), idle_seconds=idle_seconds))
         return made[-1].start()
 
     yield begin
@@ -106,18 +109,18 @@ def test_an_idle_loop_does_not_step(start: Start) -> None:
     assert (running.engine.steps, running.engine.idle_steps) == (6, 0)
 
 
-def test_the_engine_learns_once_after_its_answers_while_nobody_waits(start: Start) -> None:
-    running = start(ScriptedEngine(gate=threading.Event()))
+def test_the_engine_learns_when_nobody_has_come_for_a_while_and_not_before(start: Start) -> None:
+    running = start(idle_seconds=3600.0)
     running.loop.submit(1, asking())
-    running.loop.submit(2, asking(max_tokens=16))
-    eventually(lambda: running.engine.active_rows == 2 or not running.loop._inbox.empty(), "both to be with the engine")
-    assert running.engine.learned == 0
-    assert running.engine.gate is not None
-    running.engine.gate.set()
-    eventually(lambda: running.engine.learned == 1, "the engine to be told")
     running.answer(1)
+    running.loop.submit(2, asking(max_tokens=16))
     assert end_of(running.answer(2)).usage.completion_tokens == 16
-    assert running.engine.learned == 1
+    assert running.engine.learned == 0
+    resting = start(idle_seconds=0.01)
+    eventually(lambda: resting.engine.learned == 1, "the engine to be told")
+    resting.loop.submit(1, asking())
+    resting.answer(1)
+    eventually(lambda: resting.engine.learned == 2, "the engine to be told again")
 
 
 def test_a_request_that_names_no_seed_gets_a_fresh_one_and_another_keeps_its_own(start: Start) -> None:
