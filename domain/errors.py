@@ -5,6 +5,7 @@ MlxkError
 ├── InvalidRequest             a value is wrong
 │   ├── UnsupportedParameter   a parameter we know and cannot honour
 │   ├── ContextLengthExceeded  prompt and answer do not fit the model's context
+│   ├── InvalidMedia           a picture or sound that cannot be read
 │   └── CapabilityMismatch     the model cannot do what was asked of it
 ├── PayloadTooLarge            a body or file is over its limit
 ├── ModelNotFound
@@ -12,7 +13,8 @@ MlxkError
 │   └── RepoNotFound           the hub has no such repository
 ├── AmbiguousModel             several models match; carries them
 ├── AccessDenied               a hub, a file or a key says no
-│   └── TokenMissing           the hub must know who is asking
+│   ├── TokenMissing           the hub must know who is asking
+│   └── KeyMissing             the server must know who is asking
 ├── Conflict                   something else holds or already is what was asked for
 ├── DownloadFailed             the hub, the network or what arrived is at fault; what is here is kept
 │   ├── DownloadRefused        what the hub sends cannot be taken: unsafe names, wrong checksums, nonsense
@@ -25,6 +27,7 @@ MlxkError
 ├── UploadFailed               the hub did not take what was sent
 ├── PushFailed                 a push could not be prepared or finished
 ├── ModelLoadFailed            the engine could not load the model
+├── ModelSuspended             its worker died too often; it is tried again after a pause
 ├── GenerationFailed           the engine failed one request
 ├── EngineDied                 the engine process ended under a request
 ├── ServerBusy                 all places are taken
@@ -91,6 +94,10 @@ class CapabilityMismatch(InvalidRequest):
     code = "capability_mismatch"
 
 
+class InvalidMedia(InvalidRequest):
+    code = "invalid_media"
+
+
 class PayloadTooLarge(MlxkError):
     type = code = "payload_too_large"
 
@@ -117,6 +124,12 @@ class AccessDenied(MlxkError):
 
 class TokenMissing(AccessDenied):
     type = code = "auth_error"
+
+
+class KeyMissing(AccessDenied):
+    """No API key came with the request, or none that this server knows."""
+
+    type = code = "unauthorized"
 
 
 class Conflict(MlxkError):
@@ -170,6 +183,13 @@ class PushFailed(MlxkError):
 
 class ModelLoadFailed(MlxkError):
     type = code = "model_load_failed"
+
+
+class ModelSuspended(MlxkError):
+    """detail: `retry_after_seconds`."""
+
+    type = code = "model_suspended"
+    retryable = True
 
 
 class GenerationFailed(MlxkError):

@@ -4,11 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from domain.inference import GenerationRequest, OutputFormat, Tool, ToolCall
+from domain.inference import GenerationRequest, OutputFormat, PicturesSeen, Tool, ToolCall
 from domain.inference.text_length import TextLength
 from ports.token_constraint import TokenConstraint
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPicture:
+    """Where in the prompt a picture's own tokens stand: from `start` up to `end`. digest: of the picture as the model
+    gets it: the same tokens with another picture are another prompt.
+    """
+
+    start: int
+    end: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PromptMedia:
+    """What a prompt shows beside its tokens. pictures: in the order of their places. inputs: as the model's own
+    processor made them, arrays of numbers by name; nobody outside the inference adapters looks at them.
+    """
+
+    pictures: tuple[PromptPicture, ...]
+    inputs: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +37,15 @@ class EncodedPrompt:
     """tokens: the whole prompt. anchors: rising lengths of it at which a turn ends. reasoning_open: the prompt ends
     inside a thought, so the answer begins there. starts_tool_call: the prompt ends with the opening of a call, because
     one is required; for channels with `<|channel|>commentary to=functions.`, so that the answer begins with the name.
+    media: what is shown with it. seen: the pictures as they were decoded.
     """
 
     tokens: tuple[int, ...]
     anchors: tuple[int, ...] = ()
     reasoning_open: bool = False
     starts_tool_call: bool = False
+    media: PromptMedia | None = None
+    seen: PicturesSeen | None = None
 
 
 class TokenDecoder(Protocol):

@@ -10,6 +10,7 @@ from domain.errors import MlxkError
 from domain.inference import FinishReason, Sampling, Urgency
 from domain.serving.cache_check import CacheCheck
 from domain.serving.prompt_divergence import PromptDivergence
+from ports.text_codec import PromptMedia
 from ports.token_constraint import TokenConstraint
 
 
@@ -20,7 +21,8 @@ class EngineRow:
     turn of the conversation ends: where a cache that cannot be cut short is worth a snapshot. count_stops: go on after
     a stop token to see how many come in a row (RowStats.stop_tokens). ignore_stops: no token is a stop
     token. window: tokens of the answer for which memory is kept from the start, None for all of max_tokens; what grows
-    past it may have to wait, and goes on later as if nothing had been.
+    past it may have to wait, and goes on later as if nothing had been. media: what the prompt shows beside its tokens.
+    progress: tell after each chunk how far the prompt has been read.
     """
 
     row_id: int
@@ -33,6 +35,8 @@ class EngineRow:
     count_stops: bool = False
     ignore_stops: bool = False
     window: int | None = None
+    media: PromptMedia | None = None
+    progress: bool = False
     urgency: Urgency = field(default_factory=Urgency)
 
 
@@ -66,11 +70,12 @@ class RowStats:
 class RowStep:
     """What one step did to one row.
 
-    token: the id drawn, or None when the row failed. finish: set on the row's last step; STOP when `token` is one of
-    the model's stop tokens (it is no part of the text), LENGTH when max_tokens are used up; a stop token that is also
-    the last one allowed is STOP. error: the row's own fault; the row has left, its neighbours have not noticed.
-    score: when the row asked for logprobs. stats: on the first step and
-    the last, because a row may be called off before its last.
+    token: the id drawn, or None when the row failed or has only read on. finish: set on the row's last step; STOP when
+    `token` is one of the model's stop tokens (it is no part of the text), LENGTH when max_tokens are used up; a stop
+    token that is also the last one allowed is STOP. error: the row's own fault; the row has left, its neighbours have
+    not noticed. score: when the row asked for logprobs. stats: on the first step and the last, because a row may be
+    called off before its last. read: how many tokens of its prompt a row that asked for progress has read; then there
+    is neither token nor error.
     """
 
     row_id: int
@@ -79,6 +84,7 @@ class RowStep:
     error: MlxkError | None = None
     score: TokenScore | None = None
     stats: RowStats | None = None
+    read: int | None = None
 
 
 class TextEngine(Protocol):

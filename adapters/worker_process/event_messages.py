@@ -4,7 +4,8 @@
     [id, "thought", piece]                            [id, "call", index, call_id, name, arguments]
     [id, "end", reason, [usage], report, [warnings]]  [id, "error", {...}]
 
-    [id, "explained", {...}]
+    [id, "explained", {...}]                          [id, "read", done, total]
+    [id, "pictures", [{...}, ...]]
 
 Errors travel by their `code` and come back as the same class.
 """
@@ -22,6 +23,9 @@ from domain.inference import (
     FinishReason,
     GenerationEvent,
     GenerationReport,
+    PictureFacts,
+    PicturesSeen,
+    PromptProgress,
     ReasoningDelta,
     Sampling,
     ScoredToken,
@@ -52,10 +56,10 @@ def encode_event(event: RequestEvent) -> list[object]:
             return [request_id, "call", index, call_id, name, arguments]
         case Finished():
             return [request_id, "end", *_end_out(what)]
-        case PromptExplanation():
-            return [request_id, "explained", asdict(what)]
-        case error:
-            return [request_id, "error", error_out(error)]
+        case MlxkError():
+            return [request_id, "error", error_out(what)]
+        case other:
+            return [request_id, *_before_text_out(other)]
 
 
 def decode_event(request_id: int, kind: str, *values: Any) -> RequestEvent:
@@ -84,6 +88,16 @@ def error_in(message: Mapping[str, Any]) -> MlxkError:
         matches=message["matches"],
         detail=message["detail"],
     )
+
+
+def _before_text_out(what: PromptProgress | PicturesSeen | PromptExplanation) -> list[object]:
+    match what:
+        case PromptProgress(done, total):
+            return ["read", done, total]
+        case PicturesSeen(pictures):
+            return ["pictures", [asdict(each) for each in pictures]]
+        case PromptExplanation():
+            return ["explained", asdict(what)]
 
 
 def _logprob_out(logprob: TokenLogprob) -> list[object]:
@@ -154,6 +168,8 @@ _EVENT_KINDS: dict[str, Callable[..., GenerationEvent | PromptExplanation | Mlxk
     "scored": _scored_in,
     "thought": ReasoningDelta,
     "call": ToolCallDelta,
+    "read": PromptProgress,
+    "pictures": lambda pictures: PicturesSeen(tuple(PictureFacts(**each) for each in pictures)),
     "end": _end_in,
     "explained": _explanation_in,
     "error": error_in,

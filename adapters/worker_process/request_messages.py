@@ -38,6 +38,7 @@ def encode_request(request: GenerationRequest) -> Json:
         "logprobs": request.logprobs,
         "chat_stops": request.chat_stops,
         "inspect": request.inspect,
+        "progress": request.progress,
         "ignore_stops": request.ignore_stops,
         "sampling": _sampling_out(request.sampling),
     }
@@ -67,6 +68,7 @@ def decode_request(body: Mapping[str, Any]) -> GenerationRequest:
         logprobs=body["logprobs"],
         chat_stops=body["chat_stops"],
         inspect=body["inspect"],
+        progress=body["progress"],
         ignore_stops=body["ignore_stops"],
         urgency=Urgency(**body.get("urgency", {})),
     )

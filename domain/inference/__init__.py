@@ -2,12 +2,16 @@
 transcript is the worker's business: those modules are imported by name.
 """
 
+from domain.inference.attachment import Attachment, AttachmentKind
 from domain.inference.constraint import ConstraintKind, OutputConstraint
 from domain.inference.events import (
     Finished,
     FinishReason,
     GenerationEvent,
     GenerationReport,
+    PictureFacts,
+    PicturesSeen,
+    PromptProgress,
     ReasoningDelta,
     ScoredToken,
     TextDelta,
@@ -25,6 +29,8 @@ from domain.inference.tools import Tool, ToolCall, ToolMode, ToolUse
 
 __all__ = [
     "PLAIN",
+    "Attachment",
+    "AttachmentKind",
     "ConstraintKind",
     "DefaultLength",
     "FinishReason",
@@ -36,7 +42,10 @@ __all__ = [
     "Message",
     "OutputConstraint",
     "OutputFormat",
+    "PictureFacts",
+    "PicturesSeen",
     "PromptOptions",
+    "PromptProgress",
     "ReasoningDelta",
     "ReasoningMarks",
     "Role",

@@ -54,6 +54,41 @@ class TokenLogprob:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptProgress:
+    """The prompt is being read: `done` of its `total` tokens so far, remembered ones included. Only before the answer
+    begins, and only for requests that ask for it.
+    """
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """A picture as its file tells it. format: as Pillow names it, such as JPEG. width, height: upright, in pixels.
+    latitude, longitude: degrees, south and west negative. taken: date and time as in ISO 8601. Unknown is None.
+    """
+
+    digest: str
+    format: str
+    width: int
+    height: int
+    latitude: float | None = None
+    longitude: float | None = None
+    taken: str | None = None
+    camera: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PicturesSeen:
+    """The pictures of the request, as the worker decoded them, in the order in which the model sees them; before
+    anything of the answer.
+    """
+
+    pictures: tuple[PictureFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TextDelta:
     """A piece of the answer. Pieces joined are the whole answer, character for character. logprobs: of the tokens that
     this piece completes, when they were asked for; only then may `text` be empty.
@@ -116,4 +151,4 @@ class Finished:
     warnings: tuple[str, ...] = ()
 
 
-GenerationEvent = TextDelta | ReasoningDelta | ToolCallDelta | Finished
+GenerationEvent = TextDelta | ReasoningDelta | ToolCallDelta | Finished | PromptProgress | PicturesSeen

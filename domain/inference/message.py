@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 
+from domain.inference.attachment import Attachment
 from domain.inference.tools import ToolCall
 from domain.json_depth import too_deep
 
@@ -40,7 +41,8 @@ class Media:
 @dataclass(frozen=True, slots=True)
 class Message:
     """One turn. reasoning: what an assistant thought before it spoke. tool_calls: what it asked to be run.
-    tool_call_id: of a `tool` turn, the call it answers. name: the speaker's own, or the function's.
+    tool_call_id: of a `tool` turn, the call it answers. name: the speaker's own, or the function's. attachments: what
+    the model is to see or hear, in the order of their places. media: what stands in for those that it is not.
     """
 
     role: Role
@@ -50,6 +52,7 @@ class Message:
     tool_call_id: str | None = None
     name: str | None = None
     media: Media = Media()
+    attachments: tuple[Attachment, ...] = ()
 
     @property
     def text(self) -> str:

@@ -41,7 +41,7 @@ class GenerationRequest:
     where the model begins to write the other side's turns as plain text. output: the form it must have. logprobs: how
     many of the likeliest tokens to report with each token, None for no report at all. inspect: find out how often the
     model says a stop token when it stops, which costs a step or two. ignore_stops: stop tokens end nothing, for
-    measuring.
+    measuring. progress: tell how far the prompt has been read (PromptProgress).
 
     Raises InvalidRequest for an empty conversation, an empty stop string, too many of a thing, or two forms at once.
     """
@@ -56,6 +56,7 @@ class GenerationRequest:
     logprobs: int | None = None
     chat_stops: bool = False
     inspect: bool = False
+    progress: bool = False
     ignore_stops: bool = False
     urgency: Urgency = field(default_factory=Urgency)
 

@@ -32,7 +32,8 @@ class LoadOptions:
     draft_ngram: look for proposals in the text so far, by its last so many tokens; 0 is off. draft_tokens: how many are
     proposed at once. kv_bits: quantise the KV cache. max_kv_size: tokens a KV cache may hold before its oldest are
     forgotten. prefix_cache: what to remember of prompts. memory_bytes:
-    what weights, caches and work may take in all, None without limit.
+    what weights, caches and work may take in all, None without limit. sees: load what looks at pictures too; the
+    model says so, not the user.
 
     Raises InvalidRequest for values out of range, and for what excludes one another.
     """
@@ -46,6 +47,7 @@ class LoadOptions:
     max_kv_size: int | None = None
     prefix_cache: PrefixCacheBudget = field(default_factory=PrefixCacheBudget)
     memory_bytes: int | None = None
+    sees: bool = False
 
     def __post_init__(self) -> None:
         if self.kv_bits is not None and self.kv_bits not in KV_BITS:
@@ -84,7 +86,7 @@ class LoadOptions:
     def key(self) -> str:
         """What tells two loads of one model apart; "" for the plain one. Budgets do not count."""
         plain = LoadOptions()
-        bare = replace(self, prefix_cache=plain.prefix_cache, memory_bytes=None)
+        bare = replace(self, prefix_cache=plain.prefix_cache, memory_bytes=None, sees=False)
         if bare == plain:
             return ""
         draft = None if self.draft is None else self.draft.identity

@@ -12,7 +12,15 @@ from collections.abc import Callable, Generator, Iterator
 from flask import Response
 
 from domain.errors import MlxkError
-from domain.inference import Finished, GenerationEvent, ReasoningDelta, TextDelta, ToolCallDelta
+from domain.inference import (
+    Finished,
+    GenerationEvent,
+    PicturesSeen,
+    PromptProgress,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+)
 from entrypoints.http.errors import error_object, unexpected
 from entrypoints.http.presenters.chat import SYSTEM_FINGERPRINT, AnswerIdentity, AnswerShape
 from entrypoints.http.presenters.parts import present_call, present_extras, present_logprobs, present_usage
@@ -71,6 +79,8 @@ class ChatChunks:
                 return self._choice({"tool_calls": [_call(event)]})
             case Finished():
                 return self._end(event)
+            case PromptProgress() | PicturesSeen():
+                return ""
 
     def _end(self, event: Finished) -> str:
         extras = present_extras(event, report=self._shape.report)
