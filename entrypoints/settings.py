@@ -18,9 +18,11 @@ from entrypoints.setting_values import (
     Setting,
     Source,
     as_boolean,
+    as_chunk,
     as_existing_folder,
     as_folder,
     as_log_level,
+    as_not_off,
     as_port,
     as_positive,
     as_text,
@@ -55,6 +57,15 @@ class LoadSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SeeingSettings:
+    """How pictures are shown; as in PictureRules."""
+
+    chunk: Setting[int | None]
+    describe: Setting[bool]
+    exif: Setting[bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """environ: the process's environment as it was at start-up, for child processes; never printed."""
 
@@ -80,6 +91,7 @@ class Settings:
     cache_disk: Setting[int]
     cache_dir: Setting[Path]
     loading: LoadSettings
+    seeing: SeeingSettings
     environ: Mapping[str, str]
 
     def __repr__(self) -> str:
@@ -116,6 +128,11 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
         cache_disk=reader.read("cache_disk", "MLXK_CACHE_DISK", parse_size, default=0),
         cache_dir=reader.read("cache_dir", "MLXK_CACHE_DIR", as_folder, default=_prompts_dir(reader.environ)),
         loading=_loading(reader),
+        seeing=SeeingSettings(
+            chunk=reader.read("vision_chunk", "MLXK2_VISION_CHUNK_SIZE", as_chunk, default=None),
+            describe=reader.read("vision_metadata", "MLXK2_VISION_METADATA_CONTEXT", as_not_off, default=True),
+            exif=reader.read("exif_metadata", "MLXK2_EXIF_METADATA", as_not_off, default=True),
+        ),
         environ=reader.environ,
     )
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from application.catalog.inspect_model import InspectModel
 from application.inference.answering import ChatAnswer, PlanFor, Prepared, Resolver, never
+from application.inference.pictures import Onlooker, answer
 from application.serving.memory_gate import MemoryGate
 from application.serving.model_pool import ModelPool
 from domain.catalog import LocatedModel, ModelReport
-from domain.catalog.fitness import require_chat
-from domain.inference import GenerationRequest
+from domain.catalog.fitness import can_see, require_chat
+from domain.inference import USUAL_PICTURES, GenerationRequest, PictureRules
 from domain.serving.load_plan import PLAIN_PLAN, LoadPlan
 from domain.serving.load_wishes import PLAINLY, LoadWishes
 from domain.serving.model_load import ModelLoad
+from ports.model_worker import GenerationStream
 
-__all__ = ["Chat", "ChatAnswer", "Prepared", "Resolver", "plainly"]
+__all__ = ["Chat", "ChatAnswer", "Manner", "Prepared", "Resolver", "plainly"]
 
 RESOLUTION_SECONDS = 2.0
 REMEMBERED_NAMES = 256
@@ -28,10 +30,22 @@ def plainly(_model: LocatedModel, _wishes: LoadWishes) -> LoadPlan:
     return PLAIN_PLAN
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """plan_for: from wishes to ways of loading; raises what PlanLoad does. pictures: how they are shown where a request
+    does not say.
+    """
+
+    plan_for: PlanFor = plainly
+    pictures: PictureRules = USUAL_PICTURES
+
+
+USUAL_MANNER = Manner()
+
+
 class Chat:
     """Thread-safe. A name is looked up on the disk at most every RESOLUTION_SECONDS: requests come faster than models
-    change. clock: monotonic seconds. plan_for: from wishes to ways; raises what
-    PlanLoad does.
+    change. clock: monotonic seconds.
     """
 
     def __init__(
@@ -41,14 +55,15 @@ class Chat:
         pool: ModelPool,
         gate: MemoryGate,
         clock: Callable[[], float],
-        plan_for: PlanFor = plainly,
+        manner: Manner = USUAL_MANNER,
     ) -> None:
         self._resolve = resolve
         self._inspect = inspect
         self._pool = pool
         self._gate = gate
         self._clock = clock
-        self._plan_for = plan_for
+        self._plan_for = manner.plan_for
+        self._pictures = manner.pictures
         self._guard = threading.Lock()
         self._known: dict[str, tuple[float, ModelReport]] = {}
 
@@ -73,8 +88,12 @@ class Chat:
         require_chat(report)
         tokens = request.limits.requested or request.limits.server_default
         load, warning = self._admitted(report, loading, tokens)
-        events = self._pool.stream(load, request, streamed=streamed, given_up=given_up)
-        return ChatAnswer(model=report.location, events=events, warning=warning)
+        model = Onlooker(report.name, load.options.sees)
+
+        def ask(part: GenerationRequest) -> GenerationStream:
+            return self._pool.stream(load, part, streamed=streamed, given_up=given_up)
+
+        return ChatAnswer(report.location, answer(request, model, self._pictures, ask), warning)
 
     def prepare(self, spec: str, loading: LoadWishes = PLAINLY) -> Prepared:
         """Load the model ahead of its first request. Raises as `execute` does."""
@@ -82,11 +101,13 @@ class Chat:
         require_chat(report)
         load, warning = self._admitted(report, loading, None)
         loaded = self._pool.preload(load)
-        return Prepared(report.location, warning, loaded.context_length)
+        return Prepared(report.location, warning, loaded.context_length, load.options.sees)
 
     def _admitted(self, report: ModelReport, wishes: LoadWishes, tokens: int | None) -> tuple[ModelLoad, str | None]:
         """What is to be loaded, and a warning when it takes most of the memory."""
         plan = self._plan_for(report.location, wishes)
+        if can_see(report):
+            plan = replace(plan, options=replace(plan.options, sees=True, exif=self._pictures.exif))
         load = ModelLoad(report.location, report.size_bytes + plan.extra_bytes, plan.options)
         if self._pool.holds(load):
             return load, None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from application.serving.seat import Seat
 from domain.errors import EngineDied
-from domain.inference import Finished, GenerationEvent, GenerationRequest
+from domain.inference import Finished, GenerationEvent, GenerationRequest, PicturesSeen
 from ports.model_worker import GenerationStream, ModelWorker
 
 
@@ -66,7 +66,7 @@ class ReplayingStream:
             self._end()
         if cancelled:
             raise StopIteration
-        self._shown = True
+        self._shown = self._shown or not isinstance(event, PicturesSeen)  # told again, it changes nothing
         return event
 
     def cancel(self) -> None:
