@@ -97,6 +97,10 @@ class GenerationRequest:
         return tuple(each for turn in self.messages for each in turn.attachments if each.kind is AttachmentKind.IMAGE)
 
     @property
+    def attached_bytes(self) -> int:
+        return sum(len(each.data) for turn in self.messages for each in turn.attachments)
+
+    @property
     def continues(self) -> bool:
         """The last turn is the assistant's own and is to be continued."""
         return self.messages[-1].role is Role.ASSISTANT

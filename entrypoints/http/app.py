@@ -9,6 +9,7 @@ from entrypoints.http.admission import AnswerSlots
 from entrypoints.http.errors import register_error_handlers
 from entrypoints.http.hangups import HangupWatcher
 from entrypoints.http.limits import HttpLimits
+from entrypoints.http.media_room import MediaRoom
 from entrypoints.http.request_ids import HEADER, begin_request, current_request_id
 from entrypoints.http.routes.cache import cache_routes
 from entrypoints.http.routes.chat import chat_routes
@@ -32,10 +33,11 @@ def create_app(
     app.after_request(_name_request)
     register_error_handlers(app)
     slots = slots or AnswerSlots(limits.open_answers)
+    room = MediaRoom(limits.media_bytes)
     app.register_blueprint(system_routes(services))
     app.register_blueprint(model_routes(services))
-    app.register_blueprint(chat_routes(services, limits, slots, HangupWatcher()))
-    app.register_blueprint(cache_routes(services, limits, slots))
+    app.register_blueprint(chat_routes(services, limits, slots, HangupWatcher(), room))
+    app.register_blueprint(cache_routes(services, limits, slots, room))
     if share:
         app.register_blueprint(share_routes(services.shared_hub))
     return app

@@ -39,6 +39,7 @@ def parse_json(raw: bytes) -> object:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as fault:
         raise InvalidRequest(f"the body is not UTF-8: byte {fault.start} is wrong", hint="send UTF-8") from fault
+    del raw  # with pictures it may be large, and the caller keeps none
     try:
         parsed: object = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
     except json.JSONDecodeError as fault:

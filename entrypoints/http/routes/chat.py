@@ -11,26 +11,28 @@ from flask import Blueprint, Response, jsonify, request
 from application.inference.chat import ChatAnswer
 from domain.inference import GenerationEvent
 from entrypoints.http.admission import AnswerSlots
-from entrypoints.http.body import read_json
 from entrypoints.http.errors import ClientGone
 from entrypoints.http.hangups import HangupWatcher
 from entrypoints.http.limits import HttpLimits
+from entrypoints.http.media_room import MediaRoom, read_chat
 from entrypoints.http.presenters.chat import AnswerIdentity, AnswerShape, present_answer
 from entrypoints.http.presenters.ignored import HEADER, present_ignored
 from entrypoints.http.presenters.sse import ChatChunks, event_stream
-from entrypoints.http.schemas.chat import ChatBody, parse_chat
+from entrypoints.http.schemas.chat import ChatBody
 from entrypoints.http.services import Services
 
 log = logging.getLogger(__name__)
 
 
-def chat_routes(services: Services, limits: HttpLimits, slots: AnswerSlots, hangups: HangupWatcher) -> Blueprint:
+def chat_routes(
+    services: Services, limits: HttpLimits, slots: AnswerSlots, hangups: HangupWatcher, room: MediaRoom
+) -> Blueprint:
     routes = Blueprint("chat", __name__)
 
     @routes.post("/v1/chat/completions")
     def chat_completions() -> Response:
-        body = parse_chat(read_json(request, limits.chat_body_bytes), limits.default_max_tokens)
         with ExitStack() as held:
+            body = read_chat(request, limits, room, held)
             held.enter_context(slots.take())
             watch = held.enter_context(hangups.watch(request.environ.get("gunicorn.socket")))
             watch.on_hangup(services.model_pool().wake)

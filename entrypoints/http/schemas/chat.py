@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.errors import InvalidRequest
-from domain.inference import DefaultLength, GenerationRequest, TokenLimits
+from domain.inference import DefaultLength, GenerationRequest, PictureWishes, TokenLimits
 from entrypoints.http.schemas.extension import Extension, PromptFields, read_extension, read_prompt
 from entrypoints.http.schemas.messages import MessageSchema, read_messages, undeclared_in
 from entrypoints.http.schemas.output_form import OutputFields, read_output, undeclared_in_format
@@ -53,6 +53,7 @@ class ChatSchema(SamplingFields, ToolFields, OutputFields, PromptFields):
     stop = StringOrStrings(load_default=None)
     max_tokens = StrictInteger(load_default=None)
     max_completion_tokens = StrictInteger(load_default=None)
+    chunk = StrictInteger(load_default=None)
 
 
 _CHAT, _STREAM_OPTIONS = ChatSchema(), StreamOptionsSchema()
@@ -95,6 +96,7 @@ def _request(values: Mapping[str, Any], extension: Extension, default_max_tokens
         inspect=extension.inspect,
         ignore_stops=extension.ignore_stops,
         urgency=extension.urgency,
+        picture_wishes=PictureWishes(values["chunk"], extension.image_table),
     )
 
 

@@ -254,6 +254,7 @@ class FakeChat(Chat):
         self.prepared: list[str] = []
         self.loadings: list[LoadWishes] = []
         self.warning: str | None = None
+        self.sees: bool | None = False
 
     def execute(
         self,
@@ -275,7 +276,7 @@ class FakeChat(Chat):
     def prepare(self, spec: str, loading: LoadWishes = PLAINLY) -> Prepared:
         self.loadings.append(loading)
         self.prepared.append(spec)
-        return Prepared(self.model, self.warning)
+        return Prepared(self.model, self.warning, sees=self.sees)
 
 
 class FakeFindServer(FindServer):
