@@ -114,7 +114,7 @@ def _summary(rows: Sequence[PictureRow], group: tuple[int, int] | None) -> str:
 
 
 def _file_name(row: PictureRow) -> str:
-    kind = "JPEG" if row.facts is None else row.facts.format
+    kind = "" if row.facts is None else row.facts.format
     ending = _ENDINGS.get(kind, re.sub(r"[^a-z0-9]", "", kind.lower())[:8]) or "image"
     return f"image_{short(row.digest)}.{ending}"
 

@@ -11,17 +11,20 @@ from pathlib import PurePosixPath
 from application.inference.chat import ChatAnswer, Prepared, plainly
 from application.inference.chat_loaded import ChatLoaded
 from application.inference.explain_prompt import ExplainPrompt
+from application.inference.pictures import Onlooker, answer
 from application.serving.model_pool import ModelPool, never
 from application.serving.presence import Presence
 from application.serving.readiness import CheckReadiness, ServerLifecycle
 from domain.catalog import LocatedModel, ModelReport, ModelSource
+from domain.catalog.fitness import can_see
 from domain.errors import CapabilityMismatch, ModelNotFound
-from domain.inference import GenerationRequest
+from domain.inference import USUAL_PICTURES, GenerationRequest
 from domain.serving.load_options import LoadOptions
 from domain.serving.model_load import ModelLoad
 from domain.serving.server_instance import ServerInstance
 from mlxk import __version__
 from ports.hub import ModelHub
+from ports.model_worker import GenerationStream
 from ports.running_servers import ServerEntry, ServerRegister
 from tests.support.fakes.event_worker import EventLauncher
 from tests.support.fakes.worker import PLAIN_LOAD, FakeWorker, FakeWorkerLauncher, Script
@@ -121,10 +124,13 @@ class FakeServices:
         if self.broken is not None:
             raise self.broken
         report = self._look_up(spec)
-        events = self.pool.stream(
-            ModelLoad(report.location, report.size_bytes), request, streamed=streamed, given_up=given_up
-        )
-        return ChatAnswer(report.location, events)
+        load = ModelLoad(report.location, report.size_bytes, LoadOptions(sees=can_see(report)))
+
+        def ask(part: GenerationRequest) -> GenerationStream:
+            return self.pool.stream(load, part, streamed=streamed, given_up=given_up)
+
+        model = Onlooker(report.name, load.options.sees)
+        return ChatAnswer(report.location, answer(request, model, USUAL_PICTURES, ask))
 
     def prepare(self, spec: str) -> Prepared:
         report = self._look_up(spec)
