@@ -9,14 +9,15 @@ from PIL import Image, UnidentifiedImageError
 from domain.errors import InvalidMedia
 
 # Pillow's names of the decoders that may look at a file. Each is one more that may be attacked.
-PLAIN = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
+PLAIN = ("JPEG", "PNG", "GIF", "WEBP")
 HEIF = "HEIF"
-READ = "JPEG, PNG, GIF, WebP, BMP and HEIC"
+READ = "JPEG, PNG, GIF, WebP and HEIC"
 HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 NOT_READ = (
     (b"%PDF", "a PDF document"),
     (b"%!PS", "PostScript"),
     (b"8BPS", "a Photoshop document"),
+    (b"BM", "a BMP file"),
     (b"II*\x00", "a TIFF file"),
     (b"MM\x00*", "a TIFF file"),
     (b"\x00\x00\x01\x00", "an icon file"),

@@ -41,6 +41,21 @@ BROKEN = (
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Of a picture in a request. turn: from 0. number: of the turn's pictures, from 1."""
+
+    turn: int
+    number: int
+
+    @property
+    def param(self) -> str:
+        return f"messages.{self.turn}.content"
+
+    def __str__(self) -> str:
+        return f"{self.param}: picture {self.number}"
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """pixels: RGB, as the picture is meant to be seen."""
 
@@ -48,15 +63,15 @@ class Picture:
     facts: PictureFacts
 
 
-def read_picture(data: bytes, digest: str, where: str, exif: bool = True) -> Picture:
-    """Decodes the first frame, once, in memory. where: names the picture in errors. exif: read what the file tells.
+def read_picture(data: bytes, digest: str, place: Place, exif: bool = True) -> Picture:
+    """Decodes the first frame, once, in memory. place: for errors. exif: read what the file tells.
 
     Raises InvalidMedia for what is no picture, is broken or cut off, or has more pixels than are decoded. Sizes are
     judged by the header, before any pixel is.
     """
     if not data:
-        raise _refused(where, "is empty", "send the file's bytes")
-    with _bombs_are_errors(), _named(where):
+        raise _refused(place, "is empty", "send the file's bytes")
+    with _bombs_are_errors(), _named(place):
         image = open_picture(data)
         _refuse_sizes(image.size)
         _refuse_scans(data, image)
@@ -71,16 +86,16 @@ def read_picture(data: bytes, digest: str, where: str, exif: bool = True) -> Pic
 
 
 @contextmanager
-def _named(where: str) -> Iterator[None]:
+def _named(place: Place) -> Iterator[None]:
     try:
         yield
     except InvalidMedia as refusal:
-        raise _refused(where, refusal.message, refusal.hint) from refusal
+        raise _refused(place, refusal.message, refusal.hint) from refusal
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as fault:
-        raise _refused(where, f"has more than {MAX_PIXELS:,} pixels", "send it smaller") from fault
+        raise _refused(place, f"has more than {MAX_PIXELS:,} pixels", "send it smaller") from fault
     except BROKEN as fault:
         words = " ".join(str(fault).split())[:120] or type(fault).__name__
-        raise _refused(where, f"cannot be decoded: {words}", "send the whole file, undamaged") from fault
+        raise _refused(place, f"cannot be decoded: {words}", "send the whole file, undamaged") from fault
 
 
 @contextmanager
@@ -92,8 +107,8 @@ def _bombs_are_errors() -> Iterator[None]:
         yield
 
 
-def _refused(where: str, what: str, hint: str | None) -> InvalidMedia:
-    return InvalidMedia(f"{where} {what}", hint=hint, param="messages")
+def _refused(place: Place, what: str, hint: str | None) -> InvalidMedia:
+    return InvalidMedia(f"{place} {what}", hint=hint, param=place.param)
 
 
 def _refuse_sizes(size: tuple[int, int]) -> None:
