@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 _TOKEN_BITS = 20  # of the placeholder itself, so that it can be told again
+_TOKEN_MASK = (1 << _TOKEN_BITS) - 1
 _HASH_BYTES = 6
 _HASH_MASK = (1 << 43) - 1  # with the token and the sign: 64 bits
 
@@ -13,23 +14,22 @@ _HASH_MASK = (1 << 43) - 1  # with the token and the sign: 64 bits
 def marked(tokens: Sequence[int], pictures: Iterable[tuple[int, int, str]]) -> tuple[int, ...]:
     """tokens with each place of a picture, (start, end, digest), as a negative number that stands for the placeholder,
     the picture and the place in it. Each place brings 43 bits of hash: that two pictures agree takes all of their
-    places to. Raises ValueError for ids from 2 to the power of 20 on.
+    places to. What is negative already is hashed too.
     """
     found = list(tokens)
     for start, end, digest in pictures:
-        stream = hashlib.shake_256(digest.encode("utf-8")).digest(_HASH_BYTES * (end - start))
+        named = f"{digest} {list(tokens[start:end])}".encode()
+        stream = hashlib.shake_256(named).digest(_HASH_BYTES * (end - start))
         for at in range(start, end):
-            if not 0 <= found[at] < 1 << _TOKEN_BITS:
-                raise ValueError(f"token {found[at]} cannot stand for a picture")
             place = (at - start) * _HASH_BYTES
             number = int.from_bytes(stream[place : place + _HASH_BYTES], "little") & _HASH_MASK
-            found[at] = -1 - (number << _TOKEN_BITS | found[at])
+            found[at] = -1 - (number << _TOKEN_BITS | found[at] & _TOKEN_MASK)
     return tuple(found)
 
 
 def plain(token: int) -> int:
     """The token itself."""
-    return token if token >= 0 else (-1 - token) & ((1 << _TOKEN_BITS) - 1)
+    return token if token >= 0 else (-1 - token) & _TOKEN_MASK
 
 
 def before_picture(tokens: Sequence[int], length: int) -> int:

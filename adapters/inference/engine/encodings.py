@@ -34,6 +34,11 @@ class Encodings:
         self._kept: OrderedDict[str, Features] = OrderedDict()
 
     @property
+    def reserved_bytes(self) -> int:
+        """Not to be used for anything else."""
+        return self.budget_bytes + self.work_bytes
+
+    @property
     def held_bytes(self) -> int:
         return sum(features.size_bytes for features in self._kept.values())
 

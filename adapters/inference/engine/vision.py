@@ -8,9 +8,11 @@ from typing import Any
 
 import mlx.core as mx
 
+from adapters.inference.engine.arrays import numbers
 from adapters.inference.engine.caches import leaves
 from adapters.inference.engine.encodings import Encodings
 from adapters.inference.engine.features import Features, features_of, unsupported
+from adapters.inference.engine.splitting import as_arrays
 from ports.text_codec import PromptMedia
 
 ENCODINGS_BYTES = 256 << 20
@@ -57,9 +59,7 @@ class VisionNetwork:
         self.axes = AXES if hasattr(self.speaker, "get_rope_index") else 0
         self.whole_prompts = not self._reads_in_parts({})
 
-    def __call__(
-        self, tokens: mx.array, cache: list[Any], shifts: mx.array | None = None, **shown: Any
-    ) -> mx.array:
+    def __call__(self, tokens: mx.array, cache: list[Any], shifts: mx.array | None = None, **shown: Any) -> mx.array:
         """shifts: [rows, 1], by how much each row's positions differ from the count of its tokens; None: by nothing.
         shown: of a row with pictures, from Sight.shown.
         """
@@ -95,11 +95,11 @@ class VisionNetwork:
         if not self.axes:
             return None, 0
         wanted = signature(self.speaker.get_rope_index).parameters
-        known = {name: value for name, value in inputs.items() if name in wanted and name != "attention_mask"}
+        known = {name: as_arrays(value) for name, value in inputs.items() if name in wanted}
         positions, deltas = self.speaker.get_rope_index(mx.array([list(tokens)]), **known)
         if positions.ndim == 2:
             positions = positions[None]
-        return mx.broadcast_to(positions, (self.axes, 1, len(tokens))), int(mx.array(deltas).reshape(-1)[0].item())
+        return mx.broadcast_to(positions, (self.axes, 1, len(tokens))), int(numbers(mx.array(deltas).reshape(-1))[0])
 
     def first_pass(self, prompt: Sequence[int], media: PromptMedia | None) -> int:
         """How many tokens of this prompt must be read together, from the first on; 0 where any cut will do."""

@@ -38,12 +38,15 @@ def tried(network: VisionNetwork) -> VisionNetwork:
         raise unsupported(kind, f"its language model wants {', '.join(foreign)}")
     try:
         truth = _by_itself(network)
-    except Exception as fault:
-        raise unsupported(kind, f"it does not read plain text ({type(fault).__name__}: {fault})") from fault
-    faults = [_fault(network, truth, axes) for axes in _choices(network)]
-    if None not in faults:
-        raise unsupported(kind, str(faults[0]))
-    return network
+    except Exception as broken:
+        raise unsupported(kind, f"it does not read plain text ({type(broken).__name__}: {broken})") from broken
+    first: str | None = None
+    for axes in _choices(network):
+        fault = _fault(network, truth, axes)
+        if fault is None:
+            return network
+        first = first or fault
+    raise unsupported(kind, str(first))
 
 
 def _choices(network: VisionNetwork) -> Sequence[int]:
@@ -68,7 +71,9 @@ def _fault(network: VisionNetwork, truth: mx.array, axes: int) -> str | None:
 
 
 def _tokens(network: VisionNetwork) -> mx.array:
-    vocabulary = int(network.model.config.text_config.vocab_size) if hasattr(network.model.config, "text_config") else 32
+    vocabulary = (
+        int(network.model.config.text_config.vocab_size) if hasattr(network.model.config, "text_config") else 32
+    )
     return mx.array([[(3 * at + 1) % vocabulary for at in range(1, READ + THEN + 1)]])
 
 
@@ -79,9 +84,7 @@ def _by_itself(network: VisionNetwork) -> mx.array:
     made = network.model.get_input_embeddings(read, None, mask=mx.ones(read.shape, dtype=mx.int32))
     given = {name: value for name, value in made.to_dict().items() if value is not None}
     mx.eval(network.speaker(read, cache=caches, **given).logits)
-    steps = [
-        network.speaker(tokens[:, at : at + 1], cache=caches).logits for at in range(READ, READ + THEN)
-    ]
+    steps = [network.speaker(tokens[:, at : at + 1], cache=caches).logits for at in range(READ, READ + THEN)]
     found = mx.concatenate(steps, axis=1)
     mx.eval(found)
     return found
