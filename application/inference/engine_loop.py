@@ -139,7 +139,7 @@ class EngineLoop:
             case EngineRow(row_id=row_id):
                 self._admit(row_id, command)
             case Explain(request_id, prompt):
-                self._outbox.put(Found(request_id, self._engine.explain(prompt), self._checks))
+                self._outbox.put(Found(request_id, self._engine.explain(prompt.tokens, prompt.media), self._checks))
             case Cancel(row_id):
                 self._running.discard(row_id)
                 self._engine.cancel(row_id)
@@ -153,7 +153,7 @@ class EngineLoop:
             return
         self._rested = False
         if self._reuse.wanted:
-            self._outbox.put(Found(row_id, self._engine.explain(row.prompt)))
+            self._outbox.put(Found(row_id, self._engine.explain(row.prompt, row.media)))
         try:
             self._engine.admit(row)
         except MlxkError as refusal:

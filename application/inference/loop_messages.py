@@ -10,6 +10,7 @@ from domain.errors import MlxkError
 from domain.inference import GenerationRequest
 from domain.serving.cache_check import CacheChecks
 from domain.serving.prompt_divergence import PromptDivergence
+from ports.text_codec import EncodedPrompt
 from ports.text_engine import EngineRow, RowStep
 
 
@@ -25,7 +26,7 @@ class Ask:
 @dataclass(frozen=True, slots=True)
 class Explain:
     request_id: int
-    prompt: tuple[int, ...]
+    prompt: EncodedPrompt
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,10 +76,10 @@ class PrepareRequest:
         facts = AnswerFacts(len(prompt.tokens), sampling, max_tokens, codec.declared_stops)
         return PreparedRequest(row, AnswerText(reader, self._transcript(request, prompt), facts, self._fresh.clock))
 
-    def prompt(self, request: GenerationRequest) -> tuple[int, ...]:
-        """The tokens alone. Raises as `execute` does, but not for an answer that cannot fit."""
+    def prompt(self, request: GenerationRequest) -> EncodedPrompt:
+        """The prompt alone. Raises as `execute` does, but not for an answer that cannot fit."""
         _refuse_hopeless(request, self._codec)
-        return _guarded("chat template or tokenizer", lambda: self._codec.encode(request)).tokens
+        return _guarded("chat template or tokenizer", lambda: self._codec.encode(request))
 
     def spelled(self, token: int) -> bytes:
         """A token's bytes, for whoever reads the engine's steps. Raises GenerationFailed when the tokenizer breaks."""
