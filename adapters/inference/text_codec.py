@@ -75,6 +75,12 @@ class MlxTextCodec:
         return self._context_length
 
     @property
+    def vocabulary(self) -> Mapping[str, int]:
+        """Tokens by their texts."""
+        words: Mapping[str, int] = self._tokenizer.get_vocab()
+        return words
+
+    @property
     def declared_stops(self) -> frozenset[int]:
         return self._declared_stops
 

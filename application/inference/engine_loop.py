@@ -189,7 +189,7 @@ class EngineLoop:
 
     def _hand_on(self, prepared: PreparedRequest) -> None:
         """The text thread hears of a row before the engine does, so before its first step."""
-        self._outbox.put(Begin(prepared.row.row_id, prepared.text))
+        self._outbox.put(Begin(prepared.row.row_id, prepared.text, prepared.seen))
         self._inbox.put(prepared.row)
 
     # The text thread
@@ -198,9 +198,11 @@ class EngineLoop:
         texts: dict[int, AnswerText] = {}
         while (item := self._outbox.get()) is not None:
             match item:
-                case Begin(row_id, text):
+                case Begin(row_id, text, seen):
                     if row_id in self._live:
                         texts[row_id] = text
+                        if seen is not None:
+                            self._emit([(row_id, seen)])
                 case Cancel(row_id):
                     texts.pop(row_id, None)
                     self._reuse.drop(row_id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from application.inference.answer_text import AnswerText
 from domain.errors import MlxkError
-from domain.inference import GenerationRequest
+from domain.inference import GenerationRequest, PicturesSeen
 from domain.serving.cache_check import CacheChecks
 from domain.serving.prompt_divergence import PromptDivergence
 from ports.text_codec import EncodedPrompt
@@ -48,6 +48,7 @@ class Crash:
 class Begin:
     row_id: int
     text: AnswerText
+    seen: PicturesSeen | None = None
 
 
 @dataclass(frozen=True, slots=True)
