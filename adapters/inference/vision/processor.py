@@ -1,0 +1,155 @@
+"""What makes a model's inputs of a text with marks and pictures: the model's own processor, from mlx-vlm."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+from PIL import Image
+from transformers import AutoProcessor
+
+from adapters.inference.vision.network import unsupported
+from adapters.inference.vision.sealing import sealed
+
+TOKENS, MASK = "input_ids", "attention_mask"
+RENAMED = {"images": "pixel_values"}  # as mlx-vlm does it
+GRID = "image_grid_thw"
+IDS = ("image_token_id", "image_token_index", "media_placeholder_token_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """tokens: of the text with every mark replaced by its picture's tokens. inputs: what else the processor made, by
+    name. text, encoding: that text and the tokenizer's answer to it; None where the processor asks for it in pieces.
+    """
+
+    tokens: tuple[int, ...]
+    inputs: Mapping[str, Any]
+    text: str | None = None
+    encoding: Any = None
+
+
+class SeeingProcessor:
+    """One thread. image_token: the id that stands for a picture's parts in a prompt."""
+
+    def __init__(self, processor: Any, image_token: int) -> None:
+        self._processor = processor
+        self.image_token = image_token
+        self._ears = ListeningTokenizer(processor.tokenizer)
+        processor.tokenizer = self._ears
+
+    @property
+    def tokenizer(self) -> Any:
+        """transformers' own."""
+        return self._ears.other
+
+    @property
+    def template(self) -> Any:
+        """The processor's chat template, None where only the tokenizer has one."""
+        return getattr(self._processor, "chat_template", None)
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What may stand for a picture in a text, as far as processor and tokenizer say."""
+        names = ("boi_token", "image_token")
+        found = (getattr(owner, name, None) for name in names for owner in (self._processor, self.tokenizer))
+        return tuple(dict.fromkeys(mark for mark in found if isinstance(mark, str) and mark))
+
+    def tokens_told(self, inputs: Mapping[str, Any]) -> tuple[int, ...] | None:
+        """How many tokens each picture has, where the inputs say in how many parts they were cut."""
+        merge = getattr(self._processor.image_processor, "merge_size", None)
+        grid = inputs.get(GRID)
+        if not isinstance(merge, int) or grid is None:
+            return None
+        return tuple(int(np.prod(parts)) // merge**2 for parts in np.asarray(grid))
+
+    def share_lock(self, lock: threading.Lock) -> None:
+        """The tokenizer is used under it: it may be another thread's as well."""
+        self._ears.lock = lock
+
+    def process(self, text: str, pictures: Sequence[Image.Image]) -> Processed:
+        """text: with a mark for each picture. Raises whatever the processor raises for pictures that it does not take.
+
+        The arrays are numpy's: MLX's belong to the thread that made them.
+        """
+        self._ears.heard = None
+        made = self._processor(text=[text], images=list(pictures))
+        values = {RENAMED.get(name, name): value for name, value in made.items() if name not in (TOKENS, MASK)}
+        tokens = tuple(int(token) for token in np.asarray(_plain(made[TOKENS])).reshape(-1))
+        inputs = {name: _plain(value) for name, value in values.items() if value is not None}
+        heard = self._ears.heard
+        if heard is not None and tuple(heard[1]["input_ids"][0]) == tokens:
+            return Processed(tokens, inputs, *heard)
+        return Processed(tokens, inputs)
+
+
+class ListeningTokenizer:
+    """A tokenizer that remembers the last whole text it was given, and never adds marks of its own: the template has
+    put them. lock: held while it works.
+    """
+
+    def __init__(self, other: Any) -> None:
+        self.other = other
+        self.lock = threading.Lock()
+        self.heard: tuple[str, Any] | None = None
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        with self.lock:
+            made = self.other(*args, **{**options, "add_special_tokens": False})
+        texts = args[0] if args else options.get("text")
+        whole = isinstance(texts, list) and len(texts) == 1 and isinstance(texts[0], str)
+        self.heard = (texts[0], made) if whole else None  # type: ignore[index]
+        return made
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.other, name)
+
+    def __len__(self) -> int:
+        return len(self.other)
+
+
+def load_processor(folder: Path, config: Mapping[str, Any]) -> SeeingProcessor:
+    """Needs the network to have been loaded: mlx-vlm then knows the processor of its type. Raises whatever that raises;
+    UnsupportedMultimodal for a type whose pictures mlx-vlm prepares in another way.
+    """
+    with sealed():
+        processor = _class_for(config).from_pretrained(str(folder), trust_remote_code=False)
+    if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
+        raise unsupported(config, "mlx-vlm has no processor for its pictures")
+    image_token = _image_token(config, processor)
+    if image_token is None:
+        raise unsupported(config, "no token stands for them")
+    return SeeingProcessor(processor, image_token)
+
+
+def _class_for(config: Mapping[str, Any]) -> Any:
+    """The class that mlx-vlm has put before AutoProcessor for this type. Asked through AutoProcessor it would hide why
+    it cannot be loaded.
+    """
+    kind = str(config.get("model_type", "")).lower()
+    method = vars(AutoProcessor)["from_pretrained"]
+    while isinstance(method, classmethod):
+        kept = inspect.getclosurevars(method.__func__).nonlocals
+        if kind in kept.get("target_model_types", ()):
+            return kept["processor_cls"]
+        method = getattr(kept.get("previous_from_pretrained"), "__func__", None)
+        method = None if method is None else classmethod(method)
+    raise unsupported(config, "mlx-vlm has no processor for its pictures")
+
+
+def _image_token(config: Mapping[str, Any], processor: Any) -> int | None:
+    found = [config.get(name) for name in IDS] + [getattr(processor, "image_token_id", None)]
+    return next((token for token in found if isinstance(token, int) and not isinstance(token, bool)), None)
+
+
+def _plain(value: Any) -> Any:
+    """numpy has no bfloat16."""
+    if isinstance(value, mx.array):
+        return np.array(value.astype(mx.float32) if value.dtype == mx.bfloat16 else value)
+    return value
