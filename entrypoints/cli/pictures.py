@@ -42,11 +42,13 @@ def _paths(name: str, option: str) -> list[Path]:
     """In the order of their names. A pattern's folders and other files that are no pictures are refused by name too."""
     try:
         path = Path(name).expanduser()
-        if path.exists() or not glob.has_magic(name):
+        if path.exists() or not (glob.has_magic(name) or "://" in name):
             return [path]
         found = sorted(Path(each) for each in glob.glob(str(path)))  # noqa: PTH207 - absolute patterns too
     except (OSError, RuntimeError, ValueError) as fault:
         raise InvalidRequest(f"{option} {name!r} cannot be read: {fault}", param=option) from fault
+    if "://" in name:
+        raise InvalidRequest(f"{option} {name!r} is a URL: none is fetched", hint="download it first", param=option)
     if not found:
         raise InvalidRequest(f"{option} {name!r} matches no file", hint="name the pictures one by one", param=option)
     return found
