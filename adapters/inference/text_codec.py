@@ -46,6 +46,8 @@ class MlxTextCodec:
     config: the model's config.json, for the stop tokens that it names.
     """
 
+    _marks_templates = False  # the tokenizer adds its marks to what the template has written
+
     def __init__(
         self,
         tokenizer: Any,
@@ -207,11 +209,14 @@ class MlxTextCodec:
         begin = self._tokenizer.bos_token
         return bool(begin) and text.startswith(begin)
 
+    def _adds_special(self, text: str) -> bool:
+        return self._marks_templates and not self._begins_specially(text)
+
     def _tokens_and_anchors(self, prompt: PromptText) -> tuple[tuple[int, ...], tuple[int, ...]]:
         inner = self._tokenizer._tokenizer
         if not inner.is_fast or isinstance(inner, NewlineTokenizer):
-            return tuple(self._tokens(prompt.text, special=False)), ()
-        encoded = inner(prompt.text, add_special_tokens=False)
+            return tuple(self._tokens(prompt.text, special=self._adds_special(prompt.text))), ()
+        encoded = inner(prompt.text, add_special_tokens=self._adds_special(prompt.text))
         anchors = (_token_at(encoded, end, len(prompt.text)) for end in prompt.turn_ends)
         return tuple(encoded["input_ids"]), tuple(sorted({anchor for anchor in anchors if anchor}))
 

@@ -26,7 +26,7 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, slots=True)
 class PreparedRequest:
-    """row: for the engine. text: for whoever reads the engine's steps. seen: to be told before anything of the answer."""
+    """row: for the engine. text: for whoever reads the engine's steps. seen: to be told before the answer."""
 
     row: EngineRow
     text: AnswerText

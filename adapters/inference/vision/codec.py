@@ -30,6 +30,8 @@ class SeeingCodec(MlxTextCodec):
     Raises UnsupportedMultimodal, when it is made, for a model whose prompts it is not known how to write.
     """
 
+    _marks_templates = True  # as processors do it: many of their templates leave the first mark to the tokenizer
+
     def __init__(
         self,
         tokenizer: Any,
@@ -103,7 +105,7 @@ class SeeingCodec(MlxTextCodec):
 
     def _processed(self, request: GenerationRequest, text: str, pixels: Sequence[Image.Image]) -> Processed:
         try:
-            return self._processor.process(text, pixels)
+            return self._processor.process(text, pixels, [each.digest for each in request.pictures])
         except ValueError as fault:
             place, _ = next(placed(request))
             which = str(place) if len(pixels) == 1 else "one of the pictures"

@@ -15,6 +15,7 @@ from PIL import Image
 from transformers import AutoProcessor
 
 from adapters.inference.vision.network import unsupported
+from adapters.inference.vision.remembering import RememberingImageProcessor
 from adapters.inference.vision.sealing import sealed
 
 TOKENS, MASK = "input_ids", "attention_mask"
@@ -42,7 +43,8 @@ class SeeingProcessor:
         self._processor = processor
         self.image_token = image_token
         self._ears = ListeningTokenizer(processor.tokenizer)
-        processor.tokenizer = self._ears
+        self._eyes = RememberingImageProcessor(processor.image_processor)
+        processor.tokenizer, processor.image_processor = self._ears, self._eyes
 
     @property
     def tokenizer(self) -> Any:
@@ -63,7 +65,7 @@ class SeeingProcessor:
 
     def tokens_told(self, inputs: Mapping[str, Any]) -> tuple[int, ...] | None:
         """How many tokens each picture has, where the inputs say in how many parts they were cut."""
-        merge = getattr(self._processor.image_processor, "merge_size", None)
+        merge = getattr(self._eyes, "merge_size", None)
         grid = inputs.get(GRID)
         if not isinstance(merge, int) or grid is None:
             return None
@@ -73,12 +75,14 @@ class SeeingProcessor:
         """The tokenizer is used under it: it may be another thread's as well."""
         self._ears.lock = lock
 
-    def process(self, text: str, pictures: Sequence[Image.Image]) -> Processed:
-        """text: with a mark for each picture. Raises whatever the processor raises for pictures that it does not take.
+    def process(self, text: str, pictures: Sequence[Image.Image], names: Sequence[str] = ()) -> Processed:
+        """text: with a mark for each picture. names: one for each picture, the same ones for the same pixels; without
+        them nothing is remembered. Raises whatever the processor raises for pictures that it does not take.
 
         The arrays are numpy's: MLX's belong to the thread that made them.
         """
         self._ears.heard = None
+        self._eyes.names = {id(picture): name for picture, name in zip(pictures, names, strict=False)}
         made = self._processor(text=[text], images=list(pictures))
         values = {RENAMED.get(name, name): value for name, value in made.items() if name not in (TOKENS, MASK)}
         tokens = tuple(int(token) for token in np.asarray(_plain(made[TOKENS])).reshape(-1))
@@ -90,8 +94,8 @@ class SeeingProcessor:
 
 
 class ListeningTokenizer:
-    """A tokenizer that remembers the last whole text it was given, and never adds marks of its own: the template has
-    put them. lock: held while it works.
+    """A tokenizer that remembers the last whole text it was given, and adds no mark to a text that begins with it
+    already. lock: held while it works.
     """
 
     def __init__(self, other: Any) -> None:
@@ -100,11 +104,14 @@ class ListeningTokenizer:
         self.heard: tuple[str, Any] | None = None
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        with self.lock:
-            made = self.other(*args, **{**options, "add_special_tokens": False})
         texts = args[0] if args else options.get("text")
-        whole = isinstance(texts, list) and len(texts) == 1 and isinstance(texts[0], str)
-        self.heard = (texts[0], made) if whole else None  # type: ignore[index]
+        text = texts[0] if isinstance(texts, list) and len(texts) == 1 and isinstance(texts[0], str) else None
+        begin = self.other.bos_token
+        if text is not None and begin and text.startswith(begin):
+            options["add_special_tokens"] = False
+        with self.lock:
+            made = self.other(*args, **options)
+        self.heard = None if text is None else (text, made)
         return made
 
     def __getattr__(self, name: str) -> Any:

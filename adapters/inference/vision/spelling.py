@@ -58,18 +58,15 @@ def find_spelling(template: ChatTemplate, kind: str, marks: Sequence[str]) -> Sp
     """The template's own way first, then what mlx-vlm knows of this type of model. marks: what the processor may look
     for. None where neither knows a way.
     """
-    told = _told_by_library(kind)
+    told = _told_by_library(kind, marks)
     if not template.exists:
-        text = told.text if told is not None else next(iter(marks), "")
-        return Spelling(None, text, _mark_in(text, marks), None if told is None else told.second) if text else None
+        mark = next(iter(marks), None)
+        return told if told is not None or mark is None else Spelling(None, mark, mark)
 
     def render(content: object) -> str:
         return template.render([{"role": "user", "content": content}], (), "open", {})
 
-    found = next(_ways(render, marks), None)
-    if found is not None:
-        return found
-    return None if told is None else replace(told, mark=_mark_in(told.text, marks))
+    return next(_ways(render, marks), told)
 
 
 def _ways(render: Render, marks: Sequence[str]) -> Iterator[Spelling]:
@@ -107,7 +104,7 @@ def _mark_in(text: str, marks: Sequence[str]) -> str:
     return next((mark for mark in marks if mark in text), text.strip())
 
 
-def _told_by_library(kind: str) -> Spelling | None:
+def _told_by_library(kind: str, marks: Sequence[str]) -> Spelling | None:
     """How mlx-vlm writes pictures into the text of a turn, for types whose templates take texts."""
     if kind.lower() not in MODEL_CONFIG:
         return None
@@ -116,7 +113,7 @@ def _told_by_library(kind: str) -> Spelling | None:
         return None
     second = two[len(one) :]
     if second == one:
-        return Spelling(None, one, one.strip())
+        return Spelling(None, one, _mark_in(one, marks))
     return Spelling(None, one, re.sub(r"1.*", "", one), second) if second == one.replace("1", "2") else None
 
 

@@ -36,8 +36,8 @@ SIGHT: Mapping[str, object] = {
     "num_channels": 3,
 }
 PARTS = (
-    "{% if m['content'] is string %}{{ m['content'] }}{% else %}{% for c in m['content'] %}{% if c['type'] == 'image' %}"
-    "PICTURE{% elif c['type'] == 'text' %}{{ c['text'] }}{% endif %}{% endfor %}{% endif %}"
+    "{% if m['content'] is string %}{{ m['content'] }}{% else %}{% for c in m['content'] %}"
+    "{% if c['type'] == 'image' %}PICTURE{% elif c['type'] == 'text' %}{{ c['text'] }}{% endif %}{% endfor %}{% endif %}"
 )
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
@@ -87,7 +87,9 @@ class SeeingMiniature:
             (folder / "chat_template.jinja").write_text(self.template, encoding="utf-8")
         mx.random.seed(seed)
         network = _network(self.kind, config)
-        mx.save_safetensors(str(folder / "model.safetensors"), dict(tree_flatten(network.parameters())), {"format": "mlx"})
+        mx.save_safetensors(
+            str(folder / "model.safetensors"), dict(tree_flatten(network.parameters())), {"format": "mlx"}
+        )
         return folder
 
     def _config(self, tokenizer: Tokenizer) -> dict[str, object]:
@@ -95,7 +97,14 @@ class SeeingMiniature:
         ids = {name: tokenizer.token_to_id(text) for name, text in self.ids.items()}
         text = {**self.text, "vocab_size": size}
         inside = text if self.flat else {"text_config": text}
-        return {"model_type": self.kind, "vocab_size": size, **self.config, **ids, **inside, "vision_config": self.vision}
+        return {
+            "model_type": self.kind,
+            "vocab_size": size,
+            **self.config,
+            **ids,
+            **inside,
+            "vision_config": self.vision,
+        }
 
 
 def _network(kind: str, config: Mapping[str, object]) -> Any:
@@ -109,7 +118,15 @@ def _network(kind: str, config: Mapping[str, object]) -> Any:
 
 QWEN = SeeingMiniature(
     "qwen2_vl",
-    ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"),
+    (
+        "<|endoftext|>",
+        "<|im_start|>",
+        "<|im_end|>",
+        "<|vision_start|>",
+        "<|vision_end|>",
+        "<|image_pad|>",
+        "<|video_pad|>",
+    ),
     {"tie_word_embeddings": True, "rope_scaling": {"type": "mrope", "mrope_section": [2, 3, 3]}},
     {
         "image_token_id": "<|image_pad|>",
