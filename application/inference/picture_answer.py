@@ -38,29 +38,28 @@ class PictureAnswer:
 
     def __init__(self, sections: Sequence[Section]) -> None:
         self._sections = tuple(sections)
-        self._cancelled = False
+        self._over = False
         self._events = self._run()
 
     def __iter__(self) -> Iterator[GenerationEvent]:
         return self
 
     def __next__(self) -> GenerationEvent:
-        if self._cancelled:
+        if self._over:
             raise StopIteration
         try:
-            return next(self._events)
-        except StopIteration:
-            raise
+            event = next(self._events)
         except BaseException:
-            self._release()
+            self.cancel()
             raise
+        if isinstance(event, Finished):
+            self._over = True
+            self._events.close()
+        return event
 
     def cancel(self) -> None:
-        self._cancelled = True
-        self._release()
-
-    def _release(self) -> None:
         """All of them: those that were not begun hold a place too."""
+        self._over = True
         for section in self._sections:
             section.events.cancel()
 

@@ -21,6 +21,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from domain.errors import MlxkError
 from entrypoints.http.connection import Connection
 from entrypoints.http.errors import envelope, error_object, protocol_error, unexpected
+from entrypoints.http.large_blocks import return_large_blocks
 from entrypoints.http.patience import Patience, TooSlow
 from entrypoints.http.request_ids import HEADER, begin_request
 
@@ -66,6 +67,7 @@ class FrontWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
 
     def init_process(self) -> None:
         """Everything this process does. Its model workers are gone when it ends."""
+        return_large_blocks()
         try:
             super().init_process()
         finally:

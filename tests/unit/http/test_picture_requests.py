@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,14 +17,16 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from domain.errors import PayloadTooLarge, ServerBusy
+from entrypoints.http import media_room
 from entrypoints.http.app import create_app
 from entrypoints.http.limits import HttpLimits
-from entrypoints.http.media_room import COPIES_WHILE_READ, MediaRoom, read_chat
+from entrypoints.http.media_room import COPIES_WHILE_READ, MediaRoom, Room, read_chat
 from tests.support.fakes.event_worker import EventLauncher
 from tests.support.fakes.http_services import DEMO, FakeServices, served
 from tests.support.fakes.worker import Script
 from tests.support.pictures import data_url, picture_bytes
 
+ROOT = Path(__file__).resolve().parents[3]
 CHAT = "/v1/chat/completions"
 EYES = "org/eyes"
 ONE, TWO = picture_bytes("png", b"1"), picture_bytes("png", b"2")
@@ -181,6 +186,50 @@ def test_a_body_that_does_not_announce_its_length_is_no_larger_than_text(reading
         reading.read(
             look(big(6000)), CONTENT_LENGTH=None, HTTP_TRANSFER_ENCODING="chunked", **{"wsgi.input_terminated": True}
         )
+
+
+def test_a_large_body_waits_a_while_for_room() -> None:
+    room = MediaRoom(10)
+    other = room.take(8)
+    got: list[Room] = []
+    waiting = threading.Thread(target=lambda: got.append(room.take(5, patience_seconds=20)))
+    waiting.start()
+    other.shrink(6)
+    with pytest.raises(ServerBusy):
+        room.take(5)
+    other.shrink(5)
+    waiting.join(20)
+    assert len(got) == 1
+    with pytest.raises(ServerBusy):
+        room.take(1, patience_seconds=0.01)
+
+
+def test_no_more_wait_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media_room, "MOST_WAITING", 0)
+    room = MediaRoom(10)
+    with room.take(8), pytest.raises(ServerBusy):
+        room.take(5, patience_seconds=600)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other C libraries return large blocks by themselves")
+def test_large_blocks_go_back_to_the_system_from_every_thread() -> None:
+    """In a process of its own: it cannot be undone."""
+    code = (
+        "import sys, threading\n"
+        "from entrypoints.http.large_blocks import return_large_blocks\n"
+        "assert return_large_blocks()\n"
+        "def resident():\n"
+        "    return int(open('/proc/self/statm').read().split()[1]) * 4096\n"
+        "def work():\n"
+        "    for _ in range(3):\n"
+        "        blocks = [b'x' * 20_000_000 for _ in range(3)]\n"
+        "        del blocks\n"
+        "before = resident()\n"
+        "threads = [threading.Thread(target=work) for _ in range(4)]\n"
+        "[each.start() for each in threads]; [each.join() for each in threads]\n"
+        "assert resident() - before < 20_000_000, resident() - before\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=60)
 
 
 def test_room_taken_by_many_threads_is_never_more_than_there_is() -> None:
