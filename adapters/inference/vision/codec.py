@@ -150,7 +150,10 @@ class SeeingCodec(MlxTextCodec):
         spelled = replace(request, messages=messages, picture_numbers=())
         with self._lock:
             prompt = self._written_by_template(spelled) if by_template else self._written_plainly(spelled)
-        _refuse_miscounted(prompt.text, sum(1 for _ in placed(request)), spelling)
+        marks = {spelling.mark, *self._processor.marks, self._processor.video_mark or spelling.mark}
+        for mark in sorted(marks):
+            wanted = spelling.text.count(mark) * sum(1 for _ in placed(request))
+            _refuse_miscounted(mark, prompt.text.count(mark), wanted)
         return prompt
 
     @contextmanager
@@ -168,9 +171,7 @@ class SeeingCodec(MlxTextCodec):
             ) from fault
 
 
-def _refuse_miscounted(text: str, count: int, spelling: Spelling) -> None:
-    mark = spelling.mark
-    found, wanted = text.count(mark), count * spelling.text.count(mark)
+def _refuse_miscounted(mark: str, found: int, wanted: int) -> None:
     if found > wanted:
         raise InvalidRequest(
             f"the conversation spells {mark!r} out, by which this model knows where its pictures stand",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Sequence
 from dataclasses import replace
@@ -241,10 +242,21 @@ def test_pictures_that_are_kept_take_no_more_than_they_may() -> None:
     assert len(shelf._kept) == 2
 
 
-def test_words_that_spell_the_mark_of_a_picture_are_refused() -> None:
-    codec = codec_of()
-    with pytest.raises(InvalidRequest, match=r"spells '<\|image_pad\|>' out"):
-        codec.encode(GenerationRequest((user("What is <|image_pad|>?", (RED, 0)),)))
+@pytest.mark.parametrize(
+    ("kind", "mark"),
+    [
+        ("qwen2_vl", "<|image_pad|>"),
+        ("qwen2_vl", "<|video_pad|>"),
+        ("gemma3", "<start_of_image>"),
+        ("gemma3", "<soft>"),
+        ("llava", "<image>"),
+    ],
+)
+def test_words_that_spell_the_mark_of_a_picture_are_refused(kind: str, mark: str) -> None:
+    codec = codec_of(kind)
+    with pytest.raises(InvalidRequest, match=f"spells '{re.escape(mark)}' out"):
+        codec.encode(GenerationRequest((user(f"What is {mark}?", (RED, 0)),)))
+    assert codec.encode(GenerationRequest((user(f"What is {mark}?"),))).media is None
 
 
 def test_a_template_that_leaves_pictures_out_is_told_of(tmp_path: Path) -> None:
