@@ -85,7 +85,9 @@ class LoadOptions:
 
     @property
     def key(self) -> str:
-        """What tells two loads of one model apart; "" for the plain one. Budgets and pictures do not count."""
+        """What tells two loads of one model apart; "" for the plain one. Budgets do not count, nor what is read of
+        pictures.
+        """
         plain = LoadOptions()
         bare = replace(self, prefix_cache=plain.prefix_cache, memory_bytes=None, sees=False, exif=True)
         if bare == plain:

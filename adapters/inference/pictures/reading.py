@@ -42,17 +42,18 @@ BROKEN = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Of a picture in a request. turn: from 0. number: of the turn's pictures, from 1."""
+    """Of a picture, or a video, in a request. turn: from 0. number: of the turn's pictures, from 1."""
 
     turn: int
     number: int
+    what: str = "picture"
 
     @property
     def param(self) -> str:
         return f"messages.{self.turn}.content"
 
     def __str__(self) -> str:
-        return f"{self.param}: picture {self.number}"
+        return f"{self.param}: {self.what} {self.number}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from mlx_vlm.utils import load_config, load_model
 
 from adapters.inference.network_loading import without_wildcards
 from adapters.inference.vision.sealing import sealed
-from domain.errors import ModelLoadFailed, UnsupportedMultimodal
+from domain.errors import UnsupportedMultimodal
 
 INDEX = "model.safetensors.index.json"
 OFFLOADED = "offload_index.json"
@@ -21,7 +21,7 @@ ENDING = ".safetensors"
 def load_seeing_network(folder: Path) -> tuple[Any, dict[str, Any]]:
     """The network, its weights in memory, and config.json with the generation config's words merged in.
 
-    Raises whatever mlx-vlm raises; ModelLoadFailed for a folder that brings code, or weights of another kind than
+    Raises whatever mlx-vlm raises; ValueError for a folder that brings code, or weights of another kind than
     safetensors; UnsupportedMultimodal for a network without a language model or a place for pictures.
     """
     config = load_config(folder)
@@ -44,12 +44,12 @@ def unsupported(config: Mapping[str, Any], why: str) -> UnsupportedMultimodal:
 
 def _refuse_tricks(folder: Path, config: Mapping[str, Any]) -> None:
     if config.get("model_file"):
-        raise ModelLoadFailed(f"it brings its own code ({config['model_file']}), which is never run")
+        raise ValueError(f"it brings its own code ({config['model_file']}), which is never run")
     if (folder / OFFLOADED).exists():
-        raise ModelLoadFailed(f"its weights are to stay on the disk ({OFFLOADED}), which is not supported")
+        raise ValueError(f"its weights are to stay on the disk ({OFFLOADED}), which is not supported")
     for name in _shards(folder):
         if Path(name).name != name or not name.endswith(ENDING):
-            raise ModelLoadFailed(f"{INDEX} names {name!r}, which is no safetensors file of this folder")
+            raise ValueError(f"{INDEX} names {name!r}, which is no safetensors file of this folder")
 
 
 def _shards(folder: Path) -> set[str]:

@@ -11,17 +11,21 @@ from typing import Any
 
 import mlx.core as mx
 import numpy as np
+from mlx_vlm.utils import VideoMetadata, resolve_video_sampling
 from PIL import Image
 from transformers import AutoProcessor
 
+from adapters.inference.pictures.video import FrameRule, Video
 from adapters.inference.vision.network import unsupported
 from adapters.inference.vision.remembering import RememberingImageProcessor
 from adapters.inference.vision.sealing import sealed
 
-TOKENS, MASK = "input_ids", "attention_mask"
+TOKENS = "input_ids"
+NO_INPUTS = (TOKENS, "attention_mask", "labels")
 RENAMED = {"images": "pixel_values"}  # as mlx-vlm does it
-GRID = "image_grid_thw"
-IDS = ("image_token_id", "image_token_index", "media_placeholder_token_id")
+GRIDS = ("image_grid_thw", "video_grid_thw")
+PICTURE_IDS = ("image_token_id", "image_token_index", "media_placeholder_token_id")
+VIDEO_IDS = ("video_token_id", "video_token_index")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,13 @@ class Processed:
 
 
 class SeeingProcessor:
-    """One thread. image_token: the id that stands for a picture's parts in a prompt."""
+    """One thread. image_token, video_token: the ids that stand for the parts of pictures and videos in a prompt."""
 
-    def __init__(self, processor: Any, image_token: int) -> None:
+    def __init__(self, processor: Any, image_token: int, video_token: int | None) -> None:
         self._processor = processor
+        self._options = inspect.signature(type(processor).__call__).parameters
         self.image_token = image_token
+        self.video_token = video_token
         self._ears = ListeningTokenizer(processor.tokenizer)
         self._eyes = RememberingImageProcessor(processor.image_processor)
         processor.tokenizer, processor.image_processor = self._ears, self._eyes
@@ -64,12 +70,26 @@ class SeeingProcessor:
         return tuple(dict.fromkeys(mark for mark in found if isinstance(mark, str) and mark))
 
     def tokens_told(self, inputs: Mapping[str, Any]) -> tuple[int, ...] | None:
-        """How many tokens each picture has, where the inputs say in how many parts they were cut."""
+        """How many tokens each picture or video has, where the inputs say in how many parts they were cut."""
         merge = getattr(self._eyes, "merge_size", None)
-        grid = inputs.get(GRID)
+        grid = next((inputs[name] for name in GRIDS if name in inputs), None)
         if not isinstance(merge, int) or grid is None:
             return None
         return tuple(int(np.prod(parts)) // merge**2 for parts in np.asarray(grid))
+
+    @property
+    def video_mark(self) -> str | None:
+        """What stands for a video in a text; None where the processor takes none."""
+        if self.video_token is None or "videos" not in self._options:
+            return None
+        mark = getattr(self._processor, "video_token", None)
+        sampler = getattr(getattr(self._processor, "video_processor", None), "sample_frames_in_loader", False)
+        return mark if isinstance(mark, str) and mark and not sampler else None
+
+    @property
+    def frame_rule(self) -> FrameRule:
+        wanted = resolve_video_sampling(self._processor, {})
+        return FrameRule(wanted.fps, wanted.min_frames, wanted.max_frames, wanted.frame_factor)
 
     def share_lock(self, lock: threading.Lock) -> None:
         """The tokenizer is used under it: it may be another thread's as well."""
@@ -83,8 +103,19 @@ class SeeingProcessor:
         """
         self._ears.heard = None
         self._eyes.names = {id(picture): name for picture, name in zip(pictures, names, strict=False)}
-        made = self._processor(text=[text], images=list(pictures))
-        values = {RENAMED.get(name, name): value for name, value in made.items() if name not in (TOKENS, MASK)}
+        return self._made(text, images=list(pictures))
+
+    def process_videos(self, text: str, videos: Sequence[Video]) -> Processed:
+        """As `process`, for videos."""
+        self._ears.heard = None
+        told = [_metadata(video) for video in videos]
+        more: dict[str, Any] = {"fps": [each.sampled_fps for each in told], "video_metadata": told}
+        more = {name: value for name, value in more.items() if name in self._options}
+        return self._made(text, videos=[video.frames for video in videos], **more)
+
+    def _made(self, text: str, **shown: Any) -> Processed:
+        made = self._processor(text=[text], **shown)
+        values = {RENAMED.get(name, name): value for name, value in made.items() if name not in NO_INPUTS}
         tokens = tuple(int(token) for token in np.asarray(_plain(made[TOKENS])).reshape(-1))
         inputs = {name: _plain(value) for name, value in values.items() if value is not None}
         heard = self._ears.heard
@@ -129,10 +160,10 @@ def load_processor(folder: Path, config: Mapping[str, Any]) -> SeeingProcessor:
         processor = _class_for(config).from_pretrained(str(folder), trust_remote_code=False)
     if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
         raise unsupported(config, "mlx-vlm has no processor for its pictures")
-    image_token = _image_token(config, processor)
+    image_token = _token(config, processor, PICTURE_IDS)
     if image_token is None:
         raise unsupported(config, "no token stands for them")
-    return SeeingProcessor(processor, image_token)
+    return SeeingProcessor(processor, image_token, _token(config, processor, VIDEO_IDS))
 
 
 def _class_for(config: Mapping[str, Any]) -> Any:
@@ -150,9 +181,16 @@ def _class_for(config: Mapping[str, Any]) -> Any:
     raise unsupported(config, "mlx-vlm has no processor for its pictures")
 
 
-def _image_token(config: Mapping[str, Any], processor: Any) -> int | None:
-    found = [config.get(name) for name in IDS] + [getattr(processor, "image_token_id", None)]
+def _token(config: Mapping[str, Any], processor: Any, names: Sequence[str]) -> int | None:
+    found = [config.get(name) for name in names] + [getattr(processor, names[0], None)]
     return next((token for token in found if isinstance(token, int) and not isinstance(token, bool)), None)
+
+
+def _metadata(video: Video) -> VideoMetadata:
+    height, width = video.frames.shape[2:]
+    return VideoMetadata(
+        video.total, video.fps, list(video.indices), width=width, height=height, duration=video.total / video.fps
+    )
 
 
 def _plain(value: Any) -> Any:

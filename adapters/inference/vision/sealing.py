@@ -11,8 +11,6 @@ import mlx_vlm.utils
 import transformers
 from transformers import dynamic_module_utils
 
-from domain.errors import ModelLoadFailed
-
 # Many of mlx-vlm's processors ask these for a tokenizer with leave to run the model's own code.
 ASKED = ("AutoConfig", "AutoTokenizer", "AutoImageProcessor", "AutoVideoProcessor", "AutoFeatureExtractor")
 SAFE = {"trust_remote_code": False, "local_files_only": True}
@@ -56,7 +54,7 @@ def _careful(load: Callable[..., Any]) -> staticmethod[..., Any]:
 
 
 def _refuse_code(class_name: str, *_: object, **__: object) -> Any:
-    raise ModelLoadFailed(f"it wants to run its own code ({class_name}), which is never done")
+    raise ValueError(f"it wants to run its own code ({class_name}), which is never done")
 
 
 def _tensors(path: str) -> Any:

@@ -14,6 +14,7 @@ from domain.inference.picture_words import picture_lines
 MOST_PIXELS_TOGETHER = 200_000_000
 KEPT_BYTES = 96 * 2**20
 BYTES_A_PIXEL = 3
+NAMES = {AttachmentKind.IMAGE: "picture", AttachmentKind.VIDEO: "video", AttachmentKind.AUDIO: "sound"}
 
 
 class PictureShelf:
@@ -53,10 +54,10 @@ class PictureShelf:
 
 
 def placed(request: GenerationRequest) -> Iterator[tuple[Place, Attachment]]:
+    """For a request that shows one kind of media."""
     for turn, message in enumerate(request.messages):
-        images = (each for each in message.attachments if each.kind is AttachmentKind.IMAGE)
-        for number, each in enumerate(images, 1):
-            yield Place(turn, number), each
+        for number, each in enumerate(message.attachments, 1):
+            yield Place(turn, number, NAMES[each.kind]), each
 
 
 def described(request: GenerationRequest, pictures: Sequence[Picture]) -> tuple[Message, ...]:

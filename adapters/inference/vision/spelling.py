@@ -1,4 +1,4 @@
-"""How a model's prompt says that a picture stands here."""
+"""How a model's prompt says that a picture, or a video, stands here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from domain.inference import Message
 
 BEFORE, AFTER = "Before.", "Behind."
 # Templates know a part that is a picture by one of these; none looks at more of it.
-PARTS: Sequence[Turn] = ({"type": "image"}, {"type": "image_url"})
+PICTURE_PARTS: Sequence[Turn] = ({"type": "image"}, {"type": "image_url"})
+VIDEO_PARTS: Sequence[Turn] = ({"type": "video"},)
 TEMPLATE_FAULTS = (MlxkError, ValueError, TypeError, LookupError, AttributeError)
 
 Render = Callable[[object], str]
@@ -63,15 +64,21 @@ def find_spelling(template: ChatTemplate, kind: str, marks: Sequence[str]) -> Sp
         mark = next(iter(marks), None)
         return told if told is not None or mark is None else Spelling(None, mark, mark)
 
+    return next(_ways(template, PICTURE_PARTS, marks), told)
+
+
+def find_video_spelling(template: ChatTemplate, mark: str) -> Spelling | None:
+    """As `find_spelling`, by the template alone."""
+    found = next(_ways(template, VIDEO_PARTS, (mark,)), None) if template.exists else None
+    return found if found is not None and mark in found.text else None
+
+
+def _ways(template: ChatTemplate, parts: Sequence[Turn], marks: Sequence[str]) -> Iterator[Spelling]:
     def render(content: object) -> str:
         return template.render([{"role": "user", "content": content}], (), "open", {})
 
-    return next(_ways(render, marks), told)
-
-
-def _ways(render: Render, marks: Sequence[str]) -> Iterator[Spelling]:
     lists = not _keeps(render, BEFORE + AFTER)
-    for part in PARTS:
+    for part in parts:
         try:
             without = render([_text(BEFORE), _text(AFTER)])
             shown = render([_text(BEFORE), part, _text(AFTER)])

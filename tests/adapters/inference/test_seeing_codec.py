@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import mlx.core as mx
@@ -38,7 +38,8 @@ from domain.inference import (
 from domain.serving.load_options import LoadOptions
 from ports.text_codec import EncodedPrompt, PromptMedia
 from tests.support.drawn import drawn, png_of, saved, tags
-from tests.support.miniatures.seeing import CHATML, QWEN, SEEING, SeeingMiniature
+from tests.support.kept_folder import kept_folder
+from tests.support.miniatures.seeing import CHATML, IDEFICS_3, QWEN, SEEING, SeeingMiniature
 
 RED, BLUE = drawn(size=(70, 40), colour="red"), drawn("JPEG", (30, 90), "blue")
 NOISE = saved(Image.effect_noise((96, 64), 90).convert("RGB"))
@@ -46,7 +47,7 @@ NOISE = saved(Image.effect_noise((96, 64), 90).convert("RGB"))
 
 @cache
 def folder_of(miniature: SeeingMiniature | str) -> Path:
-    return (SEEING[miniature] if isinstance(miniature, str) else miniature).build(Path(mkdtemp(prefix="mlxk-test-")))
+    return (SEEING[miniature] if isinstance(miniature, str) else miniature).build(kept_folder())
 
 
 def codec_of(kind: str = "qwen2_vl", exif: bool = True) -> SeeingCodec:
@@ -241,10 +242,21 @@ def test_pictures_that_are_kept_take_no_more_than_they_may() -> None:
     assert len(shelf._kept) == 2
 
 
-def test_words_that_spell_the_mark_of_a_picture_are_refused() -> None:
-    codec = codec_of()
-    with pytest.raises(InvalidRequest, match=r"spells '<\|image_pad\|>' out"):
-        codec.encode(GenerationRequest((user("What is <|image_pad|>?", (RED, 0)),)))
+@pytest.mark.parametrize(
+    ("kind", "mark"),
+    [
+        ("qwen2_vl", "<|image_pad|>"),
+        ("qwen2_vl", "<|video_pad|>"),
+        ("gemma3", "<start_of_image>"),
+        ("gemma3", "<soft>"),
+        ("llava", "<image>"),
+    ],
+)
+def test_words_that_spell_the_mark_of_a_picture_are_refused(kind: str, mark: str) -> None:
+    codec = codec_of(kind)
+    with pytest.raises(InvalidRequest, match=f"spells '{re.escape(mark)}' out"):
+        codec.encode(GenerationRequest((user(f"What is {mark}?", (RED, 0)),)))
+    assert codec.encode(GenerationRequest((user(f"What is {mark}?"),))).media is None
 
 
 def test_a_template_that_leaves_pictures_out_is_told_of(tmp_path: Path) -> None:
@@ -356,8 +368,25 @@ def test_too_many_pixels_together_are_refused(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("kind", [AttachmentKind.AUDIO, AttachmentKind.VIDEO])
 def test_other_media_are_refused_by_name(kind: AttachmentKind) -> None:
     message = Message(Role.USER, "Listen.", attachments=(Attachment.of(kind, b"x", 0),))
-    with pytest.raises(CapabilityMismatch, match=f"takes no {kind.value}"):
-        codec_of().encode(GenerationRequest((message,)))
+    with pytest.raises(CapabilityMismatch, match=f"this model takes no {kind.value}"):
+        codec_of("gemma3").encode(GenerationRequest((message,)))
+
+
+def test_pictures_that_are_cut_into_tiles_keep_theirs_together(tmp_path: Path) -> None:
+    """The tokens of one picture stand in many places, and how many there are depends on its size."""
+    codec = load_seeing(IDEFICS_3.build(tmp_path / "model"), LoadOptions(sees=True), {})[1]
+    pictures = [drawn(size=size) for size in ((100, 64), (64, 128))]
+    prompt = codec.encode(GenerationRequest((user("This or that?", (pictures[0], 4), (pictures[1], 13)),)))
+    first, second = media_of(prompt).pictures
+    image_token = codec._processor.image_token
+    counts = [prompt.tokens[each.start : each.end].count(image_token) for each in (first, second)]
+    alone = [codec.encode(GenerationRequest((user("", (data, 0)),))).tokens.count(image_token) for data in pictures]
+    assert counts == alone
+    assert counts[0] > counts[1] > 4
+    between = prompt.tokens[first.end : second.start]
+    assert b"or that?" in b"".join(codec.token_bytes(token) for token in between)
+    text = codec.encode(GenerationRequest((user("Hello"),)))
+    assert text_of(codec, text) == "<|begin_of_text|>User: Hello<end_of_utterance>\nAssistant:"
 
 
 def test_prompts_hold_nothing_of_mlx_and_need_no_network(monkeypatch: pytest.MonkeyPatch) -> None:

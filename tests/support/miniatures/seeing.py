@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,16 @@ SIGHT: Mapping[str, object] = {
 }
 PARTS = (
     "{% if m['content'] is string %}{{ m['content'] }}{% else %}{% for c in m['content'] %}"
-    "{% if c['type'] == 'image' %}PICTURE{% elif c['type'] == 'text' %}{{ c['text'] }}{% endif %}{% endfor %}{% endif %}"
+    "{% if c['type'] == 'image' %}PICTURE{% elif c['type'] == 'text' %}{{ c['text'] }}{% endif %}"
+    "{% endfor %}{% endif %}"
 )
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
-    + PARTS.replace("PICTURE", "<|vision_start|><|image_pad|><|vision_end|>")
+    + PARTS.replace(
+        "PICTURE",
+        "<|vision_start|><|image_pad|><|vision_end|>{% elif c['type'] == 'video' %}"
+        "<|vision_start|><|video_pad|><|vision_end|>",
+    )
     + "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 TURNS = (
@@ -235,4 +240,69 @@ LLAVA_1_5 = SeeingMiniature(
     LLAVA,
     bos="<s>",
 )
-SEEING: Mapping[str, SeeingMiniature] = {"qwen2_vl": QWEN, "gemma3": GEMMA, "llava": LLAVA_1_5}
+QWEN_3 = replace(
+    QWEN,
+    kind="qwen3_vl",
+    config={"tie_word_embeddings": True},
+    text={
+        **TEXT,
+        "model_type": "qwen3_vl_text",
+        "head_dim": 16,
+        "attention_bias": False,
+        "tie_word_embeddings": True,
+        "rope_scaling": {"type": "default", "rope_type": "default", "mrope_section": [2, 3, 3]},
+    },
+    vision={
+        "model_type": "qwen3_vl",
+        "depth": 2,
+        "hidden_size": 32,
+        "intermediate_size": 32,
+        "out_hidden_size": 64,
+        "num_heads": 2,
+        "patch_size": 16,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+        "num_position_embeddings": 64,
+        "deepstack_visual_indexes": [0],
+    },
+    files={
+        "preprocessor_config.json": {**QWEN.files["preprocessor_config.json"], "patch_size": 16},
+        "video_preprocessor_config.json": {"patch_size": 16, "min_pixels": 4096, "max_pixels": 65536},
+    },
+    flat=False,
+)
+# Cuts pictures into tiles, and takes turns as lists alone.
+TILES = tuple(f"<row_{row}_col_{column}>" for row in range(1, 4) for column in range(1, 4))
+IDEFICS_3 = SeeingMiniature(
+    "idefics3",
+    (
+        *("<|begin_of_text|>", "<|end_of_text|>", "<end_of_utterance>", "<image>", "<fake_token_around_image>"),
+        *("<global-img>", *TILES),
+    ),
+    {"scale_factor": 2},
+    {"image_token_id": "<image>", "eos_token_id": "<end_of_utterance>"},
+    {**TEXT, "model_type": "llama"},
+    {**SIGHT, "model_type": "idefics3"},
+    {"eos_token": "<end_of_utterance>", "bos_token": "<|begin_of_text|>", "pad_token": "<|end_of_text|>"},
+    {
+        "preprocessor_config.json": {
+            "image_processor_type": "Idefics3ImageProcessor",
+            "processor_class": "Idefics3Processor",
+            "do_image_splitting": True,
+            "size": {"longest_edge": 112},
+            "max_image_size": {"longest_edge": 56},
+            **NORMAL,
+        },
+        "processor_config.json": {"image_seq_len": 4, "processor_class": "Idefics3Processor"},
+    },
+    "<|begin_of_text|>{% for m in messages %}{{ m['role'] | capitalize }}: {% for c in m['content'] %}"
+    "{% if c['type'] == 'text' %}{{ c['text'] }}{% elif c['type'] == 'image' %}<image>{% endif %}{% endfor %}"
+    "<end_of_utterance>\n{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}",
+    bos="<|begin_of_text|>",
+)
+SEEING: Mapping[str, SeeingMiniature] = {
+    "qwen2_vl": QWEN,
+    "qwen3_vl": QWEN_3,
+    "gemma3": GEMMA,
+    "llava": LLAVA_1_5,
+}
