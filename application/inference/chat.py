@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from application.catalog.inspect_model import InspectModel
-from application.inference.answering import ChatAnswer, PlanFor, Prepared, Resolver, never
+from application.inference.answering import ChatAnswer, PatientAnswer, PlanFor, Prepared, Resolver, never
 from application.inference.pictures import Onlooker, answer
 from application.serving.memory_gate import MemoryGate
 from application.serving.model_pool import ModelPool
@@ -17,9 +17,9 @@ from domain.inference import USUAL_PICTURES, GenerationRequest, PictureRules
 from domain.serving.load_plan import PLAIN_PLAN, LoadPlan
 from domain.serving.load_wishes import PLAINLY, LoadWishes
 from domain.serving.model_load import ModelLoad
-from ports.model_worker import GenerationStream
+from ports.model_worker import PatientStream
 
-__all__ = ["Chat", "ChatAnswer", "Manner", "Prepared", "Resolver", "plainly"]
+__all__ = ["Chat", "ChatAnswer", "Manner", "PatientAnswer", "Prepared", "Resolver", "plainly"]
 
 RESOLUTION_SECONDS = 2.0
 REMEMBERED_NAMES = 256
@@ -75,7 +75,7 @@ class Chat:
         streamed: bool = True,
         loading: LoadWishes = PLAINLY,
         given_up: Callable[[], bool] = never,
-    ) -> ChatAnswer:
+    ) -> PatientAnswer:
         """Start an answer; blocks while the model is loaded. streamed: events are shown as they come; False lets a
         request survive its worker at any time before the end. loading: how to load it, where it is not loaded that way.
         given_up: asked while the request waits for the model, and after `ModelPool.wake`; true ends the wait with
@@ -90,10 +90,10 @@ class Chat:
         load, warning = self._admitted(report, loading, tokens)
         model = Onlooker(report.name, load.options.sees)
 
-        def ask(part: GenerationRequest) -> GenerationStream:
+        def ask(part: GenerationRequest) -> PatientStream:
             return self._pool.stream(load, part, streamed=streamed, given_up=given_up)
 
-        return ChatAnswer(report.location, answer(request, model, self._pictures, ask), warning)
+        return PatientAnswer(report.location, answer(request, model, self._pictures, ask), warning)
 
     def prepare(self, spec: str, loading: LoadWishes = PLAINLY) -> Prepared:
         """Load the model ahead of its first request. Raises as `execute` does."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from application.inference.answering import ChatAnswer, never
+from application.inference.answering import PatientAnswer, never
 from application.inference.pictures import Onlooker, answer
 from application.serving.model_pool import ModelPool
 from domain.errors import ModelNotFound
 from domain.inference import USUAL_PICTURES, GenerationRequest, PictureRules
 from domain.serving.model_load import ModelLoad
 from domain.serving.server_instance import ServerInstance
-from ports.model_worker import GenerationStream
+from ports.model_worker import PatientStream
 
 
 class ChatLoaded:
@@ -31,15 +31,15 @@ class ChatLoaded:
         *,
         streamed: bool = True,
         given_up: Callable[[], bool] = never,
-    ) -> ChatAnswer:
+    ) -> PatientAnswer:
         """As Chat.execute. Raises ModelNotFound when nothing is loaded that way."""
         load = self._load(load_token)
 
-        def ask(part: GenerationRequest) -> GenerationStream:
+        def ask(part: GenerationRequest) -> PatientStream:
             return self._pool.stream(load, part, streamed=streamed, given_up=given_up)
 
         model = Onlooker(load.model.name, load.options.sees)
-        return ChatAnswer(load.model, answer(request, model, self._pictures, ask))
+        return PatientAnswer(load.model, answer(request, model, self._pictures, ask))
 
     def _load(self, load_token: str) -> ModelLoad:
         for load in self._pool.loads():

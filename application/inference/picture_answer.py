@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from domain.inference import (
@@ -15,7 +16,7 @@ from domain.inference import (
     TextDelta,
     Usage,
 )
-from ports.model_worker import GenerationStream
+from ports.model_worker import PatientStream
 
 BETWEEN = "\n\n"
 
@@ -26,35 +27,41 @@ class Section:
     worker told of the pictures; "" for nothing.
     """
 
-    events: GenerationStream
+    events: PatientStream
     heading: Callable[[PicturesSeen | None], str]
 
 
 class PictureAnswer:
-    """GenerationStream. A section is asked for when the one before it has ended. Its heading waits for its first piece,
-    so that an error before that is not one in the middle of an answer. What the worker tells of pictures goes into
+    """PatientStream. A section is asked for when the one before it has ended. Its heading waits for its first piece, so
+    that an error before that is not one in the middle of an answer. What the worker tells of pictures goes into
     headings and no further. One consumer; `cancel` from any thread.
     """
 
     def __init__(self, sections: Sequence[Section]) -> None:
         self._sections = tuple(sections)
+        self._ends: list[Finished] = []
+        self._seen: PicturesSeen | None = None
+        self._opened = False
+        self._ready: deque[GenerationEvent] = deque()
         self._over = False
-        self._events = self._run()
 
     def __iter__(self) -> Iterator[GenerationEvent]:
         return self
 
     def __next__(self) -> GenerationEvent:
+        while (event := self.next_within(None)) is None:
+            pass
+        return event
+
+    def next_within(self, seconds: float | None) -> GenerationEvent | None:
         if self._over:
             raise StopIteration
         try:
-            event = next(self._events)
+            event = self._next(seconds)
         except BaseException:
             self.cancel()
             raise
-        if isinstance(event, Finished):
-            self._over = True
-            self._events.close()
+        self._over = isinstance(event, Finished)
         return event
 
     def cancel(self) -> None:
@@ -63,38 +70,42 @@ class PictureAnswer:
         for section in self._sections:
             section.events.cancel()
 
-    def _run(self) -> Generator[GenerationEvent]:
-        ends: list[Finished] = []
-        for section in self._sections:
-            finished = yield from self._section(section, BETWEEN if ends else "")
-            if finished is None:
-                return
-            ends.append(finished)
-        yield ends[0] if len(ends) == 1 else _together(ends)
+    def _next(self, seconds: float | None) -> GenerationEvent | None:
+        while not self._ready:
+            section = self._sections[len(self._ends)]
+            event = section.events.next_within(seconds)
+            if event is None:
+                return None
+            self._take(section, event)
+        return self._ready.popleft()
 
-    def _section(self, section: Section, before: str) -> Generator[GenerationEvent, None, Finished | None]:
-        """None when it was cancelled."""
-        seen: PicturesSeen | None = None
-        opened = False
-        for event in section.events:
-            match event:
-                case PicturesSeen():
-                    seen = event
-                case PromptProgress():
-                    yield event
-                case _:
-                    opening = "" if opened else before + section.heading(seen)
-                    opened = True
-                    if opening:
-                        yield TextDelta(opening)
-                    if isinstance(event, Finished):
-                        return event
-                    yield event
-        return None
+    def _take(self, section: Section, event: GenerationEvent) -> None:
+        match event:
+            case PicturesSeen():
+                self._seen = event
+                return
+            case PromptProgress():
+                if not self._ends:
+                    self._ready.append(event)
+                return
+        if not self._opened:
+            self._opened = True
+            opening = (BETWEEN if self._ends else "") + section.heading(self._seen)
+            if opening:
+                self._ready.append(TextDelta(opening))
+        if isinstance(event, Finished):
+            self._ends.append(event)
+            self._seen, self._opened = None, False
+            if len(self._ends) == len(self._sections):
+                self._ready.append(_together(self._ends))
+        else:
+            self._ready.append(event)
 
 
 def _together(ends: Sequence[Finished]) -> Finished:
     """The sum of all; cut short when one of them was."""
+    if len(ends) == 1:
+        return ends[0]
     usages = [end.usage for end in ends]
     usage = Usage(
         sum(each.prompt_tokens for each in usages),

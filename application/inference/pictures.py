@@ -20,7 +20,7 @@ from domain.inference import (
 )
 from domain.inference.picture_numbers import listed_before, number_pictures
 from domain.inference.picture_table import MARKER, PictureRow, picture_table, short, without_tables
-from ports.model_worker import GenerationStream
+from ports.model_worker import PatientStream
 
 WORDS = {AttachmentKind.IMAGE: "pictures", AttachmentKind.AUDIO: "sounds", AttachmentKind.VIDEO: "videos"}
 
@@ -57,8 +57,8 @@ def answer(
     request: GenerationRequest,
     model: Onlooker,
     rules: PictureRules,
-    ask: Callable[[GenerationRequest], GenerationStream],
-) -> GenerationStream:
+    ask: Callable[[GenerationRequest], PatientStream],
+) -> PatientStream:
     """The answer, after the table of its pictures; where there are more pictures in the last question than a chunk has,
     one answer for each chunk, one after another, as one. ask: starts nothing before it is read.
 

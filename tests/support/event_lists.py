@@ -16,11 +16,11 @@ from domain.inference import (
     Usage,
 )
 
-Step = GenerationEvent | MlxkError
+Step = GenerationEvent | MlxkError | None
 
 
 class ListedEvents:
-    """GenerationStream. read: how many events were taken. released: it ended, or was cancelled."""
+    """PatientStream. read: how many events were taken. released: it ended, or was cancelled."""
 
     def __init__(self, steps: Sequence[Step]) -> None:
         self._steps = list(steps)
@@ -32,6 +32,12 @@ class ListedEvents:
         return self
 
     def __next__(self) -> GenerationEvent:
+        while (event := self.next_within(None)) is None:
+            pass
+        return event
+
+    def next_within(self, seconds: float | None) -> GenerationEvent | None:
+        """None in its place in the steps, for who does not wait for ever."""
         if self.cancelled or self.read == len(self._steps):
             raise StopIteration
         step = self._steps[self.read]
@@ -40,7 +46,7 @@ class ListedEvents:
         if isinstance(step, MlxkError):
             self.released = True
             raise step
-        return step
+        return self.next_within(None) if step is None and seconds is None else step
 
     def cancel(self) -> None:
         self.cancelled = self.released = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import NoneType
+
 import pytest
 
 from application.inference.pictures import Onlooker, answer, as_shown
@@ -157,6 +159,20 @@ def test_the_table_stands_before_thoughts_too_and_after_progress() -> None:
     )
     events, _ = ask(user(ONE), asked=Asked(steps))
     assert [type(event) for event in events] == [PromptProgress, TextDelta, ReasoningDelta, TextDelta, Finished]
+
+
+def test_who_does_not_wait_for_ever_hears_that_nothing_came() -> None:
+    seen, *said = seen_and_said(GenerationRequest((user(ONE),)), "Red.")
+    events = answer(GenerationRequest((user(ONE),)), SEEING, USUAL_PICTURES, Asked([None, seen, None, *said]))
+    assert [type(events.next_within(1.0)) for _ in range(5)] == [NoneType, NoneType, TextDelta, TextDelta, Finished]
+    with pytest.raises(StopIteration):
+        events.next_within(1.0)
+
+
+def test_how_far_a_later_group_is_read_is_not_told_in_the_middle_of_the_answer() -> None:
+    steps: list[Step] = [PromptProgress(1, 2), TextDelta("x"), Finished(FinishReason.STOP, Usage(1, 1))]
+    events, _ = ask(user(ONE, TWO), wishes=PictureWishes(chunk=1), asked=Asked(steps, steps))
+    assert sum(isinstance(event, PromptProgress) for event in events) == 1
 
 
 def test_an_answer_without_a_word_still_has_its_table() -> None:

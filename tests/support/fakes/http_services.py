@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from application.inference.chat import ChatAnswer, Prepared, plainly
+from application.inference.chat import PatientAnswer, Prepared, plainly
 from application.inference.chat_loaded import ChatLoaded
 from application.inference.explain_prompt import ExplainPrompt
 from application.inference.pictures import Onlooker, answer
@@ -24,7 +24,7 @@ from domain.serving.model_load import ModelLoad
 from domain.serving.server_instance import ServerInstance
 from mlxk import __version__
 from ports.hub import ModelHub
-from ports.model_worker import GenerationStream
+from ports.model_worker import PatientStream
 from ports.running_servers import ServerEntry, ServerRegister
 from tests.support.fakes.event_worker import EventLauncher
 from tests.support.fakes.worker import PLAIN_LOAD, FakeWorker, FakeWorkerLauncher, Script
@@ -118,7 +118,7 @@ class FakeServices:
 
     def execute(
         self, spec: str, request: GenerationRequest, *, streamed: bool = True, given_up: Callable[[], bool] = never
-    ) -> ChatAnswer:
+    ) -> PatientAnswer:
         """application.inference.chat.Chat, but for the resolution of names."""
         self.specs.append(spec)
         if self.broken is not None:
@@ -126,11 +126,11 @@ class FakeServices:
         report = self._look_up(spec)
         load = ModelLoad(report.location, report.size_bytes, LoadOptions(sees=can_see(report)))
 
-        def ask(part: GenerationRequest) -> GenerationStream:
+        def ask(part: GenerationRequest) -> PatientStream:
             return self.pool.stream(load, part, streamed=streamed, given_up=given_up)
 
         model = Onlooker(report.name, load.options.sees)
-        return ChatAnswer(report.location, answer(request, model, USUAL_PICTURES, ask))
+        return PatientAnswer(report.location, answer(request, model, USUAL_PICTURES, ask))
 
     def prepare(self, spec: str) -> Prepared:
         report = self._look_up(spec)

@@ -152,7 +152,7 @@ class FakeWorker:
 
 
 class FakeStream:
-    """GenerationStream."""
+    """PatientStream."""
 
     def __init__(self, worker: FakeWorker, request: GenerationRequest) -> None:
         self.over = False
@@ -165,10 +165,16 @@ class FakeStream:
         return self
 
     def __next__(self) -> GenerationEvent:
+        while (event := self.next_within(None)) is None:
+            pass
+        return event
+
+    def next_within(self, seconds: float | None) -> GenerationEvent | None:
         if self.over:
             raise StopIteration
         try:
-            self._wait_for_turn()
+            if not self._its_turn_within(seconds):
+                return None
             event = next(self._events)
         except BaseException:
             self.over = True
@@ -182,16 +188,19 @@ class FakeStream:
             self._cancelled = self.over = True
             self._worker.news.notify_all()
 
-    def _wait_for_turn(self) -> None:
+    def _its_turn_within(self, seconds: float | None) -> bool:
         worker, script = self._worker, self._worker.script
         if script.die_after == self._taken:
             script.die_after = None
             worker.kill()
         with worker.news:
-            worker.news.wait_for(lambda: self._cancelled or not worker.alive or script.hold_after != self._taken)
+            come = worker.news.wait_for(
+                lambda: self._cancelled or not worker.alive or script.hold_after != self._taken, seconds
+            )
         if self._cancelled:
             raise StopIteration
         worker.raise_if_dead()
+        return come
 
 
 class _Words:
