@@ -30,7 +30,8 @@ def test_the_figures_on_the_page_are_those_in_force() -> None:
     for figure in (
         f"| one picture | {limits.MOST_PICTURE_BYTES // 1_000_000} MB |",
         f"{limits.MOST_TOGETHER_BYTES // 1_000_000} MB, and {limits.MOST_PICTURES} of them",
-        f"{http.chat_body_bytes // MEBIBYTE} MiB without its pictures, {http.picture_body_bytes // MEBIBYTE} MiB with them",
+        f"{http.chat_body_bytes // MEBIBYTE} MiB without its pictures",
+        f"{http.picture_body_bytes // MEBIBYTE} MiB with them",
         f"{http.media_bytes // (1024 * MEBIBYTE)} GiB for pictures",
         f"waits up to {PATIENCE_SECONDS:.0f} seconds",
         f"from 1 to {limits.MOST_PICTURES}",
