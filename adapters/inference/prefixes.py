@@ -21,8 +21,8 @@ class Prefix:
 
 
 class Prefixes(Protocol):
-    """Every call from the engine's thread. Tokens of pictures come as domain.serving.picture_tokens marks them: the same
-    placeholders for another picture are other tokens, and no remembered beginning ends within one.
+    """Every call from the engine's thread. Tokens of pictures come as domain.serving.picture_tokens marks them: the
+    same placeholders for another picture are other tokens, and no remembered beginning ends within one.
     """
 
     def longest(self, tokens: Sequence[int]) -> Prefix | None:

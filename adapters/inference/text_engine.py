@@ -31,12 +31,13 @@ BURST_STEPS = 4
 
 
 class MlxTextEngine:
-    """TextEngine over one mlx-lm model, or one of mlx-vlm that was made a VisionNetwork. Every call from the thread that made it: MLX streams belong to threads.
+    """TextEngine over one mlx-lm model, or one of mlx-vlm that was made a VisionNetwork. Every call from the thread
+    that made it: MLX streams belong to threads.
 
     Prompts are read by priority, then first come first served; what a step has read it reports at once, and running
-    rows decode at least every Pace.step_seconds, or a chunk later. A fault inside a step costs the caches of the rows
-    it touched, never the rows: they are read in again from their tokens and decode alone until each has shown that it
-    was not the cause.
+    rows decode at least every Pace.step_seconds, or a chunk later, and after each picture that was encoded. A fault
+    inside a step costs the caches of the rows it touched, never the rows: they are read in again from their tokens and
+    decode alone until each has shown that it was not the cause.
 
     Invariant: a row in `_rows` is in `_reading` until its first token is drawn, then in `_decoding`.
     """

@@ -80,7 +80,9 @@ def nearest(prompt: tuple[int, ...], remembered: Iterable[tuple[int, ...]]) -> t
 def divergence(
     prompt: tuple[int, ...], remembered: Iterable[tuple[int, ...]], reusable_tokens: int, loss: Loss
 ) -> PromptDivergence:
-    """Tokens of pictures as picture_tokens marks them. loss: what stands in the way where fewer are reusable than agree; the last token is told apart here."""
+    """Tokens of pictures as picture_tokens marks them. loss: what stands in the way where fewer are reusable than
+    agree; the last token is told apart here.
+    """
     matched, sequence = nearest(prompt, remembered)
     kind = _kind(prompt, matched, sequence)
     if reusable_tokens >= matched:

@@ -128,10 +128,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Shown:
-    """A prompt with pictures, as a processor makes it."""
+    """A prompt with pictures, as a processor makes it. turns: where its parts end."""
 
     tokens: tuple[int, ...]
     media: PromptMedia
+    turns: tuple[int, ...] = ()
 
 
 def shown(name: str, *parts: Sequence[int] | Picture) -> Shown:
@@ -139,7 +140,9 @@ def shown(name: str, *parts: Sequence[int] | Picture) -> Shown:
     tokens: list[int] = []
     places: list[PromptPicture] = []
     pictures = [part for part in parts if isinstance(part, Picture)]
+    turns: list[int] = []
     for part in parts:
+        turns.append(len(tokens))
         if not isinstance(part, Picture):
             tokens += part
             continue
@@ -147,11 +150,14 @@ def shown(name: str, *parts: Sequence[int] | Picture) -> Shown:
         tokens += before
         places.append(PromptPicture(len(tokens), len(tokens) + len(own), f"noise {part}"))
         tokens += [*own, *after]
+    turns = [turn for turn in turns if turn] + [len(tokens)]
+    if not pictures:
+        return Shown(tuple(tokens), PromptMedia((), {}), tuple(turns))
     inputs = _inputs(name, pictures)
     inputs["attention_mask"] = np.ones((1, len(tokens)), np.int32)
     if name == "gemma4":
         inputs["mm_token_type_ids"] = np.array([[int(token == IMAGE) for token in tokens]])
-    return Shown(tuple(tokens), PromptMedia(tuple(places), inputs))
+    return Shown(tuple(tokens), PromptMedia(tuple(places), inputs), tuple(turns))
 
 
 def _placeholders(name: str, picture: Picture) -> tuple[list[int], list[int], list[int]]:

@@ -51,13 +51,13 @@ class Features:
         )
 
     def keywords(self) -> dict[str, Any]:
-        """As a language model of mlx-vlm takes them."""
-        found: dict[str, Any] = {"inputs_embeds": self.embeds}
+        """As a language model of mlx-vlm takes them. The arrays are its own: some scale theirs in place."""
+        found: dict[str, Any] = {"inputs_embeds": self.embeds[:]}
         if self.per_layer is not None:
-            found["per_layer_inputs"] = self.per_layer
+            found["per_layer_inputs"] = self.per_layer[:]
         if self.deep:
             found["visual_pos_masks"] = mx.array([self.visual])
-            found["deepstack_visual_embeds"] = list(self.deep)
+            found["deepstack_visual_embeds"] = [layer[:] for layer in self.deep]
         return found
 
 

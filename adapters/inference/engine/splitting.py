@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -128,7 +129,7 @@ def _placeholders(tokens: Sequence[int]) -> int:
 
 def _cut(value: Any, sizes: Sequence[int], axis: int) -> list[Any]:
     ends = np.cumsum([0, *sizes])
-    slices = [slice(int(begin), int(end)) for begin, end in zip(ends, ends[1:], strict=False)]
+    slices = [slice(int(begin), int(end)) for begin, end in itertools.pairwise(ends)]
     return [value[each] if axis == 0 else value[:, each] for each in slices]
 
 

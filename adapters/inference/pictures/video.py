@@ -1,25 +1,33 @@
-"""The file of a video to some of its frames. OpenCV is imported by who needs it."""
+"""The file of a video to some of its frames, decoded by a process of its own (frames_child)."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+import json
+import subprocess
+import sys
 from dataclasses import dataclass
-from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from adapters.inference.pictures import frames_child
 from adapters.inference.pictures.kinds import HEIF_BRANDS
 from adapters.inference.pictures.reading import Place
 from domain.errors import InvalidMedia
 
 MAX_SIDE = 4_096
-MAX_PIXELS_READ = 6_000_000_000  # seconds of decoding, during which no other request is prepared
+MAX_PIXELS_READ = 6_000_000_000
 MAX_PIXELS_KEPT = 200_000_000
 MAX_FRAMES = 128
+MAX_SECONDS = 30.0  # during which no other request is prepared
+MAX_CPU_SECONDS = 240  # of all its threads; it ends by itself where nobody is left to end it
+MAX_MEMORY_BYTES = 6 * 2**30
 STILL_BRANDS = HEIF_BRANDS | {b"avif", b"avis"}
 MATROSKA = b"\x1a\x45\xdf\xa3"
+# Isolated: no variable, no folder of the user's and none of the caller's says what is imported.
+CHILD = (sys.executable, "-I", str(Path(frames_child.__file__)))
+QUIET = {"OPENCV_LOG_LEVEL": "SILENT", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,80 +55,42 @@ class Video:
 
 
 def read_video(data: bytes, place: Place, rule: FrameRule) -> Video:
-    """Decodes in memory, MP4, MOV, WebM and Matroska only: other kinds may name files and addresses to be opened.
+    """MP4, MOV, WebM and Matroska only: other kinds may name files and addresses to be opened.
 
-    Raises InvalidMedia for what is none of these, is broken, or is too much to decode: judged by what the file says of
-    itself, before a frame is.
+    Raises InvalidMedia for what is none of these, is broken, or is too much to decode: by what the file says of itself,
+    before a frame is, and else by the clock.
     """
-    if not _may_be_opened(data):
+    if not (data.startswith(MATROSKA) or (data[4:8] == b"ftyp" and data[8:12] not in STILL_BRANDS)):
         raise _refused(place, "is no MP4, MOV, WebM or Matroska video", "convert it")
-    import cv2
-
-    source: Any = BytesIO(data)
     try:
-        capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, [])
-    except cv2.error as fault:
-        raise _refused(place, "cannot be opened", "send the whole file, undamaged") from fault
-    try:
-        if not capture.isOpened():
-            raise _refused(place, "cannot be opened", "send the whole file, undamaged")
-        return _read(capture, place, rule)
-    finally:
-        capture.release()
-
-
-def chosen_frames(total: int, fps: float, rule: FrameRule, most: int) -> list[int]:
-    """Evenly over the whole video; [] where it has too few."""
-    least = math.ceil(rule.least / rule.factor) * rule.factor
-    most = min(rule.most, most, total) // rule.factor * rule.factor
-    count = int(min(max(total / fps * rule.fps, least), most)) // rule.factor * rule.factor
-    if count < rule.factor:
-        return []
-    return [int(at) for at in np.linspace(0, total - 1, count).round()]
-
-
-def _read(capture: Any, place: Place, rule: FrameRule) -> Video:
-    import cv2
-
-    width, height, total = (
-        int(capture.get(what))
-        for what in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_COUNT)
-    )
-    fps = float(capture.get(cv2.CAP_PROP_FPS))
-    if min(width, height, total) < 1 or not math.isfinite(fps) or fps <= 0:
-        raise _refused(place, "does not tell its size and length", "convert it to MP4")
-    if max(width, height) > MAX_SIDE or total * width * height > MAX_PIXELS_READ:
-        raise _refused(
-            place,
-            f"is too much to look through: {total:,} frames of {width:,} x {height:,} pixels",
-            "make it shorter or smaller",
+        done = subprocess.run(
+            CHILD, input=_task(rule) + data, capture_output=True, env=QUIET, timeout=MAX_SECONDS, check=False
         )
-    indices = chosen_frames(total, fps, rule, min(MAX_FRAMES, MAX_PIXELS_KEPT // (width * height)))
-    if not indices:
-        raise _refused(place, f"has too few frames: {total}", "send a picture")
-    frames = list(_frames(capture, set(indices), (height, width, 3)))
-    frames = frames[: len(frames) // rule.factor * rule.factor]
-    if not frames:
-        raise _refused(place, "has no frames that can be decoded", "send the whole file, undamaged")
-    return Video(np.stack(frames).transpose(0, 3, 1, 2), tuple(indices[: len(frames)]), total, fps)
+    except subprocess.TimeoutExpired as fault:
+        raise _refused(place, f"takes more than {MAX_SECONDS:g} s to decode", "make it shorter or smaller") from fault
+    line, _, frames = done.stdout.partition(b"\n")
+    if done.returncode != 0 or not line:
+        raise _refused(place, "cannot be decoded", "send the whole file, undamaged")
+    told = json.loads(line)
+    if "refused" in told:
+        raise _refused(place, *told["refused"])
+    pixels = np.frombuffer(frames, np.uint8).reshape(told["shape"]).transpose(0, 3, 1, 2)
+    return Video(pixels, tuple(told["indices"]), told["total"], told["fps"])
 
 
-def _frames(capture: Any, wanted: set[int], shape: tuple[int, int, int]) -> Iterator[np.ndarray[Any, Any]]:
-    """RGB, until the last one wanted, or one that cannot be decoded or is of another size."""
-    import cv2
-
-    for at in range(max(wanted) + 1):
-        if not capture.grab():
-            return
-        if at in wanted:
-            good, frame = capture.retrieve()
-            if not good or frame.shape != shape:
-                return
-            yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-
-
-def _may_be_opened(data: bytes) -> bool:
-    return data.startswith(MATROSKA) or (data[4:8] == b"ftyp" and data[8:12] not in STILL_BRANDS)
+def _task(rule: FrameRule) -> bytes:
+    task: frames_child.Task = {
+        "fps": rule.fps,
+        "least": rule.least,
+        "most": min(rule.most, MAX_FRAMES),
+        "factor": rule.factor,
+        "max_side": MAX_SIDE,
+        "max_pixels_read": MAX_PIXELS_READ,
+        "max_pixels_kept": MAX_PIXELS_KEPT,
+        "max_memory_bytes": MAX_MEMORY_BYTES,
+        "max_cpu_seconds": MAX_CPU_SECONDS,
+    }
+    return json.dumps(task).encode() + b"\n"
 
 
 def _refused(place: Place, what: str, hint: str) -> InvalidMedia:

@@ -51,5 +51,7 @@ def _tokenizer(folder: Path, processor: SeeingProcessor, config: dict[str, Any])
     """
     if isinstance(processor.template, str):
         processor.tokenizer.chat_template = processor.template
+    named = config.get("eos_token_id")
+    stops = [] if named is None else list(named) if isinstance(named, list | tuple) else [named]
     with sealed(processor.tokenizer):
-        return load_tokenizer(folder, dict(SAFE_TOKENIZER), eos_token_ids=config.get("eos_token_id"))
+        return load_tokenizer(folder, dict(SAFE_TOKENIZER), eos_token_ids=[*stops, *processor.more_stops] or None)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlx_vlm.utils import load_config, load_model
+from mlx_vlm.utils import load_model
 
 from adapters.inference.network_loading import without_wildcards
 from adapters.inference.vision.sealing import sealed
@@ -16,20 +16,25 @@ from domain.errors import UnsupportedMultimodal
 INDEX = "model.safetensors.index.json"
 OFFLOADED = "offload_index.json"
 ENDING = ".safetensors"
+EYES = ("vision_tower", "vision_model", "visual", "vision_encoder")  # None where mlx-vlm has found no weights for it
 
 
 def load_seeing_network(folder: Path) -> tuple[Any, dict[str, Any]]:
-    """The network, its weights in memory, and config.json with the generation config's words merged in.
+    """The network, its weights in memory, and the model's config.
 
     Raises whatever mlx-vlm raises; ValueError for a folder that brings code, or weights of another kind than
     safetensors; UnsupportedMultimodal for a network without a language model or a place for pictures.
     """
-    config = load_config(folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if not isinstance(config, dict):
+        raise ValueError("config.json holds no object")
     _refuse_tricks(folder, config)
     with without_wildcards(folder) as plain, sealed():
         network = load_model(plain)
     if not hasattr(network, "language_model") or not hasattr(network, "get_input_embeddings"):
         raise unsupported(config, "it makes no text of pictures")
+    if any(getattr(network, name, network) is None for name in EYES):
+        raise unsupported(config, "its folder holds no weights of what looks at them")
     network.model_path = folder  # not the name it was loaded under
     return network, config
 

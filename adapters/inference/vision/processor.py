@@ -63,6 +63,11 @@ class SeeingProcessor:
         return getattr(self._processor, "chat_template", None)
 
     @property
+    def more_stops(self) -> tuple[int, ...]:
+        """Stop tokens that mlx-vlm knows of and the model's files do not name."""
+        return tuple(int(token) for token in getattr(self._processor, "additional_eos_token_ids", ()))
+
+    @property
     def marks(self) -> tuple[str, ...]:
         """What may stand for a picture in a text, as far as processor and tokenizer say."""
         names = ("boi_token", "image_token")
@@ -144,6 +149,10 @@ class ListeningTokenizer:
             made = self.other(*args, **options)
         self.heard = None if text is None else (text, made)
         return made
+
+    def encode(self, *args: Any, **options: Any) -> Any:
+        with self.lock:
+            return self.other.encode(*args, **options)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.other, name)

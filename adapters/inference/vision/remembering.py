@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from PIL import Image
 from transformers.feature_extraction_utils import BatchFeature
 
 KEPT_BYTES = 96 * 2**20
@@ -24,7 +23,7 @@ class RememberingImageProcessor:
         self.other = other
         self.names: Mapping[int, str] = {}
         self._kept_bytes = kept_bytes
-        self._kept: OrderedDict[object, Mapping[str, Any]] = OrderedDict()
+        self._kept: OrderedDict[object, Any] = OrderedDict()
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         key = self._key(args, options)
@@ -35,9 +34,10 @@ class RememberingImageProcessor:
             made = self.other(*args, **options)
             if not isinstance(made, Mapping | BatchFeature):
                 return made
-            kept = dict(made)
+            kept = made
         self._keep(key, kept)
-        return BatchFeature(data=dict(kept))  # processors take things out of it
+        again = dict(kept)  # processors take things out of it
+        return BatchFeature(data=again) if isinstance(kept, BatchFeature) else again
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.other, name)
@@ -48,7 +48,7 @@ class RememberingImageProcessor:
         names = tuple(self.names.get(id(image)) for image in _flat(images))
         return None if not names or None in names else (names, repr((args[1:], sorted(rest.items()))))
 
-    def _keep(self, key: object, made: Mapping[str, Any]) -> None:
+    def _keep(self, key: object, made: Any) -> None:
         self._kept[key] = made
         self._kept.move_to_end(key)
         while self._kept and sum(map(_bytes, self._kept.values())) > self._kept_bytes:
@@ -56,7 +56,7 @@ class RememberingImageProcessor:
 
 
 def _flat(images: object) -> Iterator[object]:
-    if isinstance(images, Iterable) and not isinstance(images, Image.Image | str | bytes):
+    if isinstance(images, list | tuple):
         for each in images:
             yield from _flat(each)
     else:

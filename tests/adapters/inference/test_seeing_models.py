@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePath
+from typing import Any
 
 import mlx.core as mx
 import pytest
@@ -172,6 +173,16 @@ def test_options_of_text_models_are_refused_by_name(tmp_path: Path, options: Loa
 def test_a_type_that_sees_nothing_is_named(tmp_path: Path) -> None:
     folder = TinyLlama().build(tmp_path / "model")
     with pytest.raises(UnsupportedMultimodal, match="models of type llama cannot be shown pictures"):
+        load(folder)
+
+
+def test_a_folder_without_the_weights_of_its_eyes_is_told_of(tmp_path: Path) -> None:
+    folder = QWEN.build(tmp_path / "model")
+    path = str(folder / "model.safetensors")
+    weights: Any = mx.load(path)
+    left = {name: value for name, value in weights.items() if not name.startswith("vision_tower")}
+    mx.save_safetensors(path, left, {"format": "mlx"})
+    with pytest.raises(UnsupportedMultimodal, match="holds no weights of what looks at them"):
         load(folder)
 
 

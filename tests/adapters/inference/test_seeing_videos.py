@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,9 @@ import pytest
 from mlx_vlm.prompt_utils import apply_chat_template
 from mlx_vlm.utils import load_processor, load_video, prepare_inputs
 
-from adapters.inference.pictures import video
+from adapters.inference.pictures import frames_child, video
 from adapters.inference.pictures.reading import Place
-from adapters.inference.pictures.video import FrameRule, chosen_frames, read_video
+from adapters.inference.pictures.video import FrameRule, read_video
 from adapters.inference.text_runtime import MlxTextRuntime
 from adapters.inference.vision.codec import SeeingCodec
 from domain.catalog import LocatedModel, ModelSource
@@ -137,7 +139,7 @@ def test_a_bad_video_is_named_by_its_turn_and_place() -> None:
 def test_what_could_name_other_files_or_is_no_video_is_never_opened(
     data: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cv2, "VideoCapture", lambda *_: pytest.fail("it was opened"))
+    monkeypatch.setattr(video, "CHILD", (sys.executable, "-c", "raise SystemExit(1)"))
     with pytest.raises(InvalidMedia, match="is no MP4, MOV, WebM or Matroska video"):
         read_video(data, PLACE, RULE)
 
@@ -159,9 +161,34 @@ def test_a_video_that_was_cut_off_gives_what_can_be_decoded_or_is_refused(kind: 
             assert len(taken.frames) == len(taken.indices) >= RULE.factor
 
 
-def test_too_much_to_look_through_is_refused_before_a_frame_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("child", "what"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "cannot be decoded"),
+        ("raise MemoryError", "cannot be decoded"),
+        ("import time; time.sleep(600)", "takes more than 0.2 s to decode"),
+    ],
+)
+def test_a_file_that_breaks_what_decodes_it_breaks_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, child: str, what: str
+) -> None:
+    monkeypatch.setattr(video, "CHILD", (sys.executable, "-c", child))
+    monkeypatch.setattr(video, "MAX_SECONDS", 0.2 if "sleep" in child else 30.0)
+    with pytest.raises(InvalidMedia, match=what):
+        read_video(filmed().read_bytes(), PLACE, RULE)
+
+
+def test_what_decodes_gets_neither_our_variables_nor_our_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    script = "import json, os, sys; print(json.dumps({'refused': [str('HF_TOKEN' in os.environ), str(sys.path[0])]}))"
+    monkeypatch.setattr(video, "CHILD", (*video.CHILD[:2], "-c", script))
+    with pytest.raises(InvalidMedia, match="video 1 False") as told:
+        read_video(filmed().read_bytes(), PLACE, RULE)
+    assert told.value.hint not in ("", str(Path.cwd()))
+
+
+def test_too_much_to_look_through_is_refused_by_what_the_file_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(video, "MAX_PIXELS_READ", 30 * 96 * 64 - 1)
-    monkeypatch.setattr(video, "_frames", lambda *_: pytest.fail("it was decoded"))
     with pytest.raises(InvalidMedia, match="too much to look through: 30 frames of 96 x 64 pixels"):
         read_video(filmed().read_bytes(), PLACE, RULE)
 
@@ -178,9 +205,17 @@ def test_a_single_frame_is_no_video() -> None:
 
 @pytest.mark.parametrize(
     ("total", "fps", "most", "wanted"),
-    [(30, 10.0, 128, 6), (1000, 10.0, 128, 128), (3, 30.0, 128, 2), (5, 30.0, 128, 4), (100, 50.0, 128, 4)],
+    [
+        (30, 10.0, 128, 6),
+        (1000, 10.0, 9999, 128),
+        (1000, 10.0, 9, 8),
+        (3, 30.0, 128, 2),
+        (5, 30.0, 128, 4),
+        (100, 50.0, 128, 4),
+    ],
 )
 def test_frames_are_spread_over_the_whole(total: int, fps: float, most: int, wanted: int) -> None:
-    indices = chosen_frames(total, fps, RULE, most)
+    task: frames_child.Task = json.loads(video._task(RULE))
+    indices = frames_child.chosen_frames(total, fps, task, most)
     assert len(indices) == wanted
     assert (indices[0], indices[-1]) == (0, total - 1)

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from random import Random
 
 import pytest
 from PIL import Image, TiffImagePlugin
@@ -261,3 +262,22 @@ def test_nothing_is_told_when_nobody_wants_to_know() -> None:
     exif = tags({0x010F: "Canon"}, DAY, place(((1, 2, 3), "N"), ((4, 5, 6), "E")))
     facts = read(drawn("JPEG", exif=exif), exif=False).facts
     assert (facts.latitude, facts.taken, facts.camera) == (None, None, None)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP"])
+def test_damaged_files_are_read_or_refused_and_nothing_else(kind: str) -> None:
+    chance = Random(7)  # noqa: S311
+    exif = tags({0x010F: "Canon", 0x0112: 6}, DAY, place(((1, 2, 3), "N"), ((4, 5, 6), "E")))
+    whole = saved(Image.effect_noise((48, 40), 60).convert("RGB"), kind, None if kind == "GIF" else exif)
+    refused = 0
+    for _ in range(300):
+        data = bytearray(whole)
+        for _ in range(chance.randint(1, 6)):
+            data[chance.randrange(min(len(data), 400))] = chance.randrange(256)
+        try:
+            picture = read(bytes(data))
+        except InvalidMedia:
+            refused += 1
+        else:
+            assert picture.pixels.mode == "RGB"
+    assert 0 < refused < 300
