@@ -20,7 +20,7 @@ from domain.inference import (
     ToolUse,
     Urgency,
 )
-from domain.inference.picture_limits import picture_format
+from domain.inference.picture_kinds import picture_format
 
 Json = dict[str, Any]
 OUTPUT_FIELDS = {

@@ -65,7 +65,7 @@ def answer(
     Raises as `as_shown` does, InvalidRequest for a chunk beside a form or tools, and what `ask` raises.
     """
     shown = as_shown(request, model, rules)
-    if not shown.pictures:
+    if not any(turn.attachments for turn in shown.messages):
         return ask(shown)
     structured = request.output is not None or bool(request.tools.shown)
     groups = _groups(shown, _chunk(request, rules, structured=structured))

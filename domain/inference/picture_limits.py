@@ -1,4 +1,4 @@
-"""How much may be attached to one request, and which files are pictures. Bytes, not pixels: those the worker guards."""
+"""How much may be attached to one request. Bytes, not pixels: those the worker guards."""
 
 from __future__ import annotations
 
@@ -7,21 +7,6 @@ from domain.errors import PayloadTooLarge
 MOST_PICTURE_BYTES = 20_000_000
 MOST_TOGETHER_BYTES = 50_000_000
 MOST_PICTURES = 100
-FORMATS = "JPEG, PNG, GIF, WebP, HEIC"
-HEAD_BYTES = 16
-
-_BEGINNINGS = ((b"\xff\xd8\xff", "jpeg"), (b"\x89PNG\r\n\x1a\n", "png"), (b"GIF87a", "gif"), (b"GIF89a", "gif"))
-_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
-
-
-def picture_format(data: bytes) -> str | None:
-    """By its first HEAD_BYTES: jpeg, png, gif, webp or heic, as in `image/png`; None for what is none of these."""
-    for beginning, name in _BEGINNINGS:
-        if data.startswith(beginning):
-            return name
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    return "heic" if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS else None
 
 
 class AttachedBytes:

@@ -8,13 +8,8 @@ from pathlib import Path
 
 from domain.errors import AccessDenied, InvalidMedia, InvalidRequest
 from domain.inference import Attachment, AttachmentKind
-from domain.inference.picture_limits import (
-    FORMATS,
-    HEAD_BYTES,
-    MOST_PICTURE_BYTES,
-    AttachedBytes,
-    picture_format,
-)
+from domain.inference.picture_kinds import FORMATS, other_kind, picture_format
+from domain.inference.picture_limits import MOST_PICTURE_BYTES, AttachedBytes
 
 OPTION = "--image"
 
@@ -58,9 +53,8 @@ def _picture(path: Path, attached: AttachedBytes, option: str) -> Attachment:
     named = f"{option} {str(path)!r}"
     data = _read(path, named, option)
     attached.add(named, len(data), option)
-    if picture_format(data[:HEAD_BYTES]) is None:
-        what = "is empty" if not data else f"is no picture of {FORMATS}"
-        raise InvalidMedia(f"{named} {what}", hint="--file takes texts", param=option)
+    if picture_format(data) is None:
+        raise InvalidMedia(f"{named} {other_kind(data)}", hint=f"name pictures: {FORMATS}", param=option)
     return Attachment.of(AttachmentKind.IMAGE, data, 0, path.name.encode(errors="replace").decode())
 
 

@@ -146,6 +146,12 @@ def test_the_table_comes_before_the_answer_and_what_the_worker_told_goes_no_furt
     assert [each.picture_numbers for each in asked.requests] == [(1, 2)]
 
 
+def test_what_was_seen_of_a_video_alone_goes_no_further_and_has_no_table() -> None:
+    events, _ = ask(user(VIDEO))
+    assert [type(event) for event in events] == [TextDelta, TextDelta, TextDelta, Finished]
+    assert text_of(events) == "I see 1."
+
+
 def test_the_table_stands_before_thoughts_too_and_after_progress() -> None:
     request = GenerationRequest((user(ONE),))
     seen, *_ = seen_and_said(request, "")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from domain.errors import InvalidMedia
 from domain.inference import AttachmentKind
-from domain.inference.picture_limits import FORMATS, HEAD_BYTES, AttachedBytes, picture_format
+from domain.inference.picture_kinds import FORMATS, other_kind, picture_format
+from domain.inference.picture_limits import AttachedBytes
 
 KINDS = {
     AttachmentKind.IMAGE: (
@@ -55,8 +56,8 @@ def read_data_url(url: str, place: Place, attached: AttachedBytes) -> bytes:
         raise _broken(encoded, place, str(fault)) from None
     if not data:
         raise InvalidMedia(f"{place.path}: the data URL holds no bytes", hint=f"send {usage}", param=place.path)
-    if place.kind is AttachmentKind.IMAGE and picture_format(data[:HEAD_BYTES]) is None:
-        raise InvalidMedia(f"{place.path}: this is no picture of {FORMATS}", hint="convert it first", param=place.path)
+    if place.kind is AttachmentKind.IMAGE and picture_format(data) is None:
+        raise InvalidMedia(f"{place.path}: this {other_kind(data)}", hint=f"send one of {FORMATS}", param=place.path)
     return data
 
 

@@ -161,7 +161,7 @@ def test_a_command_says_the_same_here_and_through_the_server(home: Path) -> None
     [
         (b"\x89PNG\r\n\x1a\n", "invalid_media", "messages.0.content"),
         (RED[:-30], "invalid_media", "messages.0.content"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "invalid_media", "is no picture of JPEG"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "invalid_media", "this is an SVG drawing"),
         (b"", "invalid_media", "holds no bytes"),
     ],
 )

@@ -118,7 +118,7 @@ def test_broken_pictures_of_earlier_turns_are_refused_too() -> None:
 def test_no_bytes_and_other_bytes_are_no_picture() -> None:
     assert refused(user(part("data:image/png;base64,"))).message.endswith("the data URL holds no bytes")
     svg = f"data:image/png;base64,{b64encode(b'<svg onload=...>').decode()}"
-    assert refused(user(part(svg))).message == "messages.0.content.0: this is no picture of JPEG, PNG, GIF, WebP, HEIC"
+    assert refused(user(part(svg))).message == "messages.0.content.0: this is an SVG drawing"
 
 
 def test_one_picture_that_is_too_large_is_named_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
