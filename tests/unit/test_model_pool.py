@@ -10,6 +10,7 @@ from pathlib import PurePath
 import pytest
 
 from application.serving.model_pool import Beside, ModelPool
+from application.serving.model_record import REFUSAL_SECONDS
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import Conflict, EngineDied, Interrupted, ModelLoadFailed, ServerShutdown
 from domain.inference import Finished, GenerationEvent, GenerationRequest, Message, Role, TextDelta
@@ -17,6 +18,7 @@ from domain.serving.load_options import LoadOptions
 from domain.serving.model_load import ModelLoad
 from domain.serving.prompt_explanation import PromptExplanation
 from ports.model_worker import GenerationStream
+from tests.support.fakes.clock import FakeClock
 from tests.support.fakes.worker import FakeWorker, FakeWorkerLauncher, Script
 
 LIMIT_SECONDS = 20
@@ -36,13 +38,18 @@ def text_of(events: Iterator[GenerationEvent] | GenerationStream) -> str:
 
 
 @pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
 def launcher() -> FakeWorkerLauncher:
     return FakeWorkerLauncher(Script(default=ANSWER))
 
 
 @pytest.fixture
-def pool(launcher: FakeWorkerLauncher) -> Iterator[ModelPool]:
-    made = ModelPool(launcher, budget_bytes=100)
+def pool(launcher: FakeWorkerLauncher, clock: FakeClock) -> Iterator[ModelPool]:
+    made = ModelPool(launcher, 100, clock)
     yield made
     launcher.script.hold_after = None
     launcher.changed()
@@ -155,12 +162,29 @@ def test_a_model_is_usable_again_when_the_one_it_should_leave_for_could_not_be_l
     assert text_of(ask("a", need=80)) == ANSWER
 
 
-def test_a_load_that_failed_is_tried_again_by_the_next_request(ask: Asker, launcher: FakeWorkerLauncher) -> None:
-    launcher.script.fail_to_load["a"] = ModelLoadFailed("cannot load a")
+def test_a_load_that_failed_fails_again_untried_for_a_while(
+    ask: Asker, launcher: FakeWorkerLauncher, clock: FakeClock
+) -> None:
+    launcher.script.fail_to_load["a"] = ModelLoadFailed("cannot load a", hint="mend it")
     with pytest.raises(ModelLoadFailed):
         ask("a")
     del launcher.script.fail_to_load["a"]
+    with pytest.raises(ModelLoadFailed, match="cannot load a") as again:
+        ask("a")
+    assert again.value.hint == "mend it"
+    assert not launcher.workers
+    clock.advance(REFUSAL_SECONDS)
     assert text_of(ask("a")) == ANSWER
+
+
+def test_a_load_that_failed_is_tried_again_at_once_when_its_files_have_changed(
+    pool: ModelPool, launcher: FakeWorkerLauncher
+) -> None:
+    launcher.script.fail_to_load["a"] = ModelLoadFailed("cannot load a")
+    with pytest.raises(ModelLoadFailed):
+        pool.preload(ModelLoad(model("a"), 40, fingerprint="old"))
+    del launcher.script.fail_to_load["a"]
+    assert pool.preload(ModelLoad(model("a"), 40, fingerprint="new")).name == "a"
 
 
 def test_a_request_that_has_shown_nothing_is_answered_after_the_worker_died(

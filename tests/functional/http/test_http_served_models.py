@@ -60,7 +60,7 @@ def test_the_folder_the_server_was_started_with_is_served_and_listed_first(works
     folder = str(workspaces / "mine")
     built = services(workspaces, preload=folder)
     assert answer(built, folder)[1] == "yes"
-    names = [report.name for report in built.list_served_models().execute()]
+    names = [each.report.name for each in built.list_served_models().execute()]
     assert names[0] == folder
     assert names.count(folder) == 1
     assert "mlxk/demo" in names
@@ -73,21 +73,21 @@ def test_the_first_model_means_the_same_as_long_as_the_server_runs(workspaces: P
     for source in builtin_model_folder().iterdir():
         (workspaces / "mint" / source.name).write_bytes(source.read_bytes())
     assert answer(built, "min")[0] == "mine"
-    assert built.list_served_models().execute()[0].name == "mine"
+    assert built.list_served_models().execute()[0].report.name == "mine"
 
 
 def test_the_others_are_still_listed_when_the_first_model_is_gone(workspaces: Path) -> None:
     built = services(workspaces, preload="mine")
-    assert [report.name for report in built.list_served_models().execute()] == ["mine", "mlxk/demo"]
+    assert [each.report.name for each in built.list_served_models().execute()] == ["mine", "mlxk/demo"]
     for path in (workspaces / "mine").iterdir():
         path.unlink()
     (workspaces / "mine").rmdir()
-    assert [report.name for report in built.list_served_models().execute()] == ["mlxk/demo"]
+    assert [each.report.name for each in built.list_served_models().execute()] == ["mlxk/demo"]
 
 
 def test_models_that_do_not_run_here_are_not_offered(workspaces: Path) -> None:
     broken = workspaces / "broken"
     broken.mkdir()
     (broken / "config.json").write_text(json.dumps({"model_type": "llama"}))
-    names = [report.name for report in services(workspaces).list_served_models().execute()]
+    names = [each.report.name for each in services(workspaces).list_served_models().execute()]
     assert names == ["mine", "mlxk/demo"]

@@ -76,6 +76,12 @@ def test_models_are_listed_as_openai_lists_them(house: House) -> None:
         "owned_by": "mlxk-builtin",
         "permission": [],
         "context_length": 512,
+        "capabilities": ["text-generation", "chat"],
+        "state": "unloaded",
+        "size_bytes": 1_000_000,
+        "loaded_bytes": None,
+        "pinned": False,
+        "aliases": [],
     }
     assert [each["owned_by"] for each in body["data"]] == ["mlxk-builtin", "mlxk", "mlxk", "workspace"]
 
