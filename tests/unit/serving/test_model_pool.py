@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import PurePath
 
 import pytest
 
 from application.serving.model_pool import Beside, ModelPool
 from application.serving.model_record import REFUSAL_SECONDS
-from domain.catalog import LocatedModel, ModelSource
+from domain.catalog import LocatedModel
 from domain.errors import Conflict, EngineDied, Interrupted, ModelLoadFailed, ServerShutdown
-from domain.inference import Finished, GenerationEvent, GenerationRequest, Message, Role, TextDelta
+from domain.inference import Finished, GenerationRequest, TextDelta
 from domain.serving.load_options import LoadOptions
 from domain.serving.model_load import ModelLoad
 from domain.serving.prompt_explanation import PromptExplanation
 from ports.model_worker import GenerationStream
 from tests.support.fakes.clock import FakeClock
 from tests.support.fakes.worker import FakeWorker, FakeWorkerLauncher, Script
-
-LIMIT_SECONDS = 20
-ANSWER = "one two three four five six"
-
-
-def model(name: str) -> LocatedModel:
-    return LocatedModel(name, PurePath("/models") / name, ModelSource.WORKSPACE)
-
-
-def request(text: str = "hello") -> GenerationRequest:
-    return GenerationRequest(messages=(Message(Role.USER, text),))
-
-
-def text_of(events: Iterator[GenerationEvent] | GenerationStream) -> str:
-    return "".join(event.text for event in events if isinstance(event, TextDelta))
+from tests.support.pool_kit import ANSWER, LIMIT_SECONDS, Asker, model, names, request, text_of, until
 
 
 @pytest.fixture
@@ -62,33 +47,9 @@ def background() -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
-class Asker:
-    """Asks models of the pool; `need` bytes each."""
-
-    def __init__(self, pool: ModelPool) -> None:
-        self.pool = pool
-
-    def __call__(self, name: str, *, need: int = 40, streamed: bool = True, text: str = "hello") -> GenerationStream:
-        return self.pool.stream(ModelLoad(model(name), need), request(text), streamed=streamed)
-
-
 @pytest.fixture
 def ask(pool: ModelPool) -> Asker:
     return Asker(pool)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for what another thread will do."""
-    tick = threading.Event()
-    for _ in range(LIMIT_SECONDS * 200):
-        if condition():
-            return
-        tick.wait(0.005)
-    raise AssertionError("it did not happen in time")
-
-
-def names(launcher: FakeWorkerLauncher) -> list[str]:
-    return [worker.loaded.name for worker in launcher.workers]
 
 
 def test_two_requests_share_one_worker(ask: Asker, launcher: FakeWorkerLauncher) -> None:
