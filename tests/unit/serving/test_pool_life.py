@@ -80,8 +80,8 @@ def test_the_one_that_is_due_first_is_waited_for_also_when_it_comes_later(kit: P
 
 
 @pytest.mark.parametrize("keeping", [{"idle_seconds": 0}, {"idle_seconds": 60, "pinned": True}])
-def test_a_model_without_a_time_and_a_pinned_one_stay(kit: PoolKit, keeping: dict[str, float]) -> None:
-    kit.pool.preload(load("a", **keeping))
+def test_a_model_without_a_time_and_a_pinned_one_stay(kit: PoolKit, keeping: dict[str, object]) -> None:
+    kit.pool.preload(load("a", 40, **keeping))
     kit.pool.preload(load("b", idle_seconds=60))
     asleep(kit, 60)
     kit.clock.advance(100_000)
