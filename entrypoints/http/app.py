@@ -35,8 +35,9 @@ def create_app(
     slots = slots or AnswerSlots(limits.open_answers)
     room = MediaRoom(limits.media_bytes)
     app.register_blueprint(system_routes(services))
-    app.register_blueprint(model_routes(services))
-    app.register_blueprint(chat_routes(services, limits, slots, HangupWatcher(), room))
+    hangups = HangupWatcher()
+    app.register_blueprint(model_routes(services, limits, slots, hangups))
+    app.register_blueprint(chat_routes(services, limits, slots, hangups, room))
     app.register_blueprint(cache_routes(services, limits, slots, room))
     if share:
         app.register_blueprint(share_routes(services.shared_hub))
