@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from adapters.server_client.line import Line
 
 MOST_SERVERS = 8
+LOOPBACK = ("127.", "::1")
 # A healthy server answers within a few milliseconds, a very busy one within some tens.
 LOOK_UP_SECONDS = 0.25
 PROVING_SECONDS = 2.0  # of a server that has been found: what comes in its place takes longer
@@ -40,7 +41,7 @@ class FoundServers:
         found: list[RunningServer] = []
         for path, entry in self._folder.entries()[:MOST_SERVERS]:
             left = deadline - time.monotonic()
-            if entry.version != self._version or left <= 0:
+            if entry.version != self._version or left <= 0 or not answers_commands(entry):
                 continue
             try:
                 line, tokens = introduce(entry, left)
@@ -54,6 +55,11 @@ class FoundServers:
             line.close()
             found.append(FoundServer(entry, tokens))
         return found
+
+
+def answers_commands(entry: ServerEntry) -> bool:
+    """On a loopback address: a prompt is never sent to another machine."""
+    return entry.host.startswith(LOOPBACK) and not entry.stopping
 
 
 class FoundServer:
