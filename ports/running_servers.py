@@ -14,8 +14,8 @@ from ports.model_worker import GenerationStream
 @dataclass(frozen=True, slots=True)
 class ServerEntry:
     """host: the address it is bound to. version: mlxk's. started: seconds since 1970. supervisor_id: the process that
-    answers signals, 0 for process_id itself. stopping: it takes no more requests. born: what tells the supervisor from
-    a later process of its number; the register fills it in.
+    answers signals, 0 for process_id itself. stopping: it takes no more requests. born: what tells both processes from
+    later ones of their numbers, in this order; the register fills it in.
     """
 
     process_id: int
@@ -26,7 +26,7 @@ class ServerEntry:
     instance: ServerInstance
     supervisor_id: int = 0
     stopping: bool = False
-    born: str = field(default="", compare=False)
+    born: tuple[str, str] = field(default=("", ""), compare=False)
 
     @property
     def signalled_id(self) -> int:

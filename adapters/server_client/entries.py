@@ -86,7 +86,7 @@ class ServerFolder:
             "version": entry.version,
             "started": entry.started,
             "supervisor": entry.supervisor_id,
-            "born": born(entry.signalled_id) or "",
+            "born": [born(each) or "" for each in (entry.process_id, entry.signalled_id)],
             "stopping": entry.stopping,
             "secret": entry.instance.secret,
         }
@@ -97,9 +97,11 @@ class ServerFolder:
             return None
         kinds: dict[str, type | tuple[type, ...]] = {
             "pid": int, "host": str, "port": int, "version": str, "started": (int, float), "secret": str,
-            "supervisor": int, "born": str, "stopping": bool,
+            "supervisor": int, "born": list, "stopping": bool,
         }  # fmt: skip
         if not all(isinstance(body.get(name), kind) for name, kind in kinds.items()):
+            return None
+        if len(body["born"]) != 2 or not all(isinstance(each, str) for each in body["born"]):
             return None
         if not body["secret"] or body["pid"] < 1 or body["supervisor"] < 0:
             return None
@@ -107,7 +109,7 @@ class ServerFolder:
             return None
         return ServerEntry(
             body["pid"], body["host"], body["port"], body["version"], body["started"], ServerInstance(body["secret"]),
-            body["supervisor"], body["stopping"], body["born"],
+            body["supervisor"], body["stopping"], tuple(body["born"]),
         )  # fmt: skip
 
 
