@@ -11,6 +11,7 @@ from ports.server_processes import ServerCondition, ServerProcesses, ServerRepor
 
 PAUSE_SECONDS = 0.05
 QUICK_SECONDS = 5.0
+BETWEEN_SIGNALS_SECONDS = 0.5  # two at the same moment may arrive as one
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +25,7 @@ class Stopped:
 class RunningServers:
     """clock: monotonic seconds; sleep: for so many."""
 
-    def __init__(
-        self, processes: ServerProcesses, clock: Callable[[], float], sleep: Callable[[float], None]
-    ) -> None:
+    def __init__(self, processes: ServerProcesses, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
         self._processes = processes
         self._clock = clock
         self._sleep = sleep
@@ -65,7 +64,9 @@ class RunningServers:
                 "its answers",
                 hint=f"ask again, or end it now: mlxk stop --port {entry.port} --force",
             )
-        self._processes.terminate(entry)
+        if self._ends(entry, BETWEEN_SIGNALS_SECONDS):
+            return Stopped(entry, killed=False)
+        self._processes.terminate(entry)  # the second one says "at once"
         if self._ends(entry, QUICK_SECONDS):
             return Stopped(entry, killed=False)
         self._processes.kill(entry)

@@ -18,6 +18,7 @@ from entrypoints.http.admission import AnswerSlots
 from entrypoints.http.app import create_app
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.listener import Address
+from entrypoints.http.service_notice import READY, STOPPING, tell_manager
 from entrypoints.http.services import Services
 from entrypoints.settings import Settings
 
@@ -76,6 +77,7 @@ class Front:
         self._services.lifecycle().move_to(ServerState.STOPPING)
         self.slots.close()
         self._fade()
+        tell_manager(self._plan.settings.environ, STOPPING)
         if running := self.slots.open:
             seconds = self._plan.grace_seconds
             answers = "1 answer still runs" if running == 1 else f"{running} answers still run"
@@ -110,6 +112,7 @@ class Front:
                 on_failure()
         if ready:
             self._be_found()
+            tell_manager(self._plan.settings.environ, READY)
         if ready and announce:
             self._announce(model)
 
