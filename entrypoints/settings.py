@@ -112,6 +112,13 @@ def load_settings(
     return _settings(Reader(flags, environ, config.server if config else {}), config)
 
 
+def keep_from_children(variable: str) -> None:
+    """What this process alone was told: libraries and child processes do not see it from now on; Settings.environ still
+    does.
+    """
+    os.environ.pop(variable, None)
+
+
 def _config(flags: Mapping[str, object], environ: Mapping[str, str]) -> ConfigFile:
     from entrypoints.config_file import find_config  # tomllib is for those that need it
 

@@ -67,8 +67,9 @@ class LogFiles:
             while True:
                 if piece := file.read(PIECE_BYTES):
                     yield text.decode(piece)
-                elif following := _following(file, Path(path)):
-                    file.close()
+                elif (following := _following(file, Path(path))) is not None:
+                    if following is not file:
+                        file.close()
                     file = following
                 else:
                     self._sleep(PAUSE_SECONDS)
@@ -77,7 +78,9 @@ class LogFiles:
 
 
 def _following(file: BinaryIO, path: Path) -> BinaryIO | None:
-    """The file that has taken the place of one that is read to its end; None when it is still there."""
+    """What to read on after the end: the file that has taken its place, or itself, when it was cut; None while nothing
+    has happened.
+    """
     here = os.fstat(file.fileno())
     try:
         there = path.stat()
@@ -87,4 +90,5 @@ def _following(file: BinaryIO, path: Path) -> BinaryIO | None:
         return None if file.read(1) and not file.seek(-1, os.SEEK_CUR) else path.open("rb")
     if there.st_size < file.tell():
         file.seek(0)
+        return file
     return None

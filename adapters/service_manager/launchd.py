@@ -15,7 +15,7 @@ from ports.service_manager import ServiceState
 LABEL = "mlxk.server"
 EXIT_SECONDS = 45  # above the grace of running answers
 OPEN_FILES = 4096
-NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+NOT_IN_XML = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class Launchd:

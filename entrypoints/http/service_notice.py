@@ -8,13 +8,14 @@ from collections.abc import Mapping
 
 log = logging.getLogger(__name__)
 
+SOCKET_VARIABLE = "NOTIFY_SOCKET"
 READY = "READY=1"
 STOPPING = "STOPPING=1"
 
 
 def tell_manager(environ: Mapping[str, str], state: str) -> None:
-    """Nothing happens where no manager listens (NOTIFY_SOCKET); one that cannot be told is no reason not to serve."""
-    path = environ.get("NOTIFY_SOCKET", "")
+    """Nothing happens where no manager listens ; one that cannot be told is no reason not to serve."""
+    path = environ.get(SOCKET_VARIABLE, "")
     if not path.startswith(("/", "@")):
         return
     address = "\0" + path[1:] if path.startswith("@") else path
