@@ -45,10 +45,10 @@ class ServerLogs(Protocol):
     def path(self, port: int) -> PurePath:
         """Where the log of a server on that port lies, or would."""
 
-    def last_lines(self, path: PurePath, count: int) -> tuple[str, int]:
-        """The last lines, with their line ends, and the position behind them. Raises OSError."""
+    def last_lines(self, path: PurePath, count: int) -> str:
+        """With their line ends. Raises OSError."""
 
-    def follow(self, path: PurePath, position: int) -> Iterator[str]:
-        """What is written behind a position, and then what comes, also after the file has been put aside for a new
-        one or cut. Never ends. Raises OSError.
+    def follow(self, path: PurePath, count: int) -> Iterator[str]:
+        """The last lines, and then what comes, also after the file has been put aside for a new one or cut. Never ends.
+        Raises OSError.
         """

@@ -47,23 +47,15 @@ class LogFiles:
     def path(self, port: int) -> PurePath:
         return log_path(self._state_dir, port)
 
-    def last_lines(self, path: PurePath, count: int) -> tuple[str, int]:
+    def last_lines(self, path: PurePath, count: int) -> str:
         with Path(path).open("rb") as file:
-            end = file.seek(0, os.SEEK_END)
-            start, held = end, b""
-            while start > 0 and held.count(b"\n") <= count:
-                size = min(PIECE_BYTES, start)
-                start -= size
-                file.seek(start)
-                held = file.read(size) + held
-        lines = held.splitlines(keepends=True)[-count:] if count else []
-        return b"".join(lines).decode("utf-8", "replace"), end
+            return _last_lines(file, count).decode("utf-8", "replace")
 
-    def follow(self, path: PurePath, position: int) -> Iterator[str]:
+    def follow(self, path: PurePath, count: int) -> Iterator[str]:
         file: BinaryIO = Path(path).open("rb")  # noqa: SIM115  (another one takes its place)
-        file.seek(position)
         text = codecs.getincrementaldecoder("utf-8")("replace")
         try:
+            yield text.decode(_last_lines(file, count))
             while True:
                 if piece := file.read(PIECE_BYTES):
                     yield text.decode(piece)
@@ -75,6 +67,19 @@ class LogFiles:
                     self._sleep(PAUSE_SECONDS)
         finally:
             file.close()
+
+
+def _last_lines(file: BinaryIO, count: int) -> bytes:
+    """Leaves the file at its end, as it was when it was looked for."""
+    start = end = file.seek(0, os.SEEK_END)
+    held = b""
+    while start > 0 and held.count(b"\n") <= count:
+        size = min(PIECE_BYTES, start)
+        start -= size
+        file.seek(start)
+        held = file.read(size) + held
+    file.seek(end)
+    return b"".join(held.splitlines(keepends=True)[-count:]) if count else b""
 
 
 def _following(file: BinaryIO, path: Path) -> BinaryIO | None:

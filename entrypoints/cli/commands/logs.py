@@ -31,21 +31,24 @@ def execute(context: Context, arguments: Arguments) -> Outcome:
         raise UsageError("--follow never ends, and --json prints one envelope", hint="leave one of them out")
     logs = context.services().server_logs()
     port, path = _chosen(logs, arguments.port)
-    try:
-        text, position = logs.last_lines(path, count)
-    except OSError as fault:
-        raise _unreadable(path, fault) from fault
 
-    def show() -> None:
-        context.console.write(text)
-        if arguments.follow:
-            try:
-                for piece in logs.follow(path, position):
-                    context.console.write(piece)
-            except OSError as fault:
-                raise _unreadable(path, fault) from fault
+    def lines() -> str:
+        try:
+            return logs.last_lines(path, count)
+        except OSError as fault:
+            raise _unreadable(path, fault) from fault
 
-    return Outcome(data=lambda: {"port": port, "log_file": str(path), "lines": text.splitlines()}, show=show)
+    def follow() -> None:
+        try:
+            for piece in logs.follow(path, count):
+                context.console.write(piece)
+        except OSError as fault:
+            raise _unreadable(path, fault) from fault
+
+    return Outcome(
+        data=lambda: {"port": port, "log_file": str(path), "lines": lines().splitlines()},
+        show=follow if arguments.follow else lambda: context.console.write(lines()),
+    )
 
 
 def _chosen(logs: ServerLogs, port: int | None) -> tuple[int, PurePath]:

@@ -19,13 +19,13 @@ class Silence(Exception):
     """Nothing more was there."""
 
 
-def followed(path: Path, position: int = 0) -> Generator[str]:
+def followed(path: Path, count: int = 9) -> Generator[str]:
     """Raises Silence instead of waiting."""
 
     def no_more(_: float) -> None:
         raise Silence
 
-    yield from LogFiles(path.parent.parent, no_more).follow(path, position)
+    yield from LogFiles(path.parent.parent, no_more).follow(path, count)
 
 
 @pytest.fixture
@@ -67,14 +67,15 @@ def test_a_log_that_has_grown_is_put_aside_and_three_are_kept(path: Path, monkey
 def test_the_last_lines_of_a_long_log(path: Path, size: int) -> None:
     lines = [f"{number} {'é' * size}" for number in range(5)]
     path.write_text("\n".join(lines) + "\nunfinished")
-    text, end = LogFiles(path.parent.parent).last_lines(path, 3)
-    assert text == "\n".join([*lines[-2:], "unfinished"])
-    assert end == path.stat().st_size
-    assert LogFiles(path.parent.parent).last_lines(path, 99)[0] == path.read_text()
+    logs = LogFiles(path.parent.parent)
+    assert logs.last_lines(path, 3) == "\n".join([*lines[-2:], "unfinished"])
+    assert next(followed(path, 3)) == logs.last_lines(path, 3)
+    assert logs.last_lines(path, 0) == ""
+    assert logs.last_lines(path, 99) == path.read_text()
 
 
-def test_a_log_is_followed_from_a_position_through_its_growth(path: Path) -> None:
-    with closing(followed(path, 4)) as pieces:
+def test_a_log_is_followed_from_its_last_lines_through_its_growth(path: Path) -> None:
+    with closing(followed(path, 1)) as pieces:
         assert next(pieces) == "two\n"
         with path.open("a") as log:
             log.write("three\n")
