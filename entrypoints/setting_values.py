@@ -41,8 +41,8 @@ class FileValue:
     place: str
 
     def read(self, parse: Callable[[str], T]) -> T:
-        """Of the first, or only, text. Raises UsageError."""
-        return _parsed(self.place, self.texts[0], parse)
+        """A list is read as variables are: with commas between. Raises UsageError."""
+        return _parsed(self.place, ",".join(self.texts), parse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +65,6 @@ class Reader:
         if name in self.file:
             written = self.file[name]
             return Setting(written.read(parse), Source.FILE, written.place)
-        return Setting(default, Source.DEFAULT, variable)
-
-    def read_many(
-        self, name: str, variable: str, parse: Callable[[str], T], default: tuple[T, ...] = ()
-    ) -> Setting[tuple[T, ...]]:
-        """A flag that may be given again and again; a variable has its values between commas, the file a list."""
-        given = self.flags.get(name)
-        if isinstance(given, tuple) and given:
-            option = f"--{name.replace('_', '-')}"
-            return Setting(tuple(_parsed(option, str(each), parse) for each in given), Source.FLAG, option)
-        texts = [each.strip() for each in self.environ.get(variable, "").split(",") if each.strip()]
-        if texts:
-            return Setting(tuple(_parsed(variable, each, parse) for each in texts), Source.ENVIRONMENT, variable)
-        if name in self.file:
-            written = self.file[name]
-            values = tuple(_parsed(written.place, each, parse) for each in written.texts)
-            return Setting(values, Source.FILE, written.place)
         return Setting(default, Source.DEFAULT, variable)
 
 

@@ -6,17 +6,19 @@ import json
 import os
 import signal
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from adapters.server_client.entries import ServerFolder
 from adapters.server_client.identity import is_same, send_signal
-from adapters.server_client.line import Line
-from adapters.server_client.servers import INTRODUCTION, LOOPBACK, WrongProof
+from adapters.server_client.servers import INTRODUCTION, LOOPBACK, WrongProof, line_to
 from domain.errors import AccessDenied, Conflict
 from ports.running_servers import ServerEntry
 from ports.server_processes import RunningModel, ServerCondition, ServerReport
 
+if TYPE_CHECKING:
+    from adapters.server_client.line import Line
+
 ANSWER_SECONDS = 2.0
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (bound to all addresses: asked at the loopback one)
 
 
 class EnteredProcesses:
@@ -29,17 +31,17 @@ class EnteredProcesses:
     def running(self) -> Sequence[ServerEntry]:
         found = []
         for path, entry in self._folder.entries():
-            if self.gone(entry):
-                self._folder.sweep(path)  # another process has the number now
-            else:
+            if not self.gone(entry):
                 found.append(entry)
+            elif all(entry.born):
+                self._folder.sweep(path)  # another process has the number now
         return sorted(found, key=lambda each: (each.port, each.host))
 
     def look(self, entry: ServerEntry) -> ServerReport:
         if entry.stopping:
             return ServerReport(entry, ServerCondition.STOPPING)
         try:
-            line = Line(EVERYWHERE.get(entry.host, entry.host), entry.port)
+            line = line_to(entry)
         except OSError:
             return ServerReport(entry, ServerCondition.SILENT)
         try:

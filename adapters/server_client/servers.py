@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_SERVERS = 8
 LOOPBACK = ("127.", "::1")
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (bound to all addresses: asked at the loopback one)
 # A healthy server answers within a few milliseconds, a very busy one within some tens.
 LOOK_UP_SECONDS = 0.25
 PROVING_SECONDS = 2.0  # of a server that has been found: what comes in its place takes longer
@@ -81,15 +82,20 @@ class FoundServer:
         return AnswerStream(lambda: introduce(self._entry, PROVING_SECONDS)[0], body, streamed=streamed)
 
 
+def line_to(entry: ServerEntry) -> Line:
+    """To whoever listens there. Raises OSError."""
+    from adapters.server_client.line import Line
+
+    return Line(EVERYWHERE.get(entry.host, entry.host), entry.port)
+
+
 def introduce(entry: ServerEntry, seconds: float) -> tuple[Line, frozenset[str]]:
     """An open line to the server, which has just proved on it to be the one of the entry, and the loads it holds.
 
     Raises OSError when it is gone or slow, WrongProof when somebody else answers, ValueError for any other answer.
     """
-    from adapters.server_client.line import Line
-
     challenge = os.urandom(16).hex()
-    line = Line(entry.host, entry.port)
+    line = line_to(entry)
     try:
         told = line.get(INTRODUCTION + challenge, seconds)
         if not isinstance(told, dict) or not isinstance(told.get("proof"), str):

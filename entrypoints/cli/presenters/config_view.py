@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from domain.serving.model_settings import ModelSettings
+from domain.serving.model_settings import ModelSettings, ServingRules
 from entrypoints.cli.presenters.table import Cell, Column, Table, show_table
 from entrypoints.setting_values import Setting
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from entrypoints.cli.console import Console
     from entrypoints.settings import Settings
 
@@ -47,13 +49,15 @@ def show_config(settings: Settings, console: Console) -> None:
         console.line(f"model {name}: {said or 'as usual'}")
 
 
-def _shown(settings: Settings) -> Iterator[tuple[str, Setting[object]]]:
+def _shown(settings: DataclassInstance) -> Iterator[tuple[str, Setting[object]]]:
+    """Also those that stand together in a group of their own."""
     for each in fields(settings):
         value = getattr(settings, each.name)
-        if isinstance(value, Setting) and each.name not in HIDDEN and not _is_secret(each.name):
-            yield each.name, value
-    for each in fields(settings.loading):
-        yield each.name, getattr(settings.loading, each.name)
+        if isinstance(value, Setting):
+            if each.name not in HIDDEN and not _is_secret(each.name):
+                yield each.name, value
+        elif is_dataclass(value) and not isinstance(value, type | ServingRules):
+            yield from _shown(value)
 
 
 def _is_secret(name: str) -> bool:

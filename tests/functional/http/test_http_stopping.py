@@ -153,7 +153,7 @@ def test_another_program_on_the_port_is_told_of_and_nobody_is_stopped(server: Se
 def test_a_server_that_others_can_reach_is_asked_for_no_proof(server: Server, tmp_path: Path) -> None:
     (entry,) = servers(tmp_path).chosen(None, every=False)
     open_to_all = replace(entry, host="0.0.0.0", born=entry.born)  # noqa: S104
-    report = EnteredProcesses(ServerFolder(tmp_path)).look(open_to_all)
+    report = EnteredProcesses(ServerFolder(tmp_path), 10.0).look(open_to_all)
     assert (report.condition, report.requests) == (ServerCondition.READY, None)
     assert [(each.name, each.need_bytes) for each in report.models] == []
 
