@@ -10,7 +10,7 @@ import sys
 from pathlib import Path, PurePosixPath
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapters.service_manager import service_manager_for
@@ -56,6 +56,7 @@ def keys(text: str, name: str) -> list[str]:
 
 
 @given(st.lists(WORDS, max_size=3), st.dictionaries(st.sampled_from(["HF_HOME", "MLXK_X"]), WORDS))
+@example(["a$b", ODD], {"HF_HOME": ODD})
 def test_a_unit_says_every_word_as_it_was(words: list[str], environment: dict[str, str]) -> None:
     text = Systemd(Path("/c")).text(plan(*words, environment=environment))
     (command,) = keys(text, "ExecStart")

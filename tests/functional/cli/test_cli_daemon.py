@@ -123,7 +123,7 @@ def test_a_bad_file_is_no_fault_of_a_listing(env: dict[str, str], tmp_path: Path
     (tmp_path / "config/mlxk/mlxk.toml").write_text("[server]\nport = 'x'\n")
     assert mlxk("list", env=env).returncode == 0
     assert mlxk("status", env=env).returncode == 3
-    for argv in (("serve",), ("serve", "--daemon"), ("service", "install", "--print"), ("cache",)):
+    for argv in (("serve",), ("serve", "--daemon"), ("service", "install", "--print"), ("cache",), ("rm", "demo")):
         ended = mlxk(*argv, env=env)
         assert ended.returncode == 2
         assert f"{tmp_path}/config/mlxk/mlxk.toml: [server] port = 'x'" in ended.stderr.decode()
