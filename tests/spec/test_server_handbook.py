@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from entrypoints.cli.guard import guard
 from entrypoints.config_file import (
@@ -36,7 +37,10 @@ pytestmark = pytest.mark.spec
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/server-handbook.md").read_text(encoding="utf-8")
 SERVER_PAGE = (ROOT / "docs/server.md").read_text(encoding="utf-8")
-BLOCKS: list[tuple[str, str]] = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
+# A block that only a later server answers is marked, and must fail until then.
+NOT_YET = "example: not yet"
+MARKED: list[tuple[str, str, str]] = re.findall(rf"(?:<!-- ({NOT_YET}) -->\n)?```(\w+)\n(.*?)```", PAGE, re.DOTALL)
+BLOCKS = [(kind, text) for _, kind, text in MARKED]
 COMMANDS = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines() if line.startswith("mlxk ")]
 WORDS = {
     "text": TEXT, "whole number": WHOLE, "true or false": SWITCH, "size": SIZE, "duration": DURATION, "path": PATH,
@@ -45,13 +49,14 @@ WORDS = {
 BASE = "http://127.0.0.1:8000"
 
 
-def requests() -> list[tuple[str, str | None]]:
+def requests() -> list[ParameterSet]:
     """Each request, and the JSON block that follows it at once, if one does."""
     found = []
-    for at, (kind, text) in enumerate(BLOCKS):
+    for at, (mark, kind, text) in enumerate(MARKED):
         if kind == "sh" and text.startswith("curl "):
             following = BLOCKS[at + 1] if at + 1 < len(BLOCKS) else ("", "")
-            found.append((text, following[1] if following[0] == "json" else None))
+            marks = [pytest.mark.xfail(strict=True, reason="no server answers this yet")] if mark else []
+            found.append(pytest.param(text, following[1] if following[0] == "json" else None, marks=marks))
     return found
 
 
@@ -79,8 +84,10 @@ def test_every_request_is_answered_as_shown(url: str, command: str, shown: str |
     assert ended.returncode == 0, ended.stdout
     if shown is not None:
         assert misses(json.loads(shown), json.loads(ended.stdout)) == []
-    else:
+    elif '"stream": true' in command:
         assert ended.stdout.rstrip().endswith("data: [DONE]")
+    else:
+        assert ended.stdout.startswith("# HELP mlxk_")
 
 
 def misses(shown: Any, real: Any, place: str = "") -> list[str]:
