@@ -227,3 +227,14 @@ def test_whatever_was_asked_before_an_answer_is_that_of_a_fresh_reading(house: H
         asked_before.append(parts)
         prompt = shown(house.name, *parts, ASK)
         assert house.ask(prompt).said == cold(house.name, prompt)
+
+
+@pytest.mark.parametrize("house", ["gemma4"], indirect=True)
+def test_a_picture_that_must_be_read_with_all_before_it_begins_from_nothing_but_goes_on_from_itself(
+    house: House,
+) -> None:
+    house.ask(shown(house.name, HEAD, ASK))
+    prompt = turns(house.name, Picture(8))
+    assert house.engine.explain(prompt.tokens, prompt.media).reusable_tokens == 0
+    assert house.ask(prompt).cached == 0
+    assert house.ask(turns(house.name, Picture(8), answer=[5])).cached >= len(prompt.tokens) - 1
