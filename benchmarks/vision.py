@@ -183,8 +183,12 @@ def measure(options: argparse.Namespace) -> list[Round]:
     for number in range(options.runs + 1):
         engine = engine_of(model)
         one = prompt_of(100 * number, options.side)
-        theirs = first_of_mlx_vlm(model, one)
-        ours = first_of_ours(engine, one)
+        if number % 2:
+            theirs = first_of_mlx_vlm(model, one)
+            ours = first_of_ours(engine, one)
+        else:
+            ours = first_of_ours(engine, one)
+            theirs = first_of_mlx_vlm(model, one)
         later = first_of_ours(engine, prompt_of(100 * number, options.side, [5] * 24, range(60, 92)))
         several = [prompt_of(100 * number + at, options.small_side) for at in range(1, ROWS + 1)]
         others = [prompt_of(100 * number + at, options.small_side) for at in range(11, ROWS + 11)]
