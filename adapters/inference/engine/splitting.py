@@ -13,6 +13,7 @@ import numpy as np
 
 from ports.text_codec import PromptMedia, PromptPicture
 
+_PIXELS = ("pixel_values", "pixel_values_videos")
 _GRIDS = ("image_grid_thw", "video_grid_thw")
 
 
@@ -67,9 +68,11 @@ def _piece(prompt: Sequence[int], pictures: Sequence[PromptPicture], inputs: Map
 def _apart(prompt: Sequence[int], media: PromptMedia) -> list[dict[str, Any]] | None:
     """The inputs of each picture; None where some cannot be told apart."""
     count = len(media.pictures)
+    if count > 1 and all(media.inputs.get(name) is not None for name in _PIXELS):
+        return None  # which of them are videos is not told
     found: list[dict[str, Any]] = [{} for _ in range(count)]
     for name, value in media.inputs.items():
-        parts = _parts(value, prompt, media)
+        parts = _parts(name, value, prompt, media)
         if parts is None:
             return None
         for own, part in zip(found, parts, strict=True):
@@ -77,9 +80,9 @@ def _apart(prompt: Sequence[int], media: PromptMedia) -> list[dict[str, Any]] | 
     return found
 
 
-def _parts(value: Any, prompt: Sequence[int], media: PromptMedia) -> list[Any] | None:
-    """One input, cut: by the places of the prompt, by pictures, by the patches that grids count, or by tiles, of which
-    all have the same number of tokens.
+def _parts(name: str, value: Any, prompt: Sequence[int], media: PromptMedia) -> list[Any] | None:
+    """One input, cut: by the places of the prompt, by pictures, or, of pixels, by the patches that grids count or by
+    tiles, of which all have the same number of tokens.
     """
     pictures, length = media.pictures, len(prompt)
     shape: Sequence[int] = (len(value),) if isinstance(value, list | tuple) else np.shape(value)
@@ -91,7 +94,7 @@ def _parts(value: Any, prompt: Sequence[int], media: PromptMedia) -> list[Any] |
         return [value]
     if shape[0] == len(pictures):
         return [value[at : at + 1] for at in range(len(pictures))]
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) or not name.startswith("pixel_"):
         return None
     sizes = _patches(shape[0], media)
     if sizes is not None:

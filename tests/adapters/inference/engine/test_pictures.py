@@ -19,7 +19,7 @@ from domain.errors import CapabilityMismatch, GenerationFailed, UnsupportedMulti
 from ports.text_codec import PromptMedia, PromptPicture
 from ports.text_engine import EngineRow
 from tests.support.engine_kit import hot, row, run, tokens
-from tests.support.vision_models import Picture, Shown, model, network, oracle, shown
+from tests.support.vision_models import IMAGE, START, VIDEO, Picture, Shown, model, network, oracle, shown
 
 IN_BATCHES = (
     "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_5", "glm4v", "gemma3", "gemma4", "llava", "pixtral", "mistral3",
@@ -75,6 +75,19 @@ def test_pictures_and_text_in_one_batch_say_what_mlx_vlm_says_to_each_alone(name
 def test_a_prompt_read_in_small_chunks_is_read_the_same(name: str) -> None:
     small = engine(name, pace=Pace(chunk_tokens=3))
     assert said(run(small, *(asked(name, at) for at in (3, 4)))) == {at: truth(name, at) for at in (3, 4)}
+
+
+@pytest.mark.parametrize("name", ["qwen2_vl", "qwen3_vl"])
+def test_a_video_is_shown_like_a_picture_and_beside_one(name: str) -> None:
+    film, still = Picture(3).pixels(2 * 16, 96), Picture(5).pixels(16, 96)
+    prompt = (*HEAD, START, *[VIDEO] * 8, 7, START, *[IMAGE] * 4, *TAIL)
+    inputs: dict[str, Any] = {"pixel_values_videos": film, "video_grid_thw": np.array([[2, 4, 4]])}
+    both = {**inputs, "pixel_values": still, "image_grid_thw": np.array([[1, 4, 4]])}
+    places = (PromptPicture(5, 13, "film"), PromptPicture(15, 19, "still"))
+    one, two = PromptMedia(places[:1], inputs), PromptMedia(places, both)
+    busy = engine(name)
+    steps = run(busy, row(1, prompt[:14], COUNT, media=one), row(2, prompt, COUNT, media=two))
+    assert said(steps) == {1: oracle(name, prompt[:14], one, COUNT)[0], 2: oracle(name, prompt, two, COUNT)[0]}
 
 
 @pytest.mark.parametrize("name", ["qwen2_vl", "gemma3"])

@@ -57,6 +57,18 @@ def test_what_cannot_be_told_apart_stays_together_and_is_known_as_the_whole() ->
     assert other.key != whole.key
 
 
+def test_a_picture_beside_a_video_stays_with_it_even_where_the_numbers_would_come_out() -> None:
+    grids = {"image_grid_thw": np.array([[1, 2, 2]]), "video_grid_thw": np.array([[1, 2, 4]])}
+    (whole,) = pieces(pixel_values=rows(6, 3), pixel_values_videos=rows(12, 3), **grids)
+    assert (whole.start, whole.end) == (1, 8)
+    assert len(whole.inputs["pixel_values_videos"]) == 12
+
+
+def test_what_is_not_known_is_not_guessed_at() -> None:
+    (whole,) = pieces(pixel_values=rows(6, 3), windows=rows(3, 3))
+    assert len(whole.inputs["windows"]) == 3
+
+
 def test_one_picture_has_everything() -> None:
     (piece,) = pieces_of(PROMPT, PromptMedia(PICTURES[:1], {"pixel_values": rows(5, 3)}))
     assert len(piece.inputs["pixel_values"]) == 5
