@@ -13,6 +13,7 @@ import numpy as np
 
 from ports.text_codec import PromptMedia, PromptPicture
 
+_FEW = 64
 _PIXELS = ("pixel_values", "pixel_values_videos")
 _GRIDS = ("image_grid_thw", "video_grid_thw")
 
@@ -20,7 +21,8 @@ _GRIDS = ("image_grid_thw", "video_grid_thw")
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A stretch of the prompt that is embedded by itself: one picture, or all of them and what stands between where
-    their inputs cannot be told apart. key: the same for the same picture at any place in any prompt.
+    their inputs cannot be told apart. key: the same for the same picture, made ready in the same way, at any place in
+    any prompt.
     """
 
     start: int
@@ -61,8 +63,18 @@ def as_arrays(value: Any) -> Any:
 def _piece(prompt: Sequence[int], pictures: Sequence[PromptPicture], inputs: Mapping[str, Any]) -> Piece:
     begin, end = pictures[0].start, pictures[-1].end
     tokens = tuple(prompt[begin:end])
-    digest = hashlib.sha256(repr(([picture.digest for picture in pictures], tokens)).encode("utf-8"))
+    ready = sorted((name, _told(value)) for name, value in inputs.items())
+    digest = hashlib.sha256(repr(([picture.digest for picture in pictures], tokens, ready)).encode("utf-8"))
     return Piece(begin, end, digest.hexdigest(), tokens, inputs)
+
+
+def _told(value: Any) -> str:
+    """The layout of an input: its shape, and its numbers where they are few. What it shows the digests tell."""
+    if isinstance(value, list | tuple):
+        return f"{len(value)} {[_told(each) for each in value]}"
+    if np.ndim(value) == 0 or np.size(value) <= _FEW:
+        return f"{np.shape(value)} {np.asarray(value).tolist()}"
+    return str(np.shape(value))
 
 
 def _apart(prompt: Sequence[int], media: PromptMedia) -> list[dict[str, Any]] | None:

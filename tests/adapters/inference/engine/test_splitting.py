@@ -82,6 +82,16 @@ def test_a_picture_is_known_at_any_place_by_what_it_shows_and_how_many_tokens_it
     assert len({key((9, 9, 9), 0, 2, "a"), key((9, 9, 9), 0, 3, "a"), key((9, 9, 9), 0, 2, "b")}) == 3
 
 
+def test_a_picture_that_was_made_ready_otherwise_is_another() -> None:
+    def key(**inputs: Any) -> str:
+        return pieces_of(PROMPT, PromptMedia(PICTURES[:1], inputs))[0].key
+
+    wide, tall = np.array([[1, 2, 8]]), np.array([[1, 8, 2]])
+    assert key(pixel_values=rows(16, 96), grid=wide) != key(pixel_values=rows(16, 96), grid=tall)
+    assert key(pixel_values=rows(16, 96), grid=wide) != key(pixel_values=rows(12, 96), grid=wide)
+    assert key(pixel_values=rows(16, 96), grid=wide) == key(pixel_values=rows(16, 96), grid=wide.copy())
+
+
 def test_numbers_become_arrays_and_ragged_lists_stay_lists() -> None:
     assert isinstance(as_arrays(np.ones(2)), mx.array)
     assert as_arrays([[1, 2], [3, 4]]).shape == (2, 2)
