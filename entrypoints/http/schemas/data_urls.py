@@ -17,8 +17,8 @@ KINDS = {
         "data:image/jpeg;base64,... (jpeg, png, gif, webp, heic or heif)",
     ),
     AttachmentKind.VIDEO: (
-        re.compile(r"data:video/(?:mp4|webm|quicktime|x-matroska|x-msvideo);base64,", re.IGNORECASE | re.ASCII),
-        "data:video/mp4;base64,... (mp4, webm, quicktime, x-matroska or x-msvideo)",
+        re.compile(r"data:video/(?:mp4|webm|quicktime|x-matroska);base64,", re.IGNORECASE | re.ASCII),
+        "data:video/mp4;base64,... (mp4, webm, quicktime or x-matroska)",
     ),
 }
 LONGEST_HEAD = 64
