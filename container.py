@@ -155,7 +155,7 @@ class Container(containers.DeclarativeContainer):
     chat = providers.ThreadSafeSingleton(
         _chat, resolve_model, inspect_model, model_pool, memory_gate, plan_load, prefix_cache_budget
     )
-    serving_rules = providers.ThreadSafeSingleton(_later("container_serving", "serving_rules"), settings)
+    serving_rules = providers.Callable(lambda settings: settings.serving_rules, settings)
     first_model = providers.ThreadSafeSingleton(
         _later("application.serving.served_models", "FirstModel"),
         resolve_model, settings.provided.preload_model.value, serving_rules,
@@ -207,6 +207,11 @@ class Container(containers.DeclarativeContainer):
     find_server = providers.Factory(
         _later("container_serving", "find_server"), settings, resolve_model, chat.provider, plan_load.provider
     )
+
+    running_servers = providers.Factory(_later("container_serving", "running_servers"), settings)
+    background_servers = providers.Factory(_later("container_serving", "background_servers"), settings)
+    server_logs = providers.Factory(_later("container_serving", "server_logs"), settings)
+    background_service = providers.Factory(_later("container_serving", "background_service"), settings)
 
     filesystem = providers.Factory(_later("adapters.filesystem.local", "LocalFileSystem"))
     file_locks = providers.Factory(_later("adapters.filesystem.locks", "FlockFileLocks"))

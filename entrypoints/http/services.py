@@ -8,7 +8,7 @@ from typing import Protocol
 from application.inference.chat import ChatAnswer, Prepared
 from application.inference.explain_prompt import ExplainedPrompt
 from application.serving.manage_models import UnloadedModel
-from application.serving.presence import Introduction
+from application.serving.presence import Introduction, Whereabouts
 from application.serving.readiness import Readiness, ServerState
 from application.serving.served_models import ServedModel
 from domain.catalog import LocatedModel
@@ -87,7 +87,9 @@ class ExplainPromptUseCase(Protocol):
 class PresenceUseCase(Protocol):
     """application.serving.presence.Presence."""
 
-    def begin(self, host: str, port: int, process_id: int) -> None: ...
+    def begin(self, where: Whereabouts, requests: Callable[[], int]) -> None: ...
+
+    def fade(self) -> None: ...
 
     def end(self) -> None: ...
 
