@@ -151,7 +151,7 @@ class Container(containers.DeclarativeContainer):
     picture_rules = providers.Callable(_later("container_serving", "picture_rules"), settings)
     manner = providers.Factory(_later("container_serving", "manner"), plan_load, prefix_cache_budget, picture_rules)
     chat = providers.ThreadSafeSingleton(_chat, resolve_model, inspect_model, model_pool, memory_gate, manner)
-    serving_rules = providers.ThreadSafeSingleton(_later("container_serving", "serving_rules"), settings)
+    serving_rules = providers.Callable(lambda settings: settings.serving_rules, settings)
     first_model = providers.ThreadSafeSingleton(
         _later("application.serving.served_models", "FirstModel"),
         resolve_model, settings.provided.preload_model.value, serving_rules,

@@ -99,11 +99,6 @@ def find_server(
     return FindServer(resolve, FoundServers(_folder(settings), __version__), local, plan_for)
 
 
-def serving_rules(settings: Settings) -> ServingRules:
-    """What the owner has settled for the models."""
-    return settings.serving_rules
-
-
 def owners_settings(
     rules: ServingRules, resolve: ResolveModel, first: FirstModel, wishes: LoadWishes
 ) -> OwnersSettings:

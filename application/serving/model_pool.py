@@ -245,8 +245,7 @@ class ModelPool:
             self._loader.mourn(seat)
             record = self._table.records.of(seat.load)
             if seat.trial:
-                seat.trial = False
-                record.trial_over(alive=seat.living_worker is not None)
+                self._table.end_trial(seat)
             elif answered and seat.living_worker is not None:
                 record.breaker = record.breaker.answered()
             self._departures.look_again(seat)

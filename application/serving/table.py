@@ -14,6 +14,8 @@ from domain.serving.model_load import ModelLoad
 from domain.serving.residency import Resident, room_for
 from domain.serving.switching import switch, switch_seconds, turn_ends
 
+LONGEST_TRIAL_SECONDS = 5.0
+
 
 @dataclass(eq=False, slots=True)
 class Ticket:
@@ -51,10 +53,11 @@ class Table:
         """
         if self.closed:
             raise ServerShutdown("the server is stopping")
-        record = self.records.of(ticket.load)
-        if not ticket.trial:
-            ticket.trial = record.admit(ticket.load, self.clock.now())
         seat = self.seats.get(ticket.load.identity)
+        if seat is not None:
+            self._look_at_trial(seat)
+        if not ticket.trial:
+            ticket.trial = self.records.of(ticket.load).admit(ticket.load, self.clock.now())
         if seat is not None and seat.open:
             return self._use(seat), []
         if ticket not in self.line:
@@ -63,6 +66,11 @@ class Table:
             self.clock.wait(self.changed, None)
             return None, []
         return self._make_room(ticket)
+
+    def end_trial(self, seat: Seat) -> None:
+        """Others may come, if it lives."""
+        seat.trial = False
+        self.records.of(seat.load).trial_over(alive=seat.living_worker is not None)
 
     def leave_line(self, ticket: Ticket) -> None:
         """It has sat down, or nobody waits any more."""
@@ -95,6 +103,8 @@ class Table:
             raise self._no_room(ticket.load, verdict.too_large)
         others = [each for each in self.seats.values() if each.state is SeatState.LEAVING]
         if verdict.fits and not (others and self._used_bytes + need > self._budget_bytes):
+            if ticket is self._first:
+                self._nobody_must_leave()
             seat = self.seats[ticket.load.identity] = Seat(ticket.load, self.changed)
             seat.trial = ticket.trial
             self.records.forget_some(frozenset(self.seats))
@@ -152,6 +162,11 @@ class Table:
             reload_seconds=own or 0.0,
             turn_ends=float("inf") if seat.state is SeatState.LOADING else 0.0 if seat.unwanted else ends,
         )
+
+    def _look_at_trial(self, seat: Seat) -> None:
+        """A trial that goes on for long keeps nobody out: the model lives."""
+        if seat.trial and seat.living_worker and self.clock.now() - seat.ready_at >= LONGEST_TRIAL_SECONDS:
+            self.end_trial(seat)
 
     def _use(self, seat: Seat) -> Seat:
         self._uses += 1

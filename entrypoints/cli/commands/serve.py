@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from domain.catalog.fitness import require_chat
 from domain.errors import MlxkError, UsageError
+from domain.serving.aliases import meaning
 from domain.serving.load_wishes import PLAINLY, LoadWishes
 from entrypoints.cli.console import ReaderGone
 from entrypoints.cli.daemon import start_in_background
@@ -86,7 +87,8 @@ def execute(context: Context, arguments: Arguments) -> Outcome:
     if arguments.print_config:
         return Outcome(data=lambda: config_object(settings), show=lambda: show_config(settings, context.console))
     if settings.preload_model.value is not None:
-        _require_model(context.services(), settings.preload_model.value, settings.loading.wishes)
+        model = meaning(settings.preload_model.value, settings.serving_rules.aliases)
+        _require_model(context.services(), model, settings.loading.wishes)
     elif settings.loading.given:
         raise UsageError(
             f"{settings.loading.given[0]} says how a model is loaded, and no model is given", hint="add --model MODEL"

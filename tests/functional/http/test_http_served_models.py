@@ -173,6 +173,13 @@ def test_models_to_preload_are_loaded_in_order_and_lead_the_list(workspaces: Pat
     assert answer(built, "FAST")[0] == "z"
 
 
+def test_the_first_model_may_be_named_by_an_alias(workspaces: Path) -> None:
+    built = with_rules(workspaces, ServingRules(aliases={"nick": "mine"}), preload="nick")
+    assert built.preload_models().execute(pytest.fail) == ("mine",)
+    assert names(built.list_served_models().execute()) == ["mine", "mlxk/demo"]
+    assert answer(built, "nick")[0] == answer(built, "mine")[0] == "mine"
+
+
 def test_one_that_cannot_be_preloaded_keeps_the_server_from_starting(workspaces: Path) -> None:
     built = with_rules(workspaces, ServingRules({"xyzzy": ModelSettings(preload=True)}))
     told: list[str] = []

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from application.serving.model_record import MOST_RECORDS
+from application.serving.table import LONGEST_TRIAL_SECONDS
 from domain.errors import EngineDied, InsufficientMemory, Interrupted, ModelSuspended
 from domain.serving.breaker import FIRST_PAUSE_SECONDS, MOST_DEATHS
 from domain.serving.standing import ModelStanding, ModelState
@@ -248,6 +249,16 @@ def test_a_trial_that_dies_makes_the_pause_longer(kit: PoolKit) -> None:
     assert refusal.value.detail == {"retry_after_seconds": 2 * FIRST_PAUSE_SECONDS}
     kit.clock.advance(2 * FIRST_PAUSE_SECONDS)
     assert text_of(kit.ask("a")) == ANSWER
+
+
+def test_a_trial_that_goes_on_for_long_keeps_nobody_out(kit: PoolKit) -> None:
+    deaths(kit, MOST_DEATHS)
+    kit.clock.advance(FIRST_PAUSE_SECONDS)
+    trial = kit.ask("a")
+    next(trial)
+    kit.clock.advance(LONGEST_TRIAL_SECONDS)
+    assert text_of(kit.ask("a")) == ANSWER
+    assert "one" + text_of(trial) == ANSWER
 
 
 def test_a_trial_that_nobody_waited_for_leaves_the_next_one_free(kit: PoolKit) -> None:

@@ -167,6 +167,19 @@ def test_a_newcomer_waits_for_the_place_of_a_pinned_model_that_was_told_to_leave
     assert other.result(LIMIT_SECONDS) == ANSWER
 
 
+def test_one_that_need_not_leave_after_all_takes_requests_again(kit: PoolKit, waits: Waiting) -> None:
+    answers = [kit.ask("a", need=50), kit.ask("c", need=40)]
+    for answer in answers:
+        next(answer)
+    kit.clock.advance(2 * TURN_SECONDS)
+    other = waits("b", 50)
+    until(lambda: kit.stands("a").state is ModelState.DRAINING)
+    kit.pool.unload("/models/c", force=True)
+    assert other.result(LIMIT_SECONDS) == ANSWER
+    assert kit.stands("a").state is ModelState.READY
+    assert text_of(kit.ask("a", need=50)) == ANSWER
+
+
 def test_nobody_is_sent_away_while_another_model_is_being_loaded(kit: PoolKit, waits: Waiting) -> None:
     for name in ("a", "s"):
         text_of(kit.ask(name, need=40))
