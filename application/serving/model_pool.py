@@ -15,6 +15,7 @@ from domain.inference import GenerationRequest
 from domain.serving.model_load import ModelLoad
 from domain.serving.prompt_explanation import PromptExplanation
 from domain.serving.residency import Resident, room_for
+from domain.serving.standing import ModelStanding, ModelState
 from ports.model_worker import GenerationStream, LoadedModel, ModelWorker, WorkerLauncher
 
 __all__ = ["ModelPool", "never"]
@@ -103,6 +104,40 @@ class ModelPool:
         with self._changed:
             seats = [seat for seat in self._seats.values() if seat.state is SeatState.READY and not seat.draining]
             return tuple(seat.load for seat in seats if seat.worker is not None and seat.worker.alive)
+
+    def standing(self) -> tuple[ModelStanding, ...]:
+        """How each model stands."""
+        with self._changed:
+            return tuple(
+                ModelStanding(
+                    seat.load.model.name,
+                    identity,
+                    ModelState.READY if seat.state is SeatState.READY else ModelState.LOADING,
+                    users=seat.users,
+                    restarts=seat.restarts,
+                )
+                for identity, seat in self._seats.items()
+            )
+
+    def revive(self) -> None:
+        """Start workers again that died and that nobody asks for anything. Blocks; raises what a launch does, after the
+        others have had their turn.
+        """
+        with self._changed:
+            dead = [seat for seat in self._seats.values() if seat.state is SeatState.READY and not seat.draining]
+            dead = [seat for seat in dead if seat.worker is not None and not seat.worker.alive]
+            for seat in dead:
+                seat.users += 1
+        faults: list[MlxkError] = []
+        for seat in dead:
+            try:
+                self._live_worker(seat)
+            except MlxkError as fault:
+                faults.append(fault)
+            finally:
+                self._release(seat)
+        if faults:
+            raise faults[0]
 
     def holds(self, load: ModelLoad) -> bool:
         """Whether it is loaded, or being loaded."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from application.inference.chat import ChatAnswer, Prepared
@@ -11,6 +11,7 @@ from application.serving.presence import Introduction
 from application.serving.readiness import Readiness, ServerState
 from domain.catalog import ModelReport
 from domain.inference import GenerationRequest
+from domain.serving.metrics import MetricFamily
 from ports.hub import ModelHub
 
 
@@ -28,6 +29,26 @@ class CheckReadinessUseCase(Protocol):
     """application.serving.readiness.CheckReadiness."""
 
     def execute(self) -> Readiness: ...
+
+
+class ReadMetricsUseCase(Protocol):
+    """application.serving.read_metrics.ReadMetrics."""
+
+    def execute(self) -> Sequence[MetricFamily]: ...
+
+
+class RequestMeter(Protocol):
+    """application.serving.meter.Meter."""
+
+    def request(self, method: str, route: str, status: int) -> None: ...
+
+    def rejected(self, code: str) -> None: ...
+
+
+class Watch(Protocol):
+    """application.serving.worker_watch.WorkerWatch."""
+
+    def close(self) -> None: ...
 
 
 class ListServedModelsUseCase(Protocol):
@@ -86,6 +107,12 @@ class Services(Protocol):
     def presence(self) -> PresenceUseCase: ...
 
     def check_readiness(self) -> CheckReadinessUseCase: ...
+
+    def read_metrics(self) -> ReadMetricsUseCase: ...
+
+    def meter(self) -> RequestMeter: ...
+
+    def worker_watch(self) -> Watch: ...
 
     def list_served_models(self) -> ListServedModelsUseCase: ...
 

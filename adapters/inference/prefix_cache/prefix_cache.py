@@ -23,7 +23,7 @@ from adapters.inference.prefix_cache.layout import (
     layout_of,
 )
 from adapters.inference.prefix_cache.shelf import Shelf
-from adapters.inference.prefixes import Prefix
+from adapters.inference.prefixes import HeldBytes, Prefix
 from domain.serving.cache_check import CacheCheck
 from domain.serving.prompt_divergence import Loss, PromptDivergence, common_length, divergence, nearest
 
@@ -58,6 +58,10 @@ class PrefixCache:
     def held_bytes(self) -> int:
         """In memory."""
         return self._shelf.held_bytes
+
+    @property
+    def held(self) -> HeldBytes:
+        return HeldBytes(self._shelf.held_bytes, 0 if self._disk is None else self._disk.held_bytes)
 
     def longest(self, tokens: Sequence[int]) -> Prefix | None:
         try:

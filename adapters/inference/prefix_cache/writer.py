@@ -45,6 +45,11 @@ class PieceWriter:
         self._counted_bytes = 0
         self._since_count = COUNTED_AGAIN_AFTER
 
+    @property
+    def counted_bytes(self) -> int:
+        """Of all pieces beside and in this folder; 0 before the first is written."""
+        return self._counted_bytes
+
     def knows(self, key: bytes, name: str) -> None:
         self._names[key] = name
 
