@@ -220,8 +220,8 @@ class ProcessWorker:
             stream.put(self._died())
 
     def _died(self) -> EngineDied:
-        how = "was closed" if self._closing else self._death
-        hint = "ask again" if self._closing or self._cause is None else HINTS.get(self._cause, "ask again")
+        how = "was closed" if self._orderly or self._death is None else self._death
+        hint = "ask again" if self.death is None else HINTS.get(self.death, "ask again")
         return EngineDied(f"the engine process of {self._name} (process {self.process_id}) {how}", hint=hint)
 
     def _cause_of_death(self, complaint: str | None) -> DeathCause:
