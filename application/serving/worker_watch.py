@@ -15,6 +15,7 @@ from domain.serving.worker_death import DeathCause
 
 _LOG = logging.getLogger(__name__)
 REVIVAL_SECONDS = 10.0
+DEAD = "has died and is not back yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class WorkerWatch:
         self._revive: Callable[[], None] | None = None
         self._revived_at: float | None = None
         self._reviving = False
+        self._missing: list[WorkerHealth] = []  # closed by a revival, and not back yet
         self._thread: threading.Thread | None = None
         self._stirred = False
         self._closed = False
@@ -78,8 +80,10 @@ class WorkerWatch:
         """It was closed. cause: how it had died before."""
         with self._changed:
             if self._watched.pop(worker, None) is not None and cause is not None:
-                key = worker.loaded.name, cause
-                self._deaths[key] = self._deaths.get(key, 0) + 1
+                name, process_id = worker.loaded.name, worker.loaded.process_id
+                self._deaths[name, cause] = self._deaths.get((name, cause), 0) + 1
+                if self._reviving:
+                    self._missing.append(WorkerHealth(name, process_id, DEAD, None))
             self._changed.notify_all()
 
     def stir(self) -> None:
@@ -100,7 +104,7 @@ class WorkerWatch:
     def fresh(self, seconds: float) -> tuple[WorkerHealth, ...]:
         """As `look`, after waiting so long at most for the answers."""
         with self._changed:
-            workers = list(self._watched)
+            workers, missing = list(self._watched), tuple(self._missing)
         for worker in workers:
             self._ask(worker)
         if seconds:
@@ -111,7 +115,7 @@ class WorkerWatch:
             self._start_again()
         if self._open():
             self.stir()
-        return health
+        return (*health, *missing)
 
     def totals(self) -> Mapping[str, EngineTotals]:
         """By model, as far as the engines have told."""
@@ -166,7 +170,7 @@ class WorkerWatch:
         state = condition(heartbeat, limits)
         trouble = None if state is Condition.WELL else complaint(heartbeat, limits)
         if not worker.alive:
-            trouble = "has died and is not back yet"
+            trouble = DEAD
         elif state is Condition.HUNG and trouble is not None:
             _LOG.error("the engine process of %s (process %d) %s: it is ended", worker.loaded.name,
                        worker.loaded.process_id, trouble)  # fmt: skip
@@ -191,6 +195,7 @@ class WorkerWatch:
         finally:
             with self._changed:
                 self._reviving = False
+                self._missing.clear()
                 self._changed.notify_all()
 
     def _asked(self) -> bool:

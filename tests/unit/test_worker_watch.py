@@ -139,6 +139,27 @@ def test_a_model_that_keeps_dying_is_not_started_again_all_the_time(house: House
     assert revivals == [0.0, REVIVAL_SECONDS]
 
 
+def test_a_worker_that_is_being_replaced_is_in_trouble_until_the_next_one_is_there(house: House) -> None:
+    closed, loading, back = threading.Event(), threading.Event(), threading.Event()
+    worker = house.launch()
+
+    def revive() -> None:
+        worker.close()
+        closed.set()
+        loading.wait()
+        house.launch()
+        back.set()
+
+    house.watch.revives_by(revive)
+    house.launcher.workers[0].kill()
+    house.watch.look()
+    assert closed.wait(20)
+    assert house.trouble() == "has died and is not back yet"
+    loading.set()
+    assert back.wait(20)
+    eventually(lambda: [each.trouble for each in house.watch.look()] == [None], "the new one alone to be told of")
+
+
 def test_closing_a_worker_is_no_death(house: House) -> None:
     house.launch().close()
     assert house.watch.deaths() == {}
