@@ -155,16 +155,21 @@ class Container(containers.DeclarativeContainer):
     chat = providers.ThreadSafeSingleton(
         _chat, resolve_model, inspect_model, model_pool, memory_gate, plan_load, prefix_cache_budget
     )
+    serving_rules = providers.ThreadSafeSingleton(_later("container_serving", "serving_rules"), settings)
     first_model = providers.ThreadSafeSingleton(
-        _later("application.serving.served_models", "FirstModel"), resolve_model, settings.provided.preload_model.value
-    )
-    resolve_served_model = providers.Factory(
-        _later("application.serving.served_models", "ResolveServedModel"), resolve_model, first_model
-    )
-    plan_served_load = providers.ThreadSafeSingleton(
-        _later("application.inference.load_plan", "PlanServedLoad"),
-        plan_load, first_model, settings.provided.loading.wishes,
+        _later("application.serving.served_models", "FirstModel"),
+        resolve_model, settings.provided.preload_model.value, serving_rules,
     )  # fmt: skip
+    resolve_served_model = providers.Factory(
+        _later("application.serving.served_models", "ResolveServedModel"), resolve_model, first_model, serving_rules
+    )
+    owners_settings = providers.ThreadSafeSingleton(
+        _later("container_serving", "owners_settings"),
+        serving_rules, resolve_model, first_model, settings.provided.loading.wishes,
+    )  # fmt: skip
+    plan_served_load = providers.ThreadSafeSingleton(
+        _later("application.inference.load_plan", "PlanServedLoad"), plan_load, owners_settings
+    )
     served_chat = providers.ThreadSafeSingleton(
         _chat, resolve_served_model, inspect_model, model_pool, memory_gate, plan_served_load, prefix_cache_budget
     )
@@ -183,8 +188,15 @@ class Container(containers.DeclarativeContainer):
         _later("application.serving.readiness", "CheckReadiness"), lifecycle, model_pool, worker_watch
     )
     read_metrics = providers.Factory(_later("container_watch", "read_metrics"), meter, worker_watch, model_pool)
-    list_served_models = providers.Factory(
-        _later("application.serving.served_models", "ListServedModels"), list_models, inspect_model, first_model
+    list_served_models = providers.ThreadSafeSingleton(
+        _later("container_serving", "list_served_models"),
+        list_models, inspect_model, resolve_served_model, owners_settings, first_model, model_pool,
+    )  # fmt: skip
+    preload_models = providers.Factory(
+        _later("container_serving", "preload_models"), served_chat, owners_settings, first_model
+    )
+    unload_model = providers.Factory(
+        _later("application.serving.manage_models", "UnloadModel"), resolve_served_model, model_pool
     )
 
     server_instance = providers.ThreadSafeSingleton(_later("container_serving", "server_instance"))

@@ -20,12 +20,12 @@ class ModelState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModelStanding:
-    """One model, loaded one way, that the server holds or has held. name: in full. identity: ModelLoad.identity; not
-    for clients, it holds a path. users: requests that run or wait for a turn on its worker. waiting: requests in line
-    for the model to come in. loads: times it was brought in, restarts not counted. restarts: new workers for dead ones.
-    load_seconds: what the last load or restart took, None before the first. memory_bytes: active memory after loading,
-    None when it is not loaded. idle_seconds: since the last request ended, None while one runs or when it is not
-    loaded.
+    """One model, loaded one way, that the server holds or has held. name: in full. identity: ModelLoad.identity,
+    model_identity: LocatedModel.identity; not for clients, they hold a path. users: requests that run or wait for a
+    turn on its worker. waiting: requests in line for the model to come in. loads: times it was brought in, restarts not
+    counted. restarts: new workers for dead ones. load_seconds: what the last load or restart took, None before the
+    first. memory_bytes: active memory after loading, None when it is not loaded. idle_seconds: since the last request
+    ended, None while one runs or when it is not loaded.
     """
 
     name: str
@@ -39,3 +39,4 @@ class ModelStanding:
     memory_bytes: int | None = None
     pinned: bool = False
     idle_seconds: float | None = None
+    model_identity: str = ""

@@ -47,6 +47,13 @@ SERVE = Command(
             value="SIZE",
             default="what the device may hold",
         ),
+        Option(
+            "--idle-ttl",
+            "a model that nobody has asked for so long leaves: seconds, or 10m, 2h; 0 is never",
+            Kind.TEXT,
+            value="TIME",
+            default="never",
+        ),
         *CACHE_OPTIONS,
         Option("--log-level", "what is logged", Kind.TEXT, value="LEVEL", choices=LOG_LEVELS, default="info"),
         Option("--log-json", "log as JSON lines"),

@@ -35,8 +35,9 @@ def create_app(
     register_error_handlers(app)
     slots = slots or AnswerSlots(limits.open_answers)
     app.register_blueprint(system_routes(services, slots))
-    app.register_blueprint(model_routes(services))
-    app.register_blueprint(chat_routes(services, limits, slots, HangupWatcher()))
+    hangups = HangupWatcher()
+    app.register_blueprint(model_routes(services, limits, slots, hangups))
+    app.register_blueprint(chat_routes(services, limits, slots, hangups))
     app.register_blueprint(cache_routes(services, limits, slots))
     if share:
         app.register_blueprint(share_routes(services.shared_hub))

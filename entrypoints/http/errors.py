@@ -140,7 +140,7 @@ def respond(fault: MlxkError) -> Response:
     response = _json(envelope(error_object(fault)), STATUS[type(fault)])
     if isinstance(fault, NEVER_RETRY):
         response.headers["x-should-retry"] = "false"
-    if (seconds := RETRY_AFTER_SECONDS.get(type(fault))) is not None:
+    if (seconds := fault.detail.get("retry_after_seconds", RETRY_AFTER_SECONDS.get(type(fault)))) is not None:
         response.headers["Retry-After"] = str(seconds)
     return response
 

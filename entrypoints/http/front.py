@@ -65,7 +65,7 @@ class Front:
         self.wsgi: Flask = create_app(self._services, plan.limits, self.slots, share=plan.settings.share.value)
 
     def bring_up(self, *, announce: bool, on_failure: Callable[[], None]) -> None:
-        """Load the first model in a thread of its own; /health answers meanwhile, /ready says "starting"."""
+        """Load the first models in a thread of its own; /health answers meanwhile, /ready says "starting"."""
         thread = threading.Thread(target=self._bring_up, args=(announce, on_failure), name="bring-up", daemon=True)
         thread.start()
 
@@ -147,10 +147,6 @@ class Front:
             log.warning("ready at %s, but that could not be printed: %s", address.url, fault)
 
     def _load_first(self) -> str | None:
-        spec = self._plan.settings.preload_model.value
-        if spec is None:
-            return None
-        prepared = self._services.chat().prepare(spec)
-        if prepared.warning is not None:
-            log.warning("%s", prepared.warning)
-        return prepared.model.name
+        """All models that are wanted from the start; the name of the first."""
+        names = self._services.preload_models().execute(lambda words: log.warning("%s", words))
+        return names[0] if names else None

@@ -7,9 +7,11 @@ from typing import Protocol
 
 from application.inference.chat import ChatAnswer, Prepared
 from application.inference.explain_prompt import ExplainedPrompt
+from application.serving.manage_models import UnloadedModel
 from application.serving.presence import Introduction
 from application.serving.readiness import Readiness, ServerState
-from domain.catalog import ModelReport
+from application.serving.served_models import ServedModel
+from domain.catalog import LocatedModel
 from domain.inference import GenerationRequest
 from domain.serving.metrics import MetricFamily
 from ports.hub import ModelHub
@@ -23,6 +25,8 @@ class ChatUseCase(Protocol):
     ) -> ChatAnswer: ...
 
     def prepare(self, spec: str) -> Prepared: ...
+
+    def bring_in(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = ...) -> Prepared: ...
 
 
 class CheckReadinessUseCase(Protocol):
@@ -54,7 +58,23 @@ class Watch(Protocol):
 class ListServedModelsUseCase(Protocol):
     """application.serving.served_models.ListServedModels."""
 
-    def execute(self) -> tuple[ModelReport, ...]: ...
+    def execute(self) -> tuple[ServedModel, ...]: ...
+
+    def one(self, spec: str) -> ServedModel: ...
+
+    def of(self, location: LocatedModel) -> ServedModel: ...
+
+
+class PreloadModelsUseCase(Protocol):
+    """application.serving.manage_models.PreloadModels."""
+
+    def execute(self, warn: Callable[[str], None]) -> tuple[str, ...]: ...
+
+
+class UnloadModelUseCase(Protocol):
+    """application.serving.manage_models.UnloadModel."""
+
+    def execute(self, spec: str, *, force: bool = False, given_up: Callable[[], bool] = ...) -> UnloadedModel: ...
 
 
 class Lifecycle(Protocol):
@@ -115,6 +135,10 @@ class Services(Protocol):
     def worker_watch(self) -> Watch: ...
 
     def list_served_models(self) -> ListServedModelsUseCase: ...
+
+    def preload_models(self) -> PreloadModelsUseCase: ...
+
+    def unload_model(self) -> UnloadModelUseCase: ...
 
     def lifecycle(self) -> Lifecycle: ...
 

@@ -31,6 +31,7 @@ class Arguments:
     port: int | None = None
     max_tokens: int | None = None
     memory_limit: str | None = None
+    idle_ttl: str | None = None
     cache_ram: str | None = None
     cache_disk: str | None = None
     cache_dir: str | None = None
@@ -59,6 +60,7 @@ class Arguments:
             "port": self.port,
             "max_tokens": self.max_tokens,
             "memory_limit": self.memory_limit,
+            "idle_ttl": self.idle_ttl,
             "cache_ram": self.cache_ram,
             "cache_disk": self.cache_disk,
             "cache_dir": self.cache_dir,

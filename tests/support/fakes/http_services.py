@@ -12,12 +12,14 @@ from time import monotonic
 from application.inference.chat import ChatAnswer, Prepared, plainly
 from application.inference.chat_loaded import ChatLoaded
 from application.inference.explain_prompt import ExplainPrompt
+from application.serving.manage_models import PreloadModels, UnloadModel
 from application.serving.measured import MeasuredPool
 from application.serving.meter import Meter
 from application.serving.model_pool import ModelPool, never
 from application.serving.presence import Presence
 from application.serving.read_metrics import ReadMetrics
 from application.serving.readiness import CheckReadiness, ServerLifecycle
+from application.serving.served_models import ServedModel
 from application.serving.watched_workers import WatchedLauncher
 from application.serving.worker_watch import WatchTimes, WorkerWatch
 from domain.catalog import LocatedModel, ModelReport, ModelSource
@@ -82,7 +84,10 @@ class FakeServices:
         models: Sequence[ModelReport] = MODELS,
         register: ServerRegister | None = None,
         times: WatchTimes | None = None,
+        preload: str | None = None,
     ) -> None:
+        """preload: the model that the server is started with."""
+        self.preload = preload
         self.launcher = launcher or FakeWorkerLauncher()
         self.models = tuple(models)
         self.times = times or WatchTimes(monotonic)
@@ -112,7 +117,13 @@ class FakeServices:
         return self._presence
 
     def list_served_models(self) -> ServedModels:
-        return ServedModels(self.models)
+        return ServedModels(self.models, self.pool, self._look_up)
+
+    def preload_models(self) -> PreloadModels:
+        return PreloadModels(self, self.preload, tuple, tuple)
+
+    def unload_model(self) -> UnloadModel:
+        return UnloadModel(_Located(self._look_up), self.pool)
 
     def check_readiness(self) -> CheckReadiness:
         return CheckReadiness(self._lifecycle, self.pool, self.watch)
@@ -149,8 +160,11 @@ class FakeServices:
         return ChatAnswer(report.location, events)
 
     def prepare(self, spec: str) -> Prepared:
+        return self.bring_in(spec)
+
+    def bring_in(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = never) -> Prepared:
         report = self._look_up(spec)
-        self.pool.preload(ModelLoad(report.location, report.size_bytes))
+        self.pool.preload(ModelLoad(report.location, report.size_bytes), pinned=pinned, given_up=given_up)
         return Prepared(report.location)
 
     def _look_up(self, spec: str) -> ModelReport:
@@ -180,11 +194,27 @@ class _Located:
 
 
 class ServedModels:
-    def __init__(self, reports: tuple[ModelReport, ...]) -> None:
-        self._reports = reports
+    """application.serving.served_models.ListServedModels, over reports instead of a disk."""
 
-    def execute(self) -> tuple[ModelReport, ...]:
-        return self._reports
+    def __init__(
+        self, reports: tuple[ModelReport, ...], pool: ModelPool, look_up: Callable[[str], ModelReport]
+    ) -> None:
+        self._reports = reports
+        self._pool = pool
+        self._look_up = look_up
+
+    def execute(self) -> tuple[ServedModel, ...]:
+        return tuple(self.of(each.location) for each in self._reports)
+
+    def one(self, spec: str) -> ServedModel:
+        return self.of(self._look_up(spec).location)
+
+    def of(self, location: LocatedModel) -> ServedModel:
+        (report,) = [each for each in self._reports if each.location == location]
+        for each in self._pool.standing():
+            if each.model_identity == location.identity:
+                return ServedModel(report, each.state, each.memory_bytes, each.pinned)
+        return ServedModel(report)
 
 
 class ChildLauncher(EventLauncher):
