@@ -100,7 +100,7 @@ class Meter:
             return [
                 counter("mlxk_http_requests_total", "Responses, by route and status", requests),
                 counter(
-                    "mlxk_requests_rejected_total", "Requests turned away because the server was full or stopping",
+                    "mlxk_requests_rejected_total", "Requests turned away, with nothing wrong with them",
                     _each("code", self._rejected),
                 ),
                 counter("mlxk_answers_total", "Answers, by how they ended", answers),

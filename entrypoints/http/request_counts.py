@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from flask import Flask, Response, g, request
 
-from domain.errors import MlxkError, ServerBusy, ServerShutdown
+from domain.errors import MlxkError, ModelSuspended, ServerBusy, ServerShutdown
 from entrypoints.http.services import RequestMeter
 
-TURNED_AWAY = (ServerBusy, ServerShutdown)
+TURNED_AWAY = (ModelSuspended, ServerBusy, ServerShutdown)
 UNMATCHED = "unmatched"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
