@@ -104,7 +104,7 @@ class WorkerWatch:
     def fresh(self, seconds: float) -> tuple[WorkerHealth, ...]:
         """As `look`, after waiting so long at most for the answers."""
         with self._changed:
-            workers, missing = list(self._watched), tuple(self._missing)
+            workers = list(self._watched)
         for worker in workers:
             self._ask(worker)
         if seconds:
@@ -115,7 +115,8 @@ class WorkerWatch:
             self._start_again()
         if self._open():
             self.stir()
-        return (*health, *missing)
+        with self._changed:
+            return (*health, *self._missing)
 
     def totals(self) -> Mapping[str, EngineTotals]:
         """By model, as far as the engines have told."""
@@ -191,7 +192,8 @@ class WorkerWatch:
         try:
             revive()
         except MlxkError as fault:
-            _LOG.warning("a model's worker cannot be started again: %s", fault.message)
+            if not self._closed:
+                _LOG.warning("a model's worker cannot be started again: %s", fault.message)
         finally:
             with self._changed:
                 self._reviving = False
