@@ -28,7 +28,9 @@ class HeldBytes(NamedTuple):
 
 
 class Prefixes(Protocol):
-    """Every call from the engine's thread."""
+    """Every call from the engine's thread. Tokens of pictures come as domain.serving.picture_tokens marks them: the
+    same placeholders for another picture are other tokens, and no remembered beginning ends within one.
+    """
 
     @property
     def held(self) -> HeldBytes | None:

@@ -10,15 +10,17 @@ import mlx.core as mx
 
 from adapters.inference.engine.memory import pulse_of, untried_seconds
 from adapters.inference.engine.pace import MAX_WAITING
+from adapters.inference.engine.rows import marked_prompt
 from adapters.inference.engine.seats import Seats
 from adapters.inference.prefixes import NoPrefixes
 from adapters.inference.solo.row import SoloModel, SoloRow, Tally, in_order
-from adapters.inference.vocabulary import refuse_unknown_tokens, vocabulary_size
+from adapters.inference.vocabulary import refuse_pictures, refuse_unknown_tokens, vocabulary_size
 from domain.errors import GenerationFailed, MlxkError, ServerBusy
 from domain.serving.cache_check import CacheCheck
 from domain.serving.kv_room import KvRoom, RowBytes
 from domain.serving.prompt_divergence import PromptDivergence
 from domain.serving.vitals import EnginePulse
+from ports.text_codec import PromptMedia
 from ports.text_engine import EngineRow, RowStep
 
 PREFILL_SECONDS_PER_STEP = 0.25
@@ -60,6 +62,7 @@ class SoloEngine:
 
     def admit(self, row: EngineRow) -> None:
         refuse_unknown_tokens(row, self._vocabulary)
+        refuse_pictures(row, sees=False)
         refusal = self._seats.refusal(row)
         if refusal is not None:
             raise refusal
@@ -86,9 +89,9 @@ class SoloEngine:
         running = int(self._current is not None and self._current.ready)
         return pulse_of(prefixes, running=running, reading=self.active_rows - running, step_seconds=self._step_seconds)
 
-    def explain(self, prompt: tuple[int, ...]) -> PromptDivergence:
+    def explain(self, prompt: tuple[int, ...], media: PromptMedia | None = None) -> PromptDivergence:
         prefixes = NoPrefixes() if self._model is None else self._model.prefixes
-        return prefixes.explain(prompt)
+        return prefixes.explain(marked_prompt(prompt, media))
 
     def idle(self) -> CacheCheck | None:
         if self._model is None or self.active_rows:

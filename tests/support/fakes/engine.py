@@ -14,6 +14,7 @@ from domain.inference import FinishReason
 from domain.serving.cache_check import CacheCheck
 from domain.serving.prompt_divergence import Loss, PromptDivergence, divergence
 from domain.serving.vitals import EnginePulse
+from ports.text_codec import PromptMedia
 from ports.text_engine import EngineRow, RowStats, RowStep, TokenScore
 from tests.support.fakes.codec import END
 
@@ -121,7 +122,7 @@ class ScriptedEngine:
         reading = sum(not row.said for row in self._rows.values())
         return EnginePulse(len(self._rows) - reading, reading, self.step_seconds, active_bytes=1, prefix_ram_bytes=0)
 
-    def explain(self, prompt: tuple[int, ...]) -> PromptDivergence:
+    def explain(self, prompt: tuple[int, ...], media: PromptMedia | None = None) -> PromptDivergence:
         self.threads.add(threading.current_thread().name)
         return divergence(prompt, self._remembered, 0, Loss.FORGOTTEN)
 
