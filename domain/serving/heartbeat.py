@@ -19,13 +19,14 @@ class Condition(Enum):
 @dataclass(frozen=True, slots=True)
 class HeartLimits:
     """An engine is stuck once it has not answered for the larger of `silence_seconds` and `steps` predicted steps, or
-    once one request has been in its template or tokenizer for `preparing_seconds`: those behind it wait. After
+    once one request has been in preparation (template, tokenizer, decoding of what is attached: a video may take 30 s)
+    for `preparing_seconds`: those behind it wait. After
     `patience` times as long it is hung.
     """
 
     silence_seconds: float = 10.0
     steps: float = 5.0
-    preparing_seconds: float = 20.0
+    preparing_seconds: float = 40.0
     patience: float = 3.0
 
     def silence(self, step_seconds: float) -> float:

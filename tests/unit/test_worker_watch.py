@@ -99,8 +99,8 @@ def test_an_engine_that_stays_silent_is_ended_with_the_reason(house: House) -> N
 
 def test_a_template_that_never_ends_ends_its_worker(house: House) -> None:
     worker = house.launch()
-    house.says(preparing_seconds=61.0)
-    assert house.trouble() == "has been in one request's template or tokenizer for 61 s"
+    house.says(preparing_seconds=121.0)
+    assert house.trouble() == "has been in one request's template or tokenizer for 121 s"
     assert not worker.alive
 
 

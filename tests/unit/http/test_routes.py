@@ -60,11 +60,11 @@ def test_health_tells_the_version_and_needs_nothing(house: House) -> None:
 def test_a_stuck_engine_turns_ready_off_and_leaves_health_on(house: House) -> None:
     house.services.lifecycle().move_to(ServerState.READY)
     assert house.chat().status_code == 200
-    house.services.launcher.script.preparing_seconds = 21.0
+    house.services.launcher.script.preparing_seconds = 41.0
     stuck = house.client.get("/ready")
     assert (stuck.status_code, stuck.get_json()["ready"]) == (503, False)
     assert stuck.get_json()["reason"] == (
-        "the engine of mlxk/demo has been in one request's template or tokenizer for 21 s"
+        "the engine of mlxk/demo has been in one request's template or tokenizer for 41 s"
     )
     assert house.client.get("/health").status_code == 200
     house.services.launcher.script.preparing_seconds = 0.0
