@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,9 +13,6 @@ from domain.errors import UsageError
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"", "0", "false", "no", "off"})
-
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*([smhd]?)", re.IGNORECASE | re.ASCII)
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 T = TypeVar("T")
 
@@ -86,14 +82,6 @@ def as_positive(text: str) -> int:
     if number < 1:
         raise ValueError("must be at least 1")
     return number
-
-
-def as_duration(text: str) -> float:
-    """Seconds: `90`, `90s`, `10m`, `1.5h`, `1d`; 0 is never."""
-    found = _DURATION.fullmatch(text)
-    if found is None:
-        raise ValueError("must be a time such as 90, 90s, 10m, 1.5h or 0")
-    return float(found[1]) * _SECONDS[found[2].lower()]
 
 
 def as_whole(text: str) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from domain.byte_size import parse_size
+from domain.duration import parse_duration
 from domain.serving.load_wishes import LoadWishes
 from entrypoints.setting_values import (
     LOG_LEVELS,
@@ -18,7 +19,6 @@ from entrypoints.setting_values import (
     Setting,
     Source,
     as_boolean,
-    as_duration,
     as_existing_folder,
     as_folder,
     as_log_level,
@@ -114,7 +114,7 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
         history=reader.read("history", "MLXK_HISTORY", as_boolean, default=True),
         colour=_colour(reader.environ),
         memory_limit=reader.read("memory_limit", "MLXK_MEMORY_LIMIT", parse_size, default=None),
-        idle_ttl=reader.read("idle_ttl", "MLXK_IDLE_TTL", as_duration, default=0.0),
+        idle_ttl=reader.read("idle_ttl", "MLXK_IDLE_TTL", parse_duration, default=0.0),
         cache_ram=reader.read("cache_ram", "MLXK_CACHE_RAM", parse_size, default=None),
         cache_disk=reader.read("cache_disk", "MLXK_CACHE_DISK", parse_size, default=0),
         cache_dir=reader.read("cache_dir", "MLXK_CACHE_DIR", as_folder, default=_prompts_dir(reader.environ)),

@@ -49,7 +49,7 @@ def test_boolean_variables_read_words_and_zero_is_false(word: str, expected: boo
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("0", 0), ("90", 90), ("90s", 90), ("10m", 600), ("1.5H", 5400), ("1 d", 86400)]
+    ("text", "seconds"), [("0", 0), ("90", 90), ("90s", 90), ("10m", 600), ("1H30m", 5400), ("1d", 86400)]
 )
 def test_times_are_read_with_or_without_a_unit(text: str, seconds: float) -> None:
     assert load_settings({}, {"MLXK_IDLE_TTL": text}).idle_ttl.value == seconds

@@ -121,6 +121,52 @@ def test_a_small_model_overtakes_where_that_takes_no_room_from_those_before(kit:
     assert too_large.result(LIMIT_SECONDS) == ANSWER
 
 
+def test_one_that_would_take_room_from_those_before_waits_though_it_would_fit_now(kit: PoolKit, waits: Waiting) -> None:
+    busy = kit.ask("a", need=50)
+    next(busy)
+    kit.clock.advance(TURN_SECONDS)
+    other, late = waits("b"), waits("late", 45)
+    assert kit.loaded() == {"a"}
+    text_of(busy)
+    assert other.result(LIMIT_SECONDS) == ANSWER
+    kit.clock.advance(TURN_SECONDS)
+    assert late.result(LIMIT_SECONDS) == ANSWER
+
+
+def test_a_newcomer_waits_until_the_one_that_leaves_has_given_its_memory_back(
+    kit: PoolKit, waits: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kit.pool.preload(load("a", LARGE))
+    worker, asked, gate = kit.launcher.workers[0], threading.Event(), threading.Event()
+    end = worker.close
+
+    def slowly() -> None:
+        asked.set()
+        assert gate.wait(LIMIT_SECONDS)
+        end()
+
+    monkeypatch.setattr(worker, "close", slowly)
+    unloading = waits.executor.submit(kit.pool.unload, "/models/a")
+    assert asked.wait(LIMIT_SECONDS)
+    other = waits("b")
+    assert names(kit.launcher) == ["a"]
+    gate.set()
+    assert unloading.result(LIMIT_SECONDS)
+    assert other.result(LIMIT_SECONDS) == ANSWER
+
+
+def test_a_newcomer_waits_for_the_place_of_a_pinned_model_that_was_told_to_leave(kit: PoolKit, waits: Waiting) -> None:
+    kit.pool.preload(load("a", LARGE, pinned=True))
+    busy = kit.ask("a", need=LARGE)
+    next(busy)
+    unloading = waits.executor.submit(kit.pool.unload, "/models/a")
+    until(lambda: kit.stands("a").state is ModelState.DRAINING)
+    other = waits("b")
+    text_of(busy)
+    assert unloading.result(LIMIT_SECONDS)
+    assert other.result(LIMIT_SECONDS) == ANSWER
+
+
 def test_nobody_is_sent_away_while_another_model_is_being_loaded(kit: PoolKit, waits: Waiting) -> None:
     for name in ("a", "s"):
         text_of(kit.ask(name, need=40))
