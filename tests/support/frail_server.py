@@ -35,7 +35,7 @@ from tests.support.raw_http import Answer, RawClient, head
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 30.0
 CHAT = "/v1/chat/completions"
-QUICK = HeartLimits(silence_seconds=1.5, preparing_seconds=2.0, patience=2.0)
+QUICK = HeartLimits(silence_seconds=1.0, preparing_seconds=1.5, patience=2.0)
 
 
 def main() -> int:

@@ -41,6 +41,7 @@ def test_a_server_that_is_told_to_stop_lets_its_model_finish_and_leaves_nothing(
     assert all(is_gone(each) for each in (*below, server.serving))
 
 
+@pytest.mark.nightly
 def test_a_second_signal_does_not_wait_for_the_model(tmp_path: Path) -> None:
     with frail(tmp_path, preload_model="demo", grace_seconds=600) as server:
         below = server.workers()

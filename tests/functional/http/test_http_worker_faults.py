@@ -82,7 +82,13 @@ def deaths(server: FrailServer, cause: str, model: str = "mlxk/demo") -> float:
 
 
 @pytest.mark.parametrize(
-    ("how", "cause"), [("SIGKILL", "killed"), ("SIGABRT", "aborted"), ("SIGSEGV", "crashed"), ("hog", "memory")]
+    ("how", "cause"),
+    [
+        ("SIGKILL", "killed"),
+        ("hog", "memory"),
+        pytest.param("SIGABRT", "aborted", marks=pytest.mark.nightly),
+        pytest.param("SIGSEGV", "crashed", marks=pytest.mark.nightly),
+    ],
 )
 def test_a_worker_that_dies_over_a_prompt_is_replaced_and_nobody_notices(
     server: FrailServer, how: str, cause: str
@@ -94,7 +100,12 @@ def test_a_worker_that_dies_over_a_prompt_is_replaced_and_nobody_notices(
 
 
 @pytest.mark.parametrize(
-    ("how", "hint"), [("SIGKILL", "out of memory"), ("SIGABRT", "Metal"), ("hog", "free some memory")]
+    ("how", "hint"),
+    [
+        ("SIGABRT", "Metal"),
+        pytest.param("SIGKILL", "out of memory", marks=pytest.mark.nightly),
+        pytest.param("hog", "free some memory", marks=pytest.mark.nightly),
+    ],
 )
 def test_a_worker_that_dies_over_an_answer_that_is_shown_ends_it_with_an_error(
     server: FrailServer, how: str, hint: str
