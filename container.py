@@ -177,9 +177,16 @@ class Container(containers.DeclarativeContainer):
     chart = providers.Factory(_later("adapters.charts.png_chart", "PngChart"))
 
     lifecycle = providers.ThreadSafeSingleton(_later("application.serving.readiness", "ServerLifecycle"))
-    check_readiness = providers.Factory(
-        _later("application.serving.readiness", "CheckReadiness"), lifecycle, model_pool
+    watch_times = providers.ThreadSafeSingleton(_later("container_watch", "watch_times"))
+    worker_watch = providers.ThreadSafeSingleton(_later("application.serving.worker_watch", "WorkerWatch"), watch_times)
+    meter = providers.ThreadSafeSingleton(_later("container_watch", "meter"))
+    served_pool = providers.ThreadSafeSingleton(
+        _later("container_watch", "served_pool"), worker_launcher, resident_budget, worker_watch, meter
     )
+    check_readiness = providers.Factory(
+        _later("application.serving.readiness", "CheckReadiness"), lifecycle, model_pool, worker_watch
+    )
+    read_metrics = providers.Factory(_later("container_watch", "read_metrics"), meter, worker_watch, model_pool)
     list_served_models = providers.ThreadSafeSingleton(
         _later("container_serving", "list_served_models"),
         list_models, inspect_model, resolve_served_model, owners_settings, first_model, model_pool,

@@ -11,8 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from adapters.worker_process.frames import FrameSocket
+from domain.serving.worker_death import DeathCause
+from ports.worker_channel import OUT_OF_MEMORY
 
 GRACE_SECONDS = 2.0
+DYING_SECONDS = 5.0
 STDERR = 2
 
 SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN", "HUGGINGFACE_TOKEN")
@@ -82,15 +85,31 @@ class ChildProcess:
     def end(self) -> str:
         """Hang up, which tells a worker to exit at once; SIGKILL when it has not after GRACE_SECONDS.
 
-        Returns when the process is gone, with how it went, as a clause: `was killed by SIGKILL`. Idempotent.
+        Returns when the process is gone, with how it went, as a clause: `was killed by SIGKILL`. One that the system
+        holds even then is left behind after DYING_SECONDS, for nobody could wait for it. Idempotent.
         """
         self.frames.close()
         try:
             code = self._process.wait(GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            code = self._process.wait()
-        return f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
+            try:
+                code = self._process.wait(DYING_SECONDS)
+            except subprocess.TimeoutExpired:
+                return "was killed by SIGKILL, and the system has not let it go yet"
+        if code < 0:
+            return f"was killed by {_signal_name(-code)}"
+        return "ran out of memory" if code == OUT_OF_MEMORY else f"ended with exit code {code}"
+
+    @property
+    def cause(self) -> DeathCause:
+        """How it ended, once `end` has returned."""
+        code = self._process.returncode
+        if code in (None, -signal.SIGKILL):
+            return DeathCause.KILLED
+        if code < 0:
+            return DeathCause.ABORTED if code == -signal.SIGABRT else DeathCause.CRASHED
+        return DeathCause.MEMORY if code == OUT_OF_MEMORY else DeathCause.EXITED
 
 
 @contextlib.contextmanager

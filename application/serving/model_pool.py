@@ -13,7 +13,7 @@ from application.serving.replay import ReplayingStream
 from application.serving.seat import Seat, SeatState
 from application.serving.standings import standings
 from application.serving.table import Table, Ticket
-from domain.errors import Conflict, EngineDied, Interrupted
+from domain.errors import Conflict, EngineDied, Interrupted, MlxkError
 from domain.inference import GenerationRequest
 from domain.serving.model_load import ModelLoad
 from domain.serving.prompt_explanation import PromptExplanation
@@ -129,6 +129,26 @@ class ModelPool:
             return worker.explain(request)
         finally:
             self._release(seat)
+
+    def revive(self) -> None:
+        """Start workers again that died and that nobody asks for anything. Blocks; raises what a launch does, once the
+        others have had their turn.
+        """
+        with self._changed:
+            ready = [seat for seat in self._table.seats.values() if seat.state is SeatState.READY and seat.open]
+            dead = [seat for seat in ready if seat.living_worker is None]
+            for seat in dead:
+                seat.users += 1
+        faults: list[MlxkError] = []
+        for seat in dead:
+            try:
+                self._loader.live_worker(seat)
+            except MlxkError as fault:
+                faults.append(fault)
+            finally:
+                self._release(seat)
+        if faults:
+            raise faults[0]
 
     def wake(self) -> None:
         """Let waiting requests look again whether they were given up."""

@@ -10,6 +10,7 @@ from entrypoints.http.errors import register_error_handlers
 from entrypoints.http.hangups import HangupWatcher
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.media_room import MediaRoom
+from entrypoints.http.request_counts import count_responses
 from entrypoints.http.request_ids import HEADER, begin_request, current_request_id
 from entrypoints.http.routes.cache import cache_routes
 from entrypoints.http.routes.chat import chat_routes
@@ -31,10 +32,11 @@ def create_app(
     app.url_map.merge_slashes = False
     app.before_request(_begin_request)
     app.after_request(_name_request)
+    count_responses(app, services.meter)
     register_error_handlers(app)
     slots = slots or AnswerSlots(limits.open_answers)
     room = MediaRoom(limits.media_bytes)
-    app.register_blueprint(system_routes(services))
+    app.register_blueprint(system_routes(services, slots))
     hangups = HangupWatcher()
     app.register_blueprint(model_routes(services, limits, slots, hangups))
     app.register_blueprint(chat_routes(services, limits, slots, hangups, room))

@@ -91,6 +91,7 @@ class Front:
         self._stopping = True
         self.slots.close()
         self._be_lost()
+        self._services.worker_watch().close()
         self._services.model_pool().close()
 
     def _bring_up(self, announce: bool, on_failure: Callable[[], None]) -> None:

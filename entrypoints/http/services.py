@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from application.inference.chat import ChatAnswer, Prepared
@@ -13,6 +13,7 @@ from application.serving.readiness import Readiness, ServerState
 from application.serving.served_models import ServedModel
 from domain.catalog import LocatedModel
 from domain.inference import GenerationRequest
+from domain.serving.metrics import MetricFamily
 from ports.hub import ModelHub
 
 
@@ -32,6 +33,26 @@ class CheckReadinessUseCase(Protocol):
     """application.serving.readiness.CheckReadiness."""
 
     def execute(self) -> Readiness: ...
+
+
+class ReadMetricsUseCase(Protocol):
+    """application.serving.read_metrics.ReadMetrics."""
+
+    def execute(self) -> Sequence[MetricFamily]: ...
+
+
+class RequestMeter(Protocol):
+    """application.serving.meter.Meter."""
+
+    def request(self, method: str, route: str, status: int) -> None: ...
+
+    def rejected(self, code: str) -> None: ...
+
+
+class Watch(Protocol):
+    """application.serving.worker_watch.WorkerWatch."""
+
+    def close(self) -> None: ...
 
 
 class ListServedModelsUseCase(Protocol):
@@ -108,6 +129,12 @@ class Services(Protocol):
     def presence(self) -> PresenceUseCase: ...
 
     def check_readiness(self) -> CheckReadinessUseCase: ...
+
+    def read_metrics(self) -> ReadMetricsUseCase: ...
+
+    def meter(self) -> RequestMeter: ...
+
+    def worker_watch(self) -> Watch: ...
 
     def list_served_models(self) -> ListServedModelsUseCase: ...
 

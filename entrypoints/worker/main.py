@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from entrypoints.worker.session import WorkerSession
+from ports.worker_channel import OUT_OF_MEMORY
 
 FAULT = 70
 OURS = ("adapters", "application", "domain", "entrypoints")
@@ -40,6 +41,9 @@ def main(argv: Sequence[str]) -> int:
         return session.run()
     except BrokenPipeError:
         return 0  # the front has gone, and with it everybody who could be told
+    except MemoryError as fault:
+        _complain(f"the engine ran out of memory: {fault}")
+        return OUT_OF_MEMORY
     except Exception as fault:  # noqa: BLE001 - the process's last words; the front sees EngineDied
         _complain(f"the engine failed: {type(fault).__name__}: {fault}")
         return FAULT

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
+from time import monotonic
 
 from application.inference.chat import PatientAnswer, Prepared, plainly
 from application.inference.chat_loaded import ChatLoaded
 from application.inference.explain_prompt import ExplainPrompt
 from application.inference.pictures import Onlooker, answer
 from application.serving.manage_models import PreloadModels, UnloadModel
+from application.serving.measured import MeasuredPool
+from application.serving.meter import Meter
 from application.serving.model_pool import ModelPool, never
 from application.serving.presence import Presence
+from application.serving.read_metrics import ReadMetrics
 from application.serving.readiness import CheckReadiness, ServerLifecycle
 from application.serving.served_models import ServedModel
+from application.serving.watched_workers import WatchedLauncher
+from application.serving.worker_watch import WatchTimes, WorkerWatch
 from domain.catalog import LocatedModel, ModelReport, ModelSource
 from domain.catalog.fitness import can_see
 from domain.errors import CapabilityMismatch, ModelNotFound
@@ -29,7 +35,7 @@ from ports.hub import ModelHub
 from ports.model_worker import PatientStream
 from ports.running_servers import ServerEntry, ServerRegister
 from tests.support.fakes.event_worker import EventLauncher
-from tests.support.fakes.worker import PLAIN_LOAD, FakeWorker, FakeWorkerLauncher, Script
+from tests.support.fakes.worker import PLAIN_LOAD, PROCESS_ID, FakeWorker, FakeWorkerLauncher, Script
 
 CHANGED = datetime(2026, 5, 17, 12, 0, 0, tzinfo=UTC)
 DEMO = "mlxk/demo"
@@ -80,13 +86,20 @@ class FakeServices:
         launcher: FakeWorkerLauncher | None = None,
         models: Sequence[ModelReport] = MODELS,
         register: ServerRegister | None = None,
+        times: WatchTimes | None = None,
         preload: str | None = None,
     ) -> None:
         """preload: the model that the server is started with."""
         self.preload = preload
         self.launcher = launcher or FakeWorkerLauncher()
         self.models = tuple(models)
-        self.pool = ModelPool(self.launcher, budget_bytes=1_000_000_000)
+        self.times = times or WatchTimes(monotonic)
+        self.gauge = Meter(self.times.clock)
+        self.watch = WorkerWatch(self.times)
+        watched = WatchedLauncher(self.launcher, self.watch, self.gauge.loaded, self.times.clock)
+        self.pool = MeasuredPool(watched, budget_bytes=1_000_000_000)
+        self.pool.take_times(self.gauge)
+        self.watch.revives_by(self.pool.revive)
         self.instance = ServerInstance("a secret")
         self.register = register or FakeRegister()
         self._presence = Presence(self.register, self.pool, self.instance, __version__, lambda: 1.0)
@@ -116,7 +129,16 @@ class FakeServices:
         return UnloadModel(_Located(self._look_up), self.pool)
 
     def check_readiness(self) -> CheckReadiness:
-        return CheckReadiness(self._lifecycle, self.pool)
+        return CheckReadiness(self._lifecycle, self.pool, self.watch)
+
+    def read_metrics(self) -> ReadMetrics:
+        return ReadMetrics(self.gauge, self.watch, self.pool.standing, NoProcessMemory(), PROCESS_ID)
+
+    def meter(self) -> Meter:
+        return self.gauge
+
+    def worker_watch(self) -> WorkerWatch:
+        return self.watch
 
     def lifecycle(self) -> ServerLifecycle:
         return self._lifecycle
@@ -158,6 +180,13 @@ class FakeServices:
             if spec in (report.name, report.name.rpartition("/")[2]):
                 return report
         raise ModelNotFound(f"no model is called {spec}", hint="`mlxk list` shows them", param="model")
+
+
+class NoProcessMemory:
+    """ProcessMemory where the system tells nothing."""
+
+    def resident_bytes(self, process_ids: Iterable[int]) -> Mapping[int, int]:
+        return {}
 
 
 class _Located:

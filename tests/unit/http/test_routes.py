@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from entrypoints.http.admission import AnswerSlots
 from entrypoints.http.app import create_app
 from entrypoints.http.limits import HttpLimits
 from mlxk import __version__
+from tests.support.eventually import eventually
 from tests.support.fakes.http_services import DEMO, SPEECH, FakeServices
 
 CHAT = "/v1/chat/completions"
@@ -54,6 +56,72 @@ def problem(response: TestResponse) -> dict[str, Any]:
 
 def test_health_tells_the_version_and_needs_nothing(house: House) -> None:
     assert house.client.get("/health").get_json() == {"status": "healthy", "service": "mlxk", "version": __version__}
+
+
+def test_a_stuck_engine_turns_ready_off_and_leaves_health_on(house: House) -> None:
+    house.services.lifecycle().move_to(ServerState.READY)
+    assert house.chat().status_code == 200
+    house.services.launcher.script.preparing_seconds = 41.0
+    stuck = house.client.get("/ready")
+    assert (stuck.status_code, stuck.get_json()["ready"]) == (503, False)
+    assert stuck.get_json()["reason"] == (
+        "the engine of mlxk/demo has been in one request's template or tokenizer for 41 s"
+    )
+    assert house.client.get("/health").status_code == 200
+    house.services.launcher.script.preparing_seconds = 0.0
+    ready = house.client.get("/ready")
+    assert (ready.status_code, "reason" in ready.get_json()) == (200, False)
+
+
+def test_a_worker_that_died_while_nobody_asked_is_started_again(house: House) -> None:
+    house.services.lifecycle().move_to(ServerState.READY)
+    assert house.chat().status_code == 200
+    house.services.launcher.workers[0].kill()
+    dead = house.client.get("/ready")
+    assert (dead.status_code, dead.get_json()["reason"]) == (
+        503, "the engine of mlxk/demo has died and is not back yet",
+    )  # fmt: skip
+    eventually(lambda: house.client.get("/ready").status_code == 200, "the model to be back")
+    assert len(house.services.launcher.workers) == 2
+    assert metric(house, 'mlxk_worker_deaths_total{model="mlxk/demo",cause="killed"}') == "1"
+    assert metric(house, 'mlxk_worker_restarts_total{model="mlxk/demo"}') == "1"
+
+
+def metric(house: House, name: str) -> str | None:
+    response = house.client.get("/metrics")
+    assert response.content_type == "text/plain; version=0.0.4; charset=utf-8"
+    found = [line.rpartition(" ") for line in response.text.splitlines() if not line.startswith("#")]
+    return next((value for key, _, value in found if key == name), None)
+
+
+def test_metrics_tell_of_requests_answers_and_engines(house: House) -> None:
+    assert house.chat().status_code == 200
+    assert "[DONE]" in house.chat(stream=True).text
+    assert house.client.get("/etc/passwd").status_code == 404
+    assert house.client.open("/health", method="BREW").status_code == 405
+    counted = {
+        'mlxk_http_requests_total{method="POST",route="/v1/chat/completions",status="200"}': "2",
+        'mlxk_http_requests_total{method="GET",route="unmatched",status="404"}': "1",
+        'mlxk_http_requests_total{method="other",route="unmatched",status="405"}': "1",
+        'mlxk_answers_total{model="mlxk/demo",outcome="stop"}': "2",
+        'mlxk_time_to_first_token_seconds_count{model="mlxk/demo"}': "1",
+        'mlxk_generated_tokens_total{model="mlxk/demo"}': "20",
+        'mlxk_worker_active_bytes{model="mlxk/demo"}': "1000000",
+        'mlxk_model_load_seconds_count{model="mlxk/demo"}': "1",
+        "mlxk_models_loaded": "1",
+        "mlxk_open_answers": "0",
+    }
+    assert {name: metric(house, name) for name in counted} == counted
+    assert metric(house, f'mlxk_build_info{{python="{platform.python_version()}",version="{__version__}"}}') == "1"
+
+
+def test_requests_that_are_turned_away_are_counted(house: House) -> None:
+    with house.slots.take(), house.slots.take():
+        assert house.chat().status_code == 503
+    house.slots.close()
+    assert house.chat().status_code == 503
+    assert metric(house, 'mlxk_requests_rejected_total{code="server_busy"}') == "1"
+    assert metric(house, 'mlxk_requests_rejected_total{code="server_shutdown"}') == "1"
 
 
 def test_ready_follows_the_servers_life(house: House) -> None:
