@@ -12,6 +12,7 @@ from pathlib import Path
 
 from domain.byte_size import parse_size
 from domain.serving.load_wishes import LoadWishes
+from entrypoints.door_settings import DoorSettings, read_doors
 from entrypoints.setting_values import (
     LOG_LEVELS,
     Reader,
@@ -80,7 +81,14 @@ class Settings:
     cache_disk: Setting[int]
     cache_dir: Setting[Path]
     loading: LoadSettings
+    doors: DoorSettings
     environ: Mapping[str, str]
+
+    @property
+    def verbosity(self) -> str:
+        """The level of the log, here and in workers: MLXK2_DEBUG makes it debug unless a flag asks for another."""
+        chosen = self.log_level.source is Source.FLAG
+        return "debug" if self.debug.value and not chosen else self.log_level.value
 
     def __repr__(self) -> str:
         """Without secrets: neither the token nor the environment."""
@@ -116,6 +124,7 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
         cache_disk=reader.read("cache_disk", "MLXK_CACHE_DISK", parse_size, default=0),
         cache_dir=reader.read("cache_dir", "MLXK_CACHE_DIR", as_folder, default=_prompts_dir(reader.environ)),
         loading=_loading(reader),
+        doors=read_doors(reader),
         environ=reader.environ,
     )
 

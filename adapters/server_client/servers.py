@@ -83,7 +83,7 @@ def introduce(entry: ServerEntry, seconds: float) -> tuple[Line, frozenset[str]]
     from adapters.server_client.line import Line
 
     challenge = os.urandom(16).hex()
-    line = Line(entry.host, entry.port)
+    line = Line(entry.host, entry.port, lambda method, path: _authorization(entry, method, path))
     try:
         told = line.get(INTRODUCTION + challenge, seconds)
         if not isinstance(told, dict) or not isinstance(told.get("proof"), str):
@@ -99,3 +99,11 @@ def introduce(entry: ServerEntry, seconds: float) -> tuple[Line, frozenset[str]]
             line.close()
         raise
     return line, tokens
+
+
+def _authorization(entry: ServerEntry, method: str, path: str) -> str:
+    """In place of an API key, which a command of the same user need not know: made from the entry's secret for this one
+    request. A program that has taken over the port learns a pass for the introduction from it, and nothing else.
+    """
+    nonce = os.urandom(16).hex()
+    return f"mlxk {nonce}:{entry.instance.pass_for(nonce, entry.port, method, path)}"
