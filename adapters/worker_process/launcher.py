@@ -39,8 +39,7 @@ class ProcessWorkerLauncher:
         they tell more on stderr. captured: what they tell there becomes lines of this process's log.
         """
         self._environment = worker_environment(environ)
-        told = [flag for flag, wanted in (("--debug", debug), ("--log-json", captured)) if wanted]
-        self._command = (*(command or worker_command()), *told)
+        self._command = (*(command or worker_command()), *(("--debug",) if debug else ()))
         self._captured = captured
         self._keep_spare = keep_spare
         self._lock = threading.Lock()

@@ -66,7 +66,7 @@ class ChildProcess:
             try:
                 with deaf_to_ctrl_c():
                     self._process = subprocess.Popen(
-                        [*command, "--fd", str(theirs.fileno())],
+                        [*command, "--fd", str(theirs.fileno()), *(("--log-json",) if captured else ())],
                         env=dict(environment),
                         stdin=subprocess.DEVNULL,
                         stdout=writing,
