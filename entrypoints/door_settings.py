@@ -39,6 +39,11 @@ class DoorSettings:
     max_body: Setting[int | None]
     access_log: Setting[bool]
 
+    @property
+    def keyed(self) -> bool:
+        """Whether keys are demanded."""
+        return bool(self.api_key.value.values) or self.api_key_file.value is not None
+
 
 def read_doors(reader: Reader) -> DoorSettings:
     """Lists come as one text with commas. Raises UsageError; a key is in none of its messages."""

@@ -11,8 +11,8 @@ log = logging.getLogger("mlxk.access")
 
 MODEL = "mlxk.model"  # where a route notes in the request's environ which model answers
 LONGEST_PATH = 200
-# Asked every few seconds by machines.
-PROBES = frozenset({"/health", "/ready", "/metrics"})
+# Asked every few seconds by machines, or by every command.
+PROBES = frozenset({"/health", "/ready", "/metrics", "/v1/mlxk/server"})
 
 
 def note_model(environ: MutableMapping[str, Any], name: str) -> None:

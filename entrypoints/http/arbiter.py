@@ -137,6 +137,7 @@ class GracefulArbiter(Arbiter):  # type: ignore[misc]
         except SystemExit as leaving:
             if os.getpid() == parent:
                 raise
+            logging.shutdown()
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(leaving.code if isinstance(leaving.code, int) else 1)

@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterable
 
+from entrypoints.logs.descriptor_handler import DescriptorHandler
 from entrypoints.logs.formats import JsonFormatter, TextFormatter
 from entrypoints.logs.redaction import Redactor
 from entrypoints.logs.repeats import RepeatFilter
@@ -24,13 +25,20 @@ def configure_logging(
     """level: debug, info, warning, error, critical. secrets: never shown. request_id: of the request that the calling
     thread serves.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _handler()
     redact = Redactor(home, secrets)
     handler.setFormatter(JsonFormatter(redact) if as_json else TextFormatter(redact))
     handler.addFilter(RepeatFilter())
     if request_id is not None:
         handler.addFilter(_stamp(request_id))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def _handler() -> logging.Handler:
+    try:
+        return DescriptorHandler(sys.stderr.fileno())
+    except (AttributeError, OSError, ValueError):  # closed, or no file at all
+        return logging.StreamHandler(sys.stderr)
 
 
 def _stamp(request_id: Callable[[], str | None]) -> Callable[[logging.LogRecord], bool]:

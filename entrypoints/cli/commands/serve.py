@@ -106,7 +106,7 @@ def execute(context: Context, arguments: Arguments) -> Outcome:
                 facts = {"url": serving.url, "host": serving.host, "port": serving.port, "model": serving.model}
                 console.emit(encode(success("serve", {"status": STARTING, **facts}), console.encoding))
             else:
-                console.write(banner(serving.url, serving.model))
+                console.write(banner(serving.url, serving.model, keyed=settings.doors.keyed))
 
     def failed(error: MlxkError) -> None:
         """The log has told people already."""

@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -40,11 +40,11 @@ GREEDY = SamplingRequest(temperature=0.0)
 
 
 @contextmanager
-def serving(home: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+def serving(home: Path, *options: str, environ: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "mlxk/__main__.py"), "serve", "--port", "0", "--json", *options],
         cwd=home,
-        env={"HOME": str(home), "PATH": "/usr/bin:/bin"},
+        env={"HOME": str(home), "PATH": "/usr/bin:/bin", **(environ or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -117,6 +117,25 @@ def test_a_model_that_the_server_has_not_loaded_is_not_asked_of_it(
     for source in (ROOT / "adapters/builtin_model/demo").iterdir():
         (tmp_path / "copy" / source.name).write_bytes(source.read_bytes())
     assert find(home, str(tmp_path / "copy")) is None
+
+
+KEY = "the-key-of-this-server"
+
+
+def test_a_server_that_wants_keys_answers_its_own_users_commands_and_gives_no_key_away(tmp_path: Path) -> None:
+    """The command knows no key; the entry holds none; no process shows one, and the worker has none."""
+    with serving(tmp_path, "--model", "demo", environ={"MLXK_API_KEY": KEY}) as process:
+        (entry,) = entries(tmp_path)
+        assert KEY not in entry.read_text()
+        chat = find(tmp_path)
+        assert chat is not None
+        text, _ = ask(chat, GenerationRequest((Message(Role.USER, QUESTION),), sampling=GREEDY))
+        assert text == ANSWER
+        assert KEY not in "\n".join(descendants(process.pid).values())
+        assert len(workers(process.pid)) >= 1
+        if sys.platform == "linux":
+            for worker in workers(process.pid):
+                assert KEY.encode() not in Path(f"/proc/{worker}/environ").read_bytes()
 
 
 def test_an_entry_lives_as_long_as_its_server(tmp_path: Path) -> None:
