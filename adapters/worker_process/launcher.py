@@ -39,7 +39,8 @@ class ProcessWorkerLauncher:
         they tell more on stderr. captured: what they tell there becomes lines of this process's log.
         """
         self._environment = worker_environment(environ)
-        self._command = (*(command or worker_command()), *(("--debug",) if debug else ()))
+        self._command = command or worker_command()
+        self._flags = [flag for flag, wanted in (("--debug", debug), ("--log-json", captured)) if wanted]
         self._captured = captured
         self._keep_spare = keep_spare
         self._lock = threading.Lock()
@@ -107,7 +108,7 @@ class ProcessWorkerLauncher:
                 self._spare = self._start()
 
     def _start(self) -> ProcessWorker:
-        child = ChildProcess(self._command, self._environment, captured=self._captured)
+        child = ChildProcess(self._command, self._environment, self._flags, captured=self._captured)
         from adapters.worker_process.worker import ProcessWorker  # while the child starts, not before
 
         return ProcessWorker(child)

@@ -59,14 +59,21 @@ class ChildProcess:
     log.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], *, captured: bool = False) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        flags: Sequence[str] = (),
+        *,
+        captured: bool = False,
+    ) -> None:
         ours, theirs = socket.socketpair()
         reading, writing = os.pipe() if captured else (-1, STDERR)
         with theirs:
             try:
                 with deaf_to_ctrl_c():
                     self._process = subprocess.Popen(
-                        [*command, "--fd", str(theirs.fileno()), *(("--log-json",) if captured else ())],
+                        [*command, "--fd", str(theirs.fileno()), *flags],
                         env=dict(environment),
                         stdin=subprocess.DEVNULL,
                         stdout=writing,

@@ -71,10 +71,10 @@ def test_a_line_without_an_end_is_cut_and_empty_ones_are_left_out(caplog: pytest
 
 
 def test_a_dying_processs_last_words_are_heard_before_its_end_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    code = "start(); hear(); print('out', flush=True); os.write(2, b'Fatal: no more memory'); os.abort()"
+    code = "start(); hear(); print('out\\n' * 5000, flush=True); os.write(2, b'Fatal: no more memory'); os.abort()"
     launcher = ProcessWorkerLauncher(os.environ, keep_spare=False, command=impostor(code), captured=True)
     with pytest.raises(EngineDied):
         launcher.launch(NOWHERE, LoadOptions())
-    launcher.close()
     words = [record.getMessage().partition(": ")[2] for record in caplog.records if record.name == "mlxk.worker"]
-    assert words == ["out", "Fatal: no more memory"]
+    launcher.close()
+    assert words == [*["out"] * 5000, "Fatal: no more memory"]

@@ -19,8 +19,8 @@ CHAT = "/v1/chat/completions"
 HI = {"model": "demo", "messages": [{"role": "user", "content": "hi"}]}
 JSON = {"Content-Type": "application/json"}
 KEY = "the-key-of-this-test"
-# As a server has them, but so patient that nothing is given up while the test lasts.
-REAL = {"threads": 576, "open_answers": 384, "slow_clients": 64, "silence_seconds": 120, "request_seconds": 120}
+# Fewer threads than clients, and so patient that nothing is given up while the test lasts.
+PATIENT = {"threads": 128, "open_answers": 64, "slow_clients": 32, "silence_seconds": 120, "request_seconds": 120}
 
 
 def ask(port: int, raw: bytes) -> Answer:
@@ -45,7 +45,7 @@ def test_512_half_sent_requests_do_not_delay_health() -> None:
         head("POST", CHAT, {**JSON, "Content-Length": 100}) + b'{"model"',
         b"GET /v1/models HTTP/1.1\r\nHost: loc",
     )
-    with started(limits=REAL) as server, ExitStack() as held:
+    with started(limits=PATIENT) as server, ExitStack() as held:
         slow = [held.enter_context(RawClient(server.port)) for _ in range(512)]
         for number, client in enumerate(slow):
             client.send(halves[number % 2])
@@ -153,3 +153,16 @@ def test_the_access_log_can_be_left_out() -> None:
 def test_the_largest_body_is_the_owners_choice(tmp_path: Path) -> None:
     with started(max_body="2KB") as server:
         assert ask(server.port, head("POST", CHAT, {**JSON, "Content-Length": 2_100})).status == 413
+
+
+def test_a_log_that_nobody_reads_holds_neither_requests_nor_the_end_up() -> None:
+    """Far more lines than a pipe holds, and a test that reads none of them until the end."""
+    with started() as server:
+        with RawClient(server.port) as client:
+            for _ in range(1_000):
+                client.send(head("GET", "/" + "x" * 199))
+                assert client.answer().status == 404
+        server.process.terminate()
+        assert server.process.wait(20) == 0
+        log = server.end()[1]
+    assert 0 < log.count("x" * 199) < 1_000
