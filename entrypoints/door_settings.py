@@ -11,7 +11,7 @@ from domain.errors import UsageError
 from entrypoints.setting_values import Reader, Setting, as_boolean, as_folder
 
 SHORTEST_KEY = 8
-KEY = re.compile(r"[!-~]+")
+KEY = re.compile(r"[!-+\--~]+")
 HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?|\[?[0-9a-f:.]+\]?", re.ASCII)
 ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/\s,?#]*", re.ASCII)
 EVERY_ORIGIN = "*"
@@ -65,7 +65,7 @@ def check_keys(keys: tuple[str, ...], where: str) -> None:
     for number, key in enumerate(keys, 1):
         if len(key) < SHORTEST_KEY or not KEY.fullmatch(key):
             raise UsageError(
-                f"key {number} of {where} is no key: at least {SHORTEST_KEY} printable ASCII characters, no spaces",
+                f"key {number} of {where} is no key: at least {SHORTEST_KEY} printable ASCII characters, no spaces or commas",
                 hint="`openssl rand -hex 24` makes a good one",
             )
 

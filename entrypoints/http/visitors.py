@@ -38,7 +38,9 @@ class HostRule:
         self._every = keyed and not named
         self._bound = _address(address.host)
         self._open_to_others = not address.is_loopback
-        self._names = frozenset({"localhost", *named, *(_own_names() if self._open_to_others else ())})
+        self._names = frozenset(
+            {"localhost", address.name.lower(), *named, *(_own_names() if self._open_to_others else ())}
+        )
         self._good: frozenset[str] = frozenset()
 
     def admits(self, host: str) -> bool:
@@ -52,7 +54,7 @@ class HostRule:
         return True
 
     def _judge(self, name: str) -> bool:
-        if name in self._names:
+        if name and name in self._names:
             return True
         address = _address(name)
         if address is None:

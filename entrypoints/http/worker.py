@@ -125,6 +125,10 @@ class FrontWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
             conn.close(graceful=True)
         return keep
 
+    def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:
+        """Whether another request may come. gunicorn would hold this thread for seconds, whoever else waits for one."""
+        return keepalive and conn.finish_body()
+
     def handle_error(self, *told: Any) -> None:
         """Answer what is no HTTP request in the form all our errors have."""
         _, client, address, fault = told

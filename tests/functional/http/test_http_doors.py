@@ -22,6 +22,8 @@ KEY = "the-key-of-this-test"
 # Fewer threads than clients, and so patient that nothing is given up while the test lasts.
 PATIENT = {"threads": 128, "open_answers": 64, "slow_clients": 32, "silence_seconds": 120, "request_seconds": 120}
 
+SOON = 10.0  # far above what it takes, far below what it takes when half-sent requests hold the threads
+
 
 def ask(port: int, raw: bytes) -> Answer:
     with RawClient(port) as client:
@@ -53,6 +55,18 @@ def test_512_half_sent_requests_do_not_delay_health() -> None:
         assert answer.status == 200
         assert any(is_hanging(client) for client in slow), "the answer came while they hang"
         assert ask(server.port, head("GET", "/v1/models")).status == 200
+
+
+@pytest.mark.parametrize("path", [CHAT, "/nothing"])
+def test_512_refused_requests_whose_bodies_never_come_do_not_delay_health(path: str) -> None:
+    """Their answers are sent; what is waited for is the rest of what they announced."""
+    with started(limits=PATIENT, api_key=KEY) as server, ExitStack() as held:
+        for _ in range(512):
+            client = held.enter_context(RawClient(server.port))
+            client.send(head("POST", path, {**JSON, "Content-Length": 100}) + b"{")
+        with RawClient(server.port, SOON) as client:
+            client.send(head("GET", "/health"))
+            assert client.answer().status == 200
 
 
 @pytest.fixture(scope="module")

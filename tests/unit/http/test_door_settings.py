@@ -34,7 +34,9 @@ def test_a_key_file_that_others_can_read_is_refused_with_its_remedy(tmp_path: Pa
     assert refused.value.hint == f"chmod 600 {path}"
 
 
-@pytest.mark.parametrize("text", ["", "# none\n", "short\n", "with space inside\n", f"{KEY}\nk\u00e9y-of-umlauts\n"])
+@pytest.mark.parametrize(
+    "text", ["", "# none\n", "short\n", "with space inside\n", "with,comma-inside\n", f"{KEY}\nk\u00e9y-of-umlauts\n"]
+)
 def test_a_key_file_without_good_keys_is_refused_without_telling_them(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError) as refused:
         read_key_file(key_file(tmp_path, text))

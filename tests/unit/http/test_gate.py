@@ -197,6 +197,11 @@ def test_where_others_may_come_the_machines_own_name_is_good(monkeypatch: pytest
     assert [house.status(Host=host) for host in ("studio.lan:8000", "studio.local", "studio.evil")] == [200, 200, 403]
 
 
+def test_the_name_it_was_bound_by_is_its_own() -> None:
+    house = House(Address("192.168.1.7", 8000, "Mac.lan"))
+    assert (house.status(Host="mac.lan:8000"), house.status(Host="other.lan")) == (200, 403)
+
+
 def test_with_keys_any_name_will_do_unless_some_are_named() -> None:
     key = {"x-api-key": KEYS[0]}
     assert House(EVERYWHERE, keys=KEYS).status(Host="mac.lan", **key) == 200
