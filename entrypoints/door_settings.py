@@ -65,7 +65,7 @@ def check_keys(keys: tuple[str, ...], where: str) -> None:
     for number, key in enumerate(keys, 1):
         if len(key) < SHORTEST_KEY or not KEY.fullmatch(key):
             raise UsageError(
-                f"key {number} of {where} is no key: at least {SHORTEST_KEY} printable ASCII characters, no spaces or commas",
+                f"key {number} of {where} is no key: at least {SHORTEST_KEY} ASCII characters, no spaces or commas",
                 hint="`openssl rand -hex 24` makes a good one",
             )
 
