@@ -66,13 +66,29 @@ SERVE = Command(
         Option("--share", "let others pull the cached models from here, read-only, in the hub's protocol"),
         *DOORS,
         *LOADING,
+        Option(
+            "--config",
+            "read settings, aliases and settings by model from this file",
+            Kind.TEXT,
+            value="FILE",
+            default="~/.config/mlxk/mlxk.toml, where there is one",
+        ),
+        Option("--print-config", "show the settings in force and where each comes from, and serve nothing"),
+        Option("--daemon", "start in the background; return when it is ready, or has failed"),
     ),
     details=(
         "--adapter, --draft-model, --draft-ngram, --draft-tokens, --kv-bits, --kv-group-size and --max-kv-size say how "
         "the model given by --model is loaded; other models are loaded the plain way.",
         "An address that others can reach needs API keys, or --no-auth. Every program on this machine can see the "
         "value of --api-key: --api-key-file, or MLXK_API_KEY, keeps it private.",
-        "Ctrl-C or SIGTERM finishes the running answers and stops.",
+        "Ctrl-C or SIGTERM finishes the running answers and stops. A flag beats the environment, which beats the "
+        "configuration file (docs/server-handbook.md). A server in the background is shown by `mlxk status` and ended "
+        "by `mlxk stop`; `mlxk logs` shows what it has logged.",
     ),
-    examples=("mlxk serve", "mlxk serve --model demo --port 9000", "mlxk serve --host 0.0.0.0 --api-key-file keys"),
+    examples=(
+        "mlxk serve",
+        "mlxk serve --model demo --port 9000",
+        "mlxk serve --daemon",
+        "mlxk serve --host 0.0.0.0 --api-key-file keys",
+    ),
 )

@@ -17,8 +17,9 @@ from entrypoints.http.keys import gather_keys
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.listener import Address, listen
 from entrypoints.http.request_ids import current_request_id
+from entrypoints.http.service_notice import SOCKET_VARIABLE
 from entrypoints.logs import configure_logging
-from entrypoints.settings import Settings, Source
+from entrypoints.settings import Settings, Source, keep_from_children
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ def serve(
         grace_seconds=grace_seconds,
         doors=Doors.at(address, keys, settings.doors.allow_host.value, settings.doors.cors_origin.value),
     )
+    keep_from_children(SOCKET_VARIABLE)  # gunicorn would say READY before any model is loaded
     return EmbeddedServer(plan, descriptor, _connections(limits.connections)).run()
 
 

@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from application.serving.presence import Whereabouts
 from domain.errors import AccessDenied, KeyMissing
 from domain.serving.server_instance import ServerInstance
 from entrypoints.http.app import create_app
@@ -133,13 +134,13 @@ def passed(path: str = "/v1/models", instance: str = "a secret", port: int = 800
 def test_a_command_that_has_read_the_servers_entry_needs_no_key() -> None:
     house = House(keys=KEYS)
     assert house.status(**passed()) == 401, "it has no entry yet"
-    house.services.presence().begin("127.0.0.1", 8000, 7)
+    house.services.presence().begin(Whereabouts("127.0.0.1", 8000, 7, 7, private=True))
     assert house.status(**passed()) == 200
 
 
 def test_its_pass_is_good_for_one_method_and_path_of_one_server() -> None:
     house = House(keys=KEYS)
-    house.services.presence().begin("127.0.0.1", 8000, 7)
+    house.services.presence().begin(Whereabouts("127.0.0.1", 8000, 7, 7, private=True))
     assert house.status("/ready", **passed()) == 401
     assert house.client.post("/v1/models", headers=passed()).status_code == 401
     assert house.status(**passed(port=8001)) == 401
