@@ -13,7 +13,8 @@ class HttpLimits:
     may wait for half-sent requests. What is left of the threads keeps /health and the listings answering.
     connections: open sockets, busy or idle. request_seconds: from a request's first byte to its last. silence_seconds:
     the longest pause within. send_seconds: how long a client may take nothing of its answer. chat_body_bytes: the
-    largest chat body. default_max_tokens: the length of an answer nobody gave a length for; None leaves it to the
+    largest chat body. request_line_bytes: method, path and query; header_fields, header_bytes: how many headers, and
+    the size of each. default_max_tokens: the length of an answer nobody gave a length for; None leaves it to the
     model's context.
     """
 
@@ -26,6 +27,9 @@ class HttpLimits:
     silence_seconds: float = 10.0
     send_seconds: int = 30
     chat_body_bytes: int = 16 * MEBIBYTE
+    request_line_bytes: int = 4094
+    header_fields: int = 100
+    header_bytes: int = 8190
     default_max_tokens: int | None = None
 
     def __post_init__(self) -> None:
