@@ -86,8 +86,8 @@ def _memory_probe() -> MemoryProbe:
 def _worker_launcher(settings: Settings, *, keep_spare: bool) -> WorkerLauncher:
     from adapters.worker_process.launcher import ProcessWorkerLauncher
 
-    debug = settings.debug.value or settings.log_level.value == "debug"
-    return ProcessWorkerLauncher(settings.environ, keep_spare=keep_spare, debug=debug)
+    debug = settings.verbosity == "debug"
+    return ProcessWorkerLauncher(settings.environ, keep_spare=keep_spare, debug=debug, captured=keep_spare)
 
 
 def _later(module: str, name: str) -> Callable[..., Any]:

@@ -99,6 +99,8 @@ class ProcessWorker:
     def load(self, model: LocatedModel, options: LoadOptions) -> None:
         """Blocks until the model is loaded; once only. Raises what the worker says, or EngineDied."""
         self._name, self._wanted = model.name, True
+        if self._child.output is not None:
+            self._child.output.name = model.name
         with contextlib.suppress(BrokenPipeError):  # the reader knows how it ended
             self._send(LoadModel(model, options))
         outcome = self._loading.get()

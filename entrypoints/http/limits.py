@@ -14,7 +14,8 @@ class HttpLimits:
     connections: open sockets, busy or idle. request_seconds: from a request's first byte to its last. silence_seconds:
     the longest pause within. send_seconds: how long a client may take nothing of its answer. chat_body_bytes: the
     largest chat body, its pictures not counted. picture_body_bytes: with them. media_bytes: memory for what is attached
-    to all requests together, and for reading large bodies. default_max_tokens: the length of an answer nobody gave a
+    to all requests together, and for reading large bodies. request_line_bytes: method, path and query; header_fields,
+    header_bytes: how many headers, and the size of each. default_max_tokens: the length of an answer nobody gave a
     length for; None leaves it to the model's context.
     """
 
@@ -29,6 +30,9 @@ class HttpLimits:
     chat_body_bytes: int = 16 * MEBIBYTE
     picture_body_bytes: int = 80 * MEBIBYTE
     media_bytes: int = 1024 * MEBIBYTE
+    request_line_bytes: int = 4094
+    header_fields: int = 100
+    header_bytes: int = 8190
     default_max_tokens: int | None = None
 
     def __post_init__(self) -> None:

@@ -86,9 +86,10 @@ def read_chat(request: Request, limits: HttpLimits, room: MediaRoom, held: ExitS
         body = parse_chat(read_json(request, limits.chat_body_bytes), limits.default_max_tokens)
         held.enter_context(room.take(body.request.attached_bytes))
         return body
-    reading = COPIES_WHILE_READ * min(announced, limits.picture_body_bytes)
+    most_bytes = max(limits.picture_body_bytes, limits.chat_body_bytes)
+    reading = COPIES_WHILE_READ * min(announced, most_bytes)
     taken = held.enter_context(room.take(reading, PATIENCE_SECONDS))
-    raw = [read_body(request, limits.picture_body_bytes)]
+    raw = [read_body(request, most_bytes)]
     with room.parsing:
         body = parse_chat(parse_json(raw.pop()), limits.default_max_tokens)
     attached = body.request.attached_bytes

@@ -116,6 +116,8 @@ class PresenceUseCase(Protocol):
 
     def introduce(self, challenge: str) -> Introduction: ...
 
+    def admits(self, offered: str, nonce: str, method: str, path: str) -> bool: ...
+
 
 class Services(Protocol):
     """Providers, called for each use; thread-safe."""

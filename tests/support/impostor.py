@@ -6,7 +6,7 @@ import sys
 
 PREAMBLE = """
 import json, os, signal, socket, struct, sys, time
-line = socket.socket(fileno=int(sys.argv[-1]))
+line = socket.socket(fileno=int(sys.argv[sys.argv.index("--fd") + 1]))
 stream = line.makefile("rb")
 def say(message):
     body = json.dumps(message).encode()

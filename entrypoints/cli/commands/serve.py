@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from domain.catalog.fitness import require_chat
@@ -40,9 +40,16 @@ class Arguments:
     cache_dir: str | None = None
     log_level: str | None = None
     log_json: bool = False
+    no_access_log: bool = False
     force: bool = False
     verbose: bool = False
     share: bool = False
+    api_key_file: str | None = None
+    api_key: tuple[str, ...] = field(default=(), repr=False)
+    no_auth: bool = False
+    allow_host: tuple[str, ...] = ()
+    cors_origin: tuple[str, ...] = ()
+    max_body: str | None = None
     adapter: str | None = None
     draft_model: str | None = None
     draft_ngram: int | None = None
@@ -75,7 +82,18 @@ class Arguments:
             "log_json": True if self.log_json else None,
             "share": True if self.share else None,
             "force": True if self.force else None,
+            **self._doors(),
             **{name: getattr(self, name) for name in LOADING_NAMES},
+        }
+
+    def _doors(self) -> dict[str, object]:
+        lists = ("api_key", "allow_host", "cors_origin")
+        return {
+            "access_log": False if self.no_access_log else None,
+            "api_key_file": self.api_key_file,
+            "no_auth": True if self.no_auth else None,
+            "max_body": self.max_body,
+            **{name: ",".join(getattr(self, name)) or None for name in lists},
         }
 
 
@@ -108,7 +126,7 @@ def _serve_here(context: Context, settings: Settings) -> Outcome:
                 facts = {"url": serving.url, "host": serving.host, "port": serving.port, "model": serving.model}
                 console.emit(encode(success("serve", {"status": STARTING, **facts}), console.encoding))
             else:
-                console.write(banner(serving.url, serving.model))
+                console.write(banner(serving.url, serving.model, keyed=settings.doors.keyed))
 
     def failed(error: MlxkError) -> None:
         """The log has told people already."""

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from application.inference.chat import ChatAnswer
 from domain.inference import GenerationEvent
+from entrypoints.http.access_log import note_model
 from entrypoints.http.admission import AnswerSlots
 from entrypoints.http.errors import ClientGone
 from entrypoints.http.hangups import HangupWatcher
@@ -39,6 +40,7 @@ def chat_routes(
             answer = _ask(services, body, lambda: watch.gone)
             if answer.warning is not None:
                 log.warning("%s", answer.warning)
+            note_model(request.environ, answer.model.name)
             held.callback(answer.events.cancel)
             watch.on_hangup(answer.events.cancel)
             identity = AnswerIdentity.fresh(answer.model.name)

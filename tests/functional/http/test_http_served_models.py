@@ -15,7 +15,9 @@ from domain.errors import InvalidRequest, ModelLoadFailed, ModelNotFound
 from domain.inference import DefaultLength, GenerationRequest, Message, Role, TextDelta, TokenLimits
 from domain.serving.model_settings import ModelSettings, ServingRules
 from domain.serving.standing import ModelState
+from entrypoints.http.app import create_app
 from entrypoints.http.bootstrap import build_services
+from entrypoints.http.limits import HttpLimits
 from entrypoints.http.services import Services
 from entrypoints.settings import load_settings
 from tests.support.fakes.worker import FakeWorkerLauncher, Script
@@ -64,6 +66,89 @@ def test_a_client_cannot_name_a_folder(workspaces: Path, spec: str, monkeypatch:
     monkeypatch.chdir(workspaces)
     with pytest.raises(ModelNotFound, match="is a path"):
         answer(services(workspaces), spec.format(home=workspaces))
+
+
+def outside(home: Path) -> Path:
+    """A whole model that lies beside the workspace home, and a link to it that lies inside."""
+    folder = home.parent / "secret"
+    folder.mkdir()
+    for source in builtin_model_folder().iterdir():
+        (folder / source.name).write_bytes(source.read_bytes())
+    return folder
+
+
+SPELLINGS = [
+    "{folder}",
+    "{folder}/",
+    "/{folder}",
+    "../secret",
+    "../../secret",
+    "x/../../secret",
+    "mine/../../secret",
+    "..",
+    "...",
+    "secret/../../etc",
+    "file://{folder}",
+    "FILE://{folder}",
+    "file:{folder}",
+    "http://127.0.0.1:1/x",
+    "https://h/x",
+    "%2e%2e%2fsecret",
+    "..%2fsecret",
+    "..\\secret",
+    "~root",
+    "~/../secret",
+    "models--..--secret",
+    "..--secret",
+    "secret\x00",
+    "\x00",
+    "mine\x00/../../secret",
+    "mine@../../secret",
+    "mlxk/demo@../../..",
+    "demo@{folder}",
+    "mine/config.json",
+]
+
+
+@pytest.mark.parametrize("spec", SPELLINGS)
+def test_no_spelling_leads_out_of_the_model_roots(workspaces: Path, spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = outside(workspaces)
+    monkeypatch.chdir(workspaces)
+    built = services(workspaces)
+    client = create_app(built, HttpLimits(), share=True).test_client()
+    body = {"model": spec.format(folder=folder), "messages": [{"role": "user", "content": "hello"}]}
+    response = client.post("/v1/chat/completions", json=body)
+    assert response.status_code in (400, 404), response.get_data(as_text=True)
+    assert built.model_pool().loads() == ()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["acme", "..", "%2e%2e", "."])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../../secret/config.json",
+        "%2e%2e/%2e%2e/secret/config.json",
+        "..%2fsecret",
+        "/etc/passwd",
+        "%2fetc%2fpasswd",
+        "snapshots/x",
+        "..\\secret",
+        "config.json%00",
+    ],
+)
+def test_a_sharing_server_gives_nothing_outside_its_models(workspaces: Path, name: str, path: str) -> None:
+    outside(workspaces)
+    client = create_app(services(workspaces), HttpLimits(), share=True).test_client()
+    for route in (
+        f"/{name}/secret/resolve/main/{path}",
+        f"/api/models/{name}/secret/tree/main/{path}",
+        f"/api/models/{name}/{path}",
+        f"/v1/models/{path}",
+        f"/{name}/secret/resolve/{path}/config.json",
+    ):
+        response = client.get(route)
+        assert (route, response.status_code) in ((route, 400), (route, 404)), response.get_data(as_text=True)
+        assert b"model_type" not in response.get_data()
 
 
 def test_the_folder_the_server_was_started_with_is_served_and_listed_first(workspaces: Path) -> None:
