@@ -144,8 +144,8 @@ class MlxTextEngine:
         room = self._bounds.max_rows - self._decoding.rows
         if not len(self._reading) or room <= 0:
             return False
-        started, failed = self._reading.read(room)
-        self._tell(failed)
+        started, news = self._reading.read(room)
+        self._tell(news)
         if self._reading.blocked:
             return False
         if started is not None:

@@ -3,6 +3,7 @@ transcript is the worker's business: those modules are imported by name.
 """
 
 from domain.inference.attachment import Attachment, AttachmentKind
+from domain.inference.bare_prompt import BarePrompt
 from domain.inference.constraint import ConstraintKind, OutputConstraint
 from domain.inference.events import (
     Finished,
@@ -11,6 +12,7 @@ from domain.inference.events import (
     GenerationReport,
     PictureFacts,
     PicturesSeen,
+    PromptDelta,
     PromptProgress,
     ReasoningDelta,
     ScoredToken,
@@ -31,6 +33,7 @@ __all__ = [
     "PLAIN",
     "Attachment",
     "AttachmentKind",
+    "BarePrompt",
     "ConstraintKind",
     "DefaultLength",
     "FinishReason",
@@ -44,6 +47,7 @@ __all__ = [
     "OutputFormat",
     "PictureFacts",
     "PicturesSeen",
+    "PromptDelta",
     "PromptOptions",
     "PromptProgress",
     "ReasoningDelta",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from domain.errors import InvalidRequest
+from domain.inference.bare_prompt import BarePrompt
 from domain.inference.constraint import OutputConstraint
 from domain.inference.limits import DefaultLength, TokenLimits
 from domain.inference.message import Message, Role
@@ -41,7 +42,8 @@ class GenerationRequest:
     where the model begins to write the other side's turns as plain text. output: the form it must have. logprobs: how
     many of the likeliest tokens to report with each token, None for no report at all. inspect: find out how often the
     model says a stop token when it stops, which costs a step or two. ignore_stops: stop tokens end nothing, for
-    measuring. progress: tell how far the prompt has been read (PromptProgress).
+    measuring. progress: tell how far the prompt has been read (PromptProgress). bare: a prompt in place of the
+    conversation, which is then empty.
 
     Raises InvalidRequest for an empty conversation, an empty stop string, too many of a thing, or two forms at once.
     """
@@ -59,10 +61,11 @@ class GenerationRequest:
     progress: bool = False
     ignore_stops: bool = False
     urgency: Urgency = field(default_factory=Urgency)
+    bare: BarePrompt | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "messages", _without_empty_end(self.messages))
-        if not self.messages:
+        if not self.messages and self.bare is None:
             raise InvalidRequest("messages must hold at least one message that is not empty", param="messages")
         if len(self.stop) > MAX_STOP_STRINGS:
             raise InvalidRequest(f"at most {MAX_STOP_STRINGS} stop strings, got {len(self.stop)}", param="stop")
@@ -82,7 +85,7 @@ class GenerationRequest:
     @property
     def continues(self) -> bool:
         """The last turn is the assistant's own and is to be continued."""
-        return self.messages[-1].role is Role.ASSISTANT
+        return bool(self.messages) and self.messages[-1].role is Role.ASSISTANT
 
     @property
     def stop_strings(self) -> tuple[str, ...]:

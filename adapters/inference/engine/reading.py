@@ -55,6 +55,7 @@ class Reading:
         return len(self._places)
 
     def add(self, row: Row, by_itself: bool = False) -> None:
+        by_itself = by_itself or row.asked.score_prompt is not None
         bisect.insort(self._places, _Place(row, by_itself), key=lambda place: place.row.order)
 
     def drop_done(self) -> None:
@@ -72,7 +73,8 @@ class Reading:
 
     def read(self, room: int) -> tuple[Started | None, list[RowStep]]:
         """Read a chunk of the prompt whose turn it is, or up to `room` short prompts of one length in one go. Rows that
-        are ready now, and those that failed.
+        are ready now, and what there is to report of those and others before that: how far they have come, scores of
+        their prompts, that they failed or only wanted to be read.
         """
         self.blocked = False
         try:
@@ -85,14 +87,16 @@ class Reading:
         try:
             alike = self._alike(place, room) if place.prefill is None else []
             if len(alike) > 1:
-                return self._read_together(alike), []
-            started = self._begun(place).advance()
+                return self._read_together(alike)
+            prefill = self._begun(place)
+            started = prefill.advance()
+            news = prefill.news(self._manner.clock())
         except Exception as fault:  # noqa: BLE001 - translated: the row fails with its cause, its neighbours go on
             self._places.remove(place)
             return None, [place.row.fail(_failure(place.row, fault))]
-        if started is not None:
+        if started is not None or place.row.done:
             self._places.remove(place)
-        return started, []
+        return started, news
 
     def _next(self) -> _Place | None:
         """Whose turn it is; a row that has a seat already while there is none for that one. Raises InsufficientMemory
@@ -109,7 +113,7 @@ class Reading:
             first_time = row.started_at is None
             if first_time:
                 row.started_at = self._manner.clock()
-            prefix = self._prefixes.longest(row.known)
+            prefix = None if row.scores_prompt else self._prefixes.longest(row.known)
             if first_time:
                 row.cached_tokens = min(prefix.length, len(row.asked.prompt)) if prefix else 0
             place.prefill = Prefill(self._model, row, self._manner.chunk_tokens(row.length), self._prefixes, prefix)
@@ -138,7 +142,7 @@ class Reading:
                 alike.append(place)
         return alike if first in alike else []
 
-    def _read_together(self, places: list[_Place]) -> Started | None:
+    def _read_together(self, places: list[_Place]) -> tuple[Started | None, list[RowStep]]:
         rows = [place.row for place in places]
         for row in rows:
             row.started_at = self._manner.clock() if row.started_at is None else row.started_at
@@ -147,10 +151,10 @@ class Reading:
         except Exception:  # noqa: BLE001 - whose fault it was shows when each is read by itself
             for place in places:
                 place.by_itself, place.prefill = True, None
-            return None
+            return None, []
         for place in places:
             self._places.remove(place)
-        return started
+        return started, [RowStep(row.row_id, None, read=row.length) for row in rows if row.asked.progress]
 
 
 def _failure(row: Row, fault: Exception) -> MlxkError:

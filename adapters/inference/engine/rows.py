@@ -21,7 +21,7 @@ class Row:
     done: takes part in nothing any more; failed: nor are its caches worth keeping. steps_alone: has been part of a
     fault, and decodes alone for so many more steps, to show that it was not the cause. held: the last step, kept back
     while stop tokens are counted. reach: the length for which memory is kept, 0 without a seat.
-    error: what failed it.
+    error: what failed it. scored: how many scores of its prompt have been told.
     """
 
     asked: EngineRow
@@ -40,6 +40,7 @@ class Row:
     stop_tokens: int = 0
     reach: int = 0
     error: MlxkError | None = None
+    scored: int = 0
 
     @property
     def row_id(self) -> int:
@@ -68,6 +69,15 @@ class Row:
     def constraint(self) -> TokenConstraint | None:
         """The grammar that its next token must keep to."""
         return None if self.done or self.held is not None else self.asked.constraint
+
+    @property
+    def scores_prompt(self) -> bool:
+        """Its prompt is to be read whole, for the scores of its tokens."""
+        return self.asked.score_prompt is not None and not self.said
+
+    def end_of_prompt(self, now: float) -> RowStep:
+        """The last step of a row that only reads."""
+        return self._end(RowStep(self.row_id, None, FinishReason.LENGTH), now)
 
     def overdue(self, now: float) -> bool:
         limit = self.asked.urgency.deadline_seconds
