@@ -39,6 +39,13 @@ class GenerationStream(Protocol):
         """Give the slot back at the engine's next step; wakes a blocked consumer. Idempotent, never raises."""
 
 
+class PatientStream(GenerationStream, Protocol):
+    """One whose consumer need not wait for ever."""
+
+    def next_within(self, seconds: float | None) -> GenerationEvent | None:
+        """As `next`, StopIteration and all, but None when nothing came for so long. None waits as long as it takes."""
+
+
 class ModelWorker(Protocol):
     """One model in one process. Thread-safe."""
 
@@ -50,7 +57,7 @@ class ModelWorker(Protocol):
     def alive(self) -> bool:
         """False as soon as the process has ended or its channel has closed; never True again."""
 
-    def generate(self, request: GenerationRequest) -> GenerationStream:
+    def generate(self, request: GenerationRequest) -> PatientStream:
         """Start a request. Raises EngineDied when the worker is not alive."""
 
     def explain(self, request: GenerationRequest) -> PromptExplanation:

@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from domain.inference import (
+    BarePrompt,
     ConstraintKind,
     DefaultLength,
     GenerationRequest,
@@ -50,13 +51,15 @@ def encode_request(request: GenerationRequest) -> Json:
         body["output"] = [request.output.kind.value, request.output.source, request.output.param]
     if request.urgency != _PLAIN.urgency:
         body["urgency"] = asdict(request.urgency)
+    if request.bare is not None:
+        body["bare"] = [request.bare.text, list(request.bare.tokens), request.bare.echo, request.bare.answers]
     return body
 
 
 def decode_request(body: Mapping[str, Any]) -> GenerationRequest:
     """Raises KeyError, TypeError, ValueError or MlxkError for what `encode_request` does not write."""
     default, requested, server_default = body["limits"]
-    output = body.get("output")
+    output, bare = body.get("output"), body.get("bare")
     return GenerationRequest(
         messages=tuple(_message_in(each) for each in body["messages"]),
         limits=TokenLimits(DefaultLength(default), requested, server_default),
@@ -71,6 +74,7 @@ def decode_request(body: Mapping[str, Any]) -> GenerationRequest:
         progress=body["progress"],
         ignore_stops=body["ignore_stops"],
         urgency=Urgency(**body.get("urgency", {})),
+        bare=None if bare is None else BarePrompt(bare[0], tuple(bare[1]), bare[2], bare[3]),
     )
 
 

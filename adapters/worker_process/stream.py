@@ -13,7 +13,7 @@ Event = GenerationEvent | PromptExplanation | MlxkError
 
 
 class EventStream:
-    """GenerationStream over a queue: the reader never waits for a slow consumer, and max_tokens bounds what piles up.
+    """PatientStream over a queue: the reader never waits for a slow consumer, and max_tokens bounds what piles up.
 
     Whatever arrived before an error is delivered before it.
     """
@@ -31,9 +31,18 @@ class EventStream:
         return self
 
     def __next__(self) -> GenerationEvent:
+        return self._read(self._items.get)
+
+    def next_within(self, seconds: float | None) -> GenerationEvent | None:
+        try:
+            return self._read(lambda: self._items.get(timeout=seconds))
+        except queue.Empty:
+            return None
+
+    def _read(self, get: Callable[[], Event | None]) -> GenerationEvent:
         if self._over:
             raise StopIteration
-        item = self._items.get()
+        item = get()
         if self._over or item is None:
             raise StopIteration
         if isinstance(item, MlxkError):

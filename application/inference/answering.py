@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from domain.catalog.location import LocatedModel
     from domain.inference import GenerationRequest
     from domain.serving.load_plan import LoadPlan
-    from ports.model_worker import GenerationStream
+    from ports.model_worker import GenerationStream, PatientStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,13 @@ class ChatAnswer:
     model: LocatedModel
     events: GenerationStream
     warning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PatientAnswer(ChatAnswer):
+    """One whose events need not be waited for for ever."""
+
+    events: PatientStream
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from application.catalog.inspect_model import InspectModel
-from application.inference.answering import ChatAnswer, PlanFor, Prepared, Resolver, never
+from application.inference.answering import ChatAnswer, PatientAnswer, PlanFor, Prepared, Resolver, never
 from application.serving.memory_gate import MemoryGate
 from application.serving.model_pool import ModelPool
 from domain.catalog import LocatedModel, ModelReport
@@ -17,7 +17,7 @@ from domain.serving.load_plan import PLAIN_PLAN, LoadPlan
 from domain.serving.load_wishes import PLAINLY, LoadWishes
 from domain.serving.model_load import ModelLoad
 
-__all__ = ["Chat", "ChatAnswer", "Prepared", "Resolver", "plainly"]
+__all__ = ["Chat", "ChatAnswer", "PatientAnswer", "Prepared", "Resolver", "plainly"]
 
 RESOLUTION_SECONDS = 2.0
 REMEMBERED_NAMES = 256
@@ -51,6 +51,7 @@ class Chat:
         self._plan_for = plan_for
         self._guard = threading.Lock()
         self._known: dict[str, tuple[float, ModelReport]] = {}
+        self._lately: dict[str, str] = {}  # identities of loads, by the names that were answered with them
 
     def execute(
         self,
@@ -60,7 +61,7 @@ class Chat:
         streamed: bool = True,
         loading: LoadWishes = PLAINLY,
         given_up: Callable[[], bool] = never,
-    ) -> ChatAnswer:
+    ) -> PatientAnswer:
         """Start an answer; blocks while the model is loaded. streamed: events are shown as they come; False lets a
         request survive its worker at any time before the end. loading: how to load it, where it is not loaded that way.
         given_up: asked while the request waits for the model, and after `ModelPool.wake`; true ends the wait with
@@ -74,7 +75,19 @@ class Chat:
         tokens = request.limits.requested or request.limits.server_default
         load, warning = self._admitted(report, loading, tokens)
         events = self._pool.stream(load, request, streamed=streamed, given_up=given_up)
-        return ChatAnswer(model=report.location, events=events, warning=warning)
+        with self._guard:
+            if len(self._lately) >= REMEMBERED_NAMES:
+                self._lately.clear()
+            self._lately[spec] = load.identity
+        return PatientAnswer(model=report.location, events=events, warning=warning)
+
+    def at_hand(self, spec: str) -> bool:
+        """Whether a request would most likely not wait for its model: the name was answered with one before that is
+        loaded now. Quick; reads nothing.
+        """
+        with self._guard:
+            identity = self._lately.get(spec)
+        return identity is not None and any(load.identity == identity for load in self._pool.loads())
 
     def prepare(self, spec: str, loading: LoadWishes = PLAINLY) -> Prepared:
         """Load the model ahead of its first request. Raises as `execute` does."""

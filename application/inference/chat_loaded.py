@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from application.inference.answering import ChatAnswer, never
+from application.inference.answering import PatientAnswer, never
 from application.serving.model_pool import ModelPool
 from domain.errors import ModelNotFound
 from domain.inference import GenerationRequest
@@ -25,10 +25,10 @@ class ChatLoaded:
         *,
         streamed: bool = True,
         given_up: Callable[[], bool] = never,
-    ) -> ChatAnswer:
+    ) -> PatientAnswer:
         """As Chat.execute. Raises ModelNotFound when nothing is loaded that way."""
         for load in self._pool.loads():
             if self._instance.load_token(load.identity) == load_token:
                 events = self._pool.stream(load, request, streamed=streamed, given_up=given_up)
-                return ChatAnswer(load.model, events)
+                return PatientAnswer(load.model, events)
         raise ModelNotFound("this server holds no model loaded that way", hint="name the model", param="mlxk.loaded")

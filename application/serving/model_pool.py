@@ -15,7 +15,7 @@ from domain.inference import GenerationRequest
 from domain.serving.model_load import ModelLoad
 from domain.serving.prompt_explanation import PromptExplanation
 from domain.serving.residency import Resident, room_for
-from ports.model_worker import GenerationStream, LoadedModel, ModelWorker, WorkerLauncher
+from ports.model_worker import LoadedModel, ModelWorker, PatientStream, WorkerLauncher
 
 __all__ = ["ModelPool", "never"]
 
@@ -52,7 +52,7 @@ class ModelPool:
         *,
         streamed: bool,
         given_up: Callable[[], bool] = never,
-    ) -> GenerationStream:
+    ) -> PatientStream:
         """Answer a request; blocks while the model is loaded. The consumer reads to the end or cancels. given_up: asked
         whenever `wake` is called while the request waits; the one that loads the model is not waiting.
 

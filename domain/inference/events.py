@@ -165,6 +165,4 @@ class Finished:
     warnings: tuple[str, ...] = ()
 
 
-GenerationEvent = (
-    TextDelta | ReasoningDelta | ToolCallDelta | Finished | PromptProgress | PromptDelta | PicturesSeen
-)
+GenerationEvent = TextDelta | ReasoningDelta | ToolCallDelta | Finished | PromptProgress | PromptDelta | PicturesSeen

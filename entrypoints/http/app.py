@@ -10,8 +10,10 @@ from entrypoints.http.errors import register_error_handlers
 from entrypoints.http.hangups import HangupWatcher
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.request_ids import HEADER, begin_request, current_request_id
+from entrypoints.http.routes.answering import AnsweringRoutes
 from entrypoints.http.routes.cache import cache_routes
 from entrypoints.http.routes.chat import chat_routes
+from entrypoints.http.routes.completions import completion_routes
 from entrypoints.http.routes.models import model_routes
 from entrypoints.http.routes.system import system_routes
 from entrypoints.http.services import Services
@@ -34,7 +36,9 @@ def create_app(
     slots = slots or AnswerSlots(limits.open_answers)
     app.register_blueprint(system_routes(services))
     app.register_blueprint(model_routes(services))
-    app.register_blueprint(chat_routes(services, limits, slots, HangupWatcher()))
+    answering = AnsweringRoutes(services, limits, slots, HangupWatcher())
+    app.register_blueprint(chat_routes(answering))
+    app.register_blueprint(completion_routes(answering))
     app.register_blueprint(cache_routes(services, limits, slots))
     if share:
         app.register_blueprint(share_routes(services.shared_hub))

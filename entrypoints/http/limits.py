@@ -13,8 +13,9 @@ class HttpLimits:
     may wait for half-sent requests. What is left of the threads keeps /health and the listings answering.
     connections: open sockets, busy or idle. request_seconds: from a request's first byte to its last. silence_seconds:
     the longest pause within. send_seconds: how long a client may take nothing of its answer. chat_body_bytes: the
-    largest chat body. default_max_tokens: the length of an answer nobody gave a length for; None leaves it to the
-    model's context.
+    largest chat body. silent_seconds: how long a stream waits for its first event, whose error would be a status, until
+    it begins all the same. heartbeat_seconds: between the comments of a stream that has nothing else to send.
+    default_max_tokens: the length of an answer nobody gave a length for; None leaves it to the model's context.
     """
 
     threads: int = 576
@@ -26,6 +27,8 @@ class HttpLimits:
     silence_seconds: float = 10.0
     send_seconds: int = 30
     chat_body_bytes: int = 16 * MEBIBYTE
+    silent_seconds: float = 5.0
+    heartbeat_seconds: float = 10.0
     default_max_tokens: int | None = None
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from application.inference.chat import ChatAnswer, Prepared
+from application.inference.chat import PatientAnswer, Prepared
 from application.inference.explain_prompt import ExplainedPrompt
 from application.serving.presence import Introduction
 from application.serving.readiness import Readiness, ServerState
@@ -19,7 +19,9 @@ class ChatUseCase(Protocol):
 
     def execute(
         self, spec: str, request: GenerationRequest, *, streamed: bool = True, given_up: Callable[[], bool] = ...
-    ) -> ChatAnswer: ...
+    ) -> PatientAnswer: ...
+
+    def at_hand(self, spec: str) -> bool: ...
 
     def prepare(self, spec: str) -> Prepared: ...
 
@@ -55,7 +57,7 @@ class ChatLoadedUseCase(Protocol):
 
     def execute(
         self, load_token: str, request: GenerationRequest, *, streamed: bool = True, given_up: Callable[[], bool] = ...
-    ) -> ChatAnswer: ...
+    ) -> PatientAnswer: ...
 
 
 class ExplainPromptUseCase(Protocol):

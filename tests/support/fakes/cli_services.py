@@ -24,7 +24,7 @@ from application.hub.pull_model import PullModel
 from application.hub.search_hub import SearchHub
 from application.hub.show_remote import ShowRemote
 from application.hub.verify_model import VerifyModel
-from application.inference.chat import Chat, ChatAnswer, Prepared
+from application.inference.chat import Chat, PatientAnswer, Prepared
 from application.inference.find_server import FindServer, ServedChat
 from application.inference.load_plan import PlanLoad
 from application.serving.model_pool import ModelPool, never
@@ -234,6 +234,9 @@ class FakeStream:
             raise step
         return step
 
+    def next_within(self, seconds: float | None) -> GenerationEvent:
+        return next(self)
+
     def cancel(self) -> None:
         self.cancelled = True
 
@@ -263,14 +266,14 @@ class FakeChat(Chat):
         streamed: bool = True,
         loading: LoadWishes = PLAINLY,
         given_up: Callable[[], bool] = never,
-    ) -> ChatAnswer:
+    ) -> PatientAnswer:
         self.loadings.append(loading)
         self.asked.append((spec, request, streamed))
         answer = next(self._answers)
         if isinstance(answer, BaseException):
             raise answer
         self.streams.append(FakeStream(answer))
-        return ChatAnswer(self.model, self.streams[-1], self.warning)
+        return PatientAnswer(self.model, self.streams[-1], self.warning)
 
     def prepare(self, spec: str, loading: LoadWishes = PLAINLY) -> Prepared:
         self.loadings.append(loading)

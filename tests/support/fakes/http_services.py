@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from application.inference.chat import ChatAnswer, Prepared, plainly
+from application.inference.chat import PatientAnswer, Prepared, plainly
 from application.inference.chat_loaded import ChatLoaded
 from application.inference.explain_prompt import ExplainPrompt
 from application.serving.model_pool import ModelPool, never
@@ -115,7 +115,7 @@ class FakeServices:
 
     def execute(
         self, spec: str, request: GenerationRequest, *, streamed: bool = True, given_up: Callable[[], bool] = never
-    ) -> ChatAnswer:
+    ) -> PatientAnswer:
         """application.inference.chat.Chat, but for the resolution of names."""
         self.specs.append(spec)
         if self.broken is not None:
@@ -124,7 +124,10 @@ class FakeServices:
         events = self.pool.stream(
             ModelLoad(report.location, report.size_bytes), request, streamed=streamed, given_up=given_up
         )
-        return ChatAnswer(report.location, events)
+        return PatientAnswer(report.location, events)
+
+    def at_hand(self, spec: str) -> bool:
+        return any(spec in (load.model.name, load.model.name.rpartition("/")[2]) for load in self.pool.loads())
 
     def prepare(self, spec: str) -> Prepared:
         report = self._look_up(spec)
