@@ -121,7 +121,7 @@ def _extension(request: GenerationRequest, load_token: str) -> Json:
     body: Json = {"report": True, "loaded": load_token, "default_length": request.limits.default.value}
     if not request.prompt.template:
         body["template"] = False
-    for name in ("chat_stops", "inspect", "ignore_stops"):
+    for name in ("chat_stops", "inspect", "ignore_stops", "progress"):
         if getattr(request, name):
             body[name] = True
     if request.output is not None and request.output.param != OUTPUT_FIELDS[request.output.kind]:

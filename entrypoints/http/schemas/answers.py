@@ -57,7 +57,7 @@ class AnswerFields(StrictSchema):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """stream: in pieces. progress: tell how far the prompt has been read, in a stream."""
+    """stream: in pieces. progress: tell how far the prompt has been read; a whole answer has no place for it."""
 
     stream: bool
     include_usage: bool
@@ -83,7 +83,7 @@ def read_delivery(values: Mapping[str, Any], *, progress: bool) -> Delivery:
             param="stream_options.include_obfuscation",
         )
     ignored = [f"stream_options.{name}" for name in _STREAM_OPTIONS.undeclared(options)]
-    wanted = stream and (progress or bool(options.get("include_progress")))
+    wanted = progress or bool(options.get("include_progress"))
     return Delivery(stream, bool(options.get("include_usage")), wanted, ignored)
 
 

@@ -175,14 +175,12 @@ def test_fields_nobody_reads_are_listed() -> None:
 
 
 @pytest.mark.parametrize("fields", [{"stream_options": {"include_progress": True}}, {"mlxk": {"progress": True}}])
-def test_progress_is_for_streams_and_told_once_a_prompt(fields: dict[str, Any]) -> None:
+def test_progress_is_asked_for_in_two_ways_and_told_once_a_prompt(fields: dict[str, Any]) -> None:
     for make in (
         parse,
         lambda **more: parse_chat({"model": "m", "messages": [{"role": "user", "content": "a"}]} | more, 1),
     ):
         assert [each.progress for each in make(stream=True, n=2, **fields).requests] == [True, False]
-    if "mlxk" in fields:
-        assert not parse(**fields).request.progress
 
 
 def test_obfuscation_is_refused_where_it_is_wanted() -> None:
