@@ -14,6 +14,7 @@ from domain.inference import (
     Finished,
     FinishReason,
     GenerationEvent,
+    PromptProgress,
     ReasoningDelta,
     ScoredToken,
     TextDelta,
@@ -239,3 +240,9 @@ def test_our_own_client_reads_back_the_very_events(events: list[GenerationEvent]
         assert "".join(e.text for e in read if isinstance(e, kind)) == "".join(
             e.text for e in events if isinstance(e, kind)
         )
+
+
+def test_our_own_client_reads_how_far_a_prompt_has_come() -> None:
+    events = [PromptProgress(3, 9), PromptProgress(9, 9), *TOLD["think"]]
+    streamed = b"".join(writes(*events, report=True, include_usage=True))
+    assert list(AnswerReader().streamed(iter(streamed.split(b"\n")))) == events
