@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +13,7 @@ import openai
 import pytest
 
 from adapters.builtin_model import builtin_model_folder
-from tests.functional.http.test_http_end_to_end import Running, server
+from tests.functional.http.test_http_end_to_end import ROOT, Running, server
 
 __all__ = ["server"]  # a fixture
 
@@ -105,3 +106,11 @@ def test_progress_reaches_the_whole_prompt(client: openai.OpenAI) -> None:
     assert [each["done"] for each in told] == sorted(each["done"] for each in told)
     assert told[-1]["done"] == told[-1]["total"]
     assert sum(len(each.choices) for each in chunks) == len(chunks)
+
+
+def test_the_example_of_the_page_works(client: openai.OpenAI) -> None:
+    page = (ROOT / "docs" / "server.md").read_text(encoding="utf-8")
+    shown = page.partition("curl http://127.0.0.1:8000/v1/completions")[2].partition("-d '")[2].partition("'\n")[0]
+    choice = client.completions.create(**json.loads(shown)).choices[0]
+    assert (choice.text, choice.finish_reason) == ("The quick brown fox", "length")
+    assert choice.logprobs is not None
