@@ -38,6 +38,7 @@ from domain.errors import (
     PushFailed,
     RepoNotFound,
     ServerBusy,
+    ServerNotFound,
     ServerShutdown,
     TokenMissing,
     UnsupportedMultimodal,
@@ -83,6 +84,7 @@ STATUS: Mapping[type[MlxkError], int] = {
     ServerBusy: 503,
     ServerShutdown: 503,
     PortInUse: 500,
+    ServerNotFound: 404,
     Interrupted: 500,
     InternalError: 500,
 }

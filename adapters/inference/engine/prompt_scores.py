@@ -8,7 +8,9 @@ from typing import Any
 import mlx.core as mx
 
 from adapters.inference.engine.arrays import numbers
+from adapters.inference.engine.probe import LAST_PASS_TOKENS
 from adapters.inference.engine.scores import likeliest, logprobs_of
+from domain.errors import UnsupportedParameter
 from ports.text_engine import TokenScore
 
 # Of so many places at once the logits are looked at: exactly, and sorted, they take several times their own memory.
@@ -31,9 +33,9 @@ class PromptScorer:
         self._read = 0
         self._scores: list[TokenScore] = []
 
-    def __call__(self, tokens: mx.array, cache: list[Any]) -> mx.array:
+    def __call__(self, tokens: mx.array, cache: list[Any], **shown: Any) -> mx.array:
         """[1, length] -> [1, length, vocabulary]."""
-        logits: mx.array = self._network(tokens, cache=cache)
+        logits: mx.array = self._network(tokens, cache=cache, **shown)
         begin, self._read = self._read, self._read + tokens.shape[1]
         following = self._prompt[begin + 1 : self._read + 1]
         scores = score_tokens(logits[0], following, self._top)
@@ -44,6 +46,19 @@ class PromptScorer:
         """What has been found since the last time, of the prompt's next tokens."""
         taken, self._scores = tuple(self._scores), []
         return taken
+
+
+def refuse_to_score_at_once(together: int) -> None:
+    """together: how many tokens of a prompt must be read in one pass. Raises UnsupportedParameter where the logits of
+    too many places would have to be held at once.
+    """
+    if together > LAST_PASS_TOKENS:
+        raise UnsupportedParameter(
+            f"echo: this model must read {together:,} tokens of the prompt in one pass, and the scores of more than "
+            f"{LAST_PASS_TOKENS} at once take too much memory",
+            hint="send a shorter prompt, or leave logprobs out",
+            param="echo",
+        )
 
 
 def score_tokens(logits: mx.array, tokens: Sequence[int], top: int) -> list[TokenScore]:

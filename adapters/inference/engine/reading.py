@@ -39,7 +39,8 @@ class _Place:
 class Reading:
     """The queue, in the order of turns: priority, then arrival. A row is in it until its first token is drawn.
 
-    blocked: the last `read` found no seat for the row whose turn it is, and read nothing.
+    blocked: the last `read` found no seat for the row whose turn it is, and read nothing. encoded: it encoded a
+    picture, which may have taken as long as a chunk.
     """
 
     def __init__(self, model: Model, prefixes: Prefixes, manner: Manner, seats: Seats) -> None:
@@ -49,6 +50,7 @@ class Reading:
         self._manner = manner
         self._seats = seats
         self.blocked = False
+        self.encoded = False
         self._places: list[_Place] = []
 
     def __len__(self) -> int:
@@ -76,7 +78,7 @@ class Reading:
         are ready now, and what there is to report of those and others before that: how far they have come, scores of
         their prompts, that they failed or only wanted to be read.
         """
-        self.blocked = False
+        self.blocked = self.encoded = False
         try:
             place = self._next()
         except MlxkError as fault:
@@ -90,7 +92,8 @@ class Reading:
                 return self._read_together(alike)
             prefill = self._begun(place)
             started = prefill.advance()
-            news = prefill.news(self._manner.clock())
+            self.encoded = prefill.encoded
+            news = [] if prefill.encoded else prefill.news(self._manner.clock())
         except Exception as fault:  # noqa: BLE001 - translated: the row fails with its cause, its neighbours go on
             self._places.remove(place)
             return None, [place.row.fail(_failure(place.row, fault))]
@@ -113,7 +116,9 @@ class Reading:
             first_time = row.started_at is None
             if first_time:
                 row.started_at = self._manner.clock()
-            prefix = None if row.scores_prompt else self._prefixes.longest(row.known)
+            prefix = None if row.scores_prompt else self._prefixes.longest(row.marked)
+            if prefix is not None and prefix.length < self._model.first_pass(row.asked):
+                prefix = None  # what must be read together cannot be begun in the middle
             if first_time:
                 row.cached_tokens = min(prefix.length, len(row.asked.prompt)) if prefix else 0
             place.prefill = Prefill(self._model, row, self._manner.chunk_tokens(row.length), self._prefixes, prefix)
@@ -158,6 +163,8 @@ class Reading:
 
 
 def _failure(row: Row, fault: Exception) -> MlxkError:
+    if isinstance(fault, MlxkError):
+        return fault
     error = GenerationFailed(f"the engine failed on a prompt of {len(row.asked.prompt):,} tokens: {fault}")
     error.__cause__ = fault
     return error

@@ -12,11 +12,12 @@ import pytest
 
 from adapters.builtin_model import builtin_model_folder
 from adapters.inference.engine.pace import Bounds, Pace
+from adapters.inference.engine.prompt_scores import refuse_to_score_at_once
 from adapters.inference.solo.caches import CacheMaker
 from adapters.inference.solo.engine import SoloEngine
 from adapters.inference.solo.row import SoloModel
 from adapters.inference.text_engine import MlxTextEngine
-from domain.errors import GenerationFailed
+from domain.errors import GenerationFailed, UnsupportedParameter
 from ports.text_engine import RowStep, TextEngine, TokenScore
 from tests.adapters.inference.engine.test_prefixes import Remembers
 from tests.support.engine_kit import Network, row, run, tokens
@@ -115,3 +116,10 @@ def test_a_row_whose_scoring_breaks_fails_alone(make_engine: Any, network: Netwo
     network.broken = lambda _inputs: False
     assert isinstance(steps[1][-1].error, GenerationFailed)
     assert len(tokens(steps[2])) == 12
+
+
+def test_a_prompt_whose_logits_would_have_to_be_held_all_at_once_is_refused() -> None:
+    refuse_to_score_at_once(256)
+    with pytest.raises(UnsupportedParameter) as caught:
+        refuse_to_score_at_once(257)
+    assert caught.value.param == "echo"
