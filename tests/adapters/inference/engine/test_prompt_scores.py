@@ -76,6 +76,7 @@ def test_what_is_remembered_is_neither_used_nor_added_to(make_engine: Any, llama
     assert_same(scores_of(steps), llama, prompt)
     assert steps[-1].stats is not None
     assert steps[-1].stats.cached_tokens == 0
+    run(engine, row(3, prompt, 4, score_prompt=0))
     assert len(remembered.kept) == kept
 
 
