@@ -90,8 +90,8 @@ def _memory_probe() -> MemoryProbe:
 def _worker_launcher(settings: Settings, *, keep_spare: bool) -> WorkerLauncher:
     from adapters.worker_process.launcher import ProcessWorkerLauncher
 
-    debug = settings.debug.value or settings.log_level.value == "debug"
-    return ProcessWorkerLauncher(settings.environ, keep_spare=keep_spare, debug=debug)
+    debug = settings.verbosity == "debug"
+    return ProcessWorkerLauncher(settings.environ, keep_spare=keep_spare, debug=debug, captured=keep_spare)
 
 
 def _later(module: str, name: str) -> Callable[..., Any]:
@@ -155,16 +155,21 @@ class Container(containers.DeclarativeContainer):
     chat = providers.ThreadSafeSingleton(
         _chat, resolve_model, inspect_model, model_pool, memory_gate, plan_load, prefix_cache_budget
     )
+    serving_rules = providers.Callable(lambda settings: settings.serving_rules, settings)
     first_model = providers.ThreadSafeSingleton(
-        _later("application.serving.served_models", "FirstModel"), resolve_model, settings.provided.preload_model.value
-    )
-    resolve_served_model = providers.Factory(
-        _later("application.serving.served_models", "ResolveServedModel"), resolve_model, first_model
-    )
-    plan_served_load = providers.ThreadSafeSingleton(
-        _later("application.inference.load_plan", "PlanServedLoad"),
-        plan_load, first_model, settings.provided.loading.wishes,
+        _later("application.serving.served_models", "FirstModel"),
+        resolve_model, settings.provided.preload_model.value, serving_rules,
     )  # fmt: skip
+    resolve_served_model = providers.Factory(
+        _later("application.serving.served_models", "ResolveServedModel"), resolve_model, first_model, serving_rules
+    )
+    owners_settings = providers.ThreadSafeSingleton(
+        _later("container_serving", "owners_settings"),
+        serving_rules, resolve_model, first_model, settings.provided.loading.wishes,
+    )  # fmt: skip
+    plan_served_load = providers.ThreadSafeSingleton(
+        _later("application.inference.load_plan", "PlanServedLoad"), plan_load, owners_settings
+    )
     served_chat = providers.ThreadSafeSingleton(
         _chat, resolve_served_model, inspect_model, model_pool, memory_gate, plan_served_load, prefix_cache_budget
     )
@@ -173,11 +178,25 @@ class Container(containers.DeclarativeContainer):
     chart = providers.Factory(_later("adapters.charts.png_chart", "PngChart"))
 
     lifecycle = providers.ThreadSafeSingleton(_later("application.serving.readiness", "ServerLifecycle"))
-    check_readiness = providers.Factory(
-        _later("application.serving.readiness", "CheckReadiness"), lifecycle, model_pool
+    watch_times = providers.ThreadSafeSingleton(_later("container_watch", "watch_times"))
+    worker_watch = providers.ThreadSafeSingleton(_later("application.serving.worker_watch", "WorkerWatch"), watch_times)
+    meter = providers.ThreadSafeSingleton(_later("container_watch", "meter"))
+    served_pool = providers.ThreadSafeSingleton(
+        _later("container_watch", "served_pool"), worker_launcher, resident_budget, worker_watch, meter
     )
-    list_served_models = providers.Factory(
-        _later("application.serving.served_models", "ListServedModels"), list_models, inspect_model, first_model
+    check_readiness = providers.Factory(
+        _later("application.serving.readiness", "CheckReadiness"), lifecycle, model_pool, worker_watch
+    )
+    read_metrics = providers.Factory(_later("container_watch", "read_metrics"), meter, worker_watch, model_pool)
+    list_served_models = providers.ThreadSafeSingleton(
+        _later("container_serving", "list_served_models"),
+        list_models, inspect_model, resolve_served_model, owners_settings, first_model, model_pool,
+    )  # fmt: skip
+    preload_models = providers.Factory(
+        _later("container_serving", "preload_models"), served_chat, owners_settings, first_model
+    )
+    unload_model = providers.Factory(
+        _later("application.serving.manage_models", "UnloadModel"), resolve_served_model, model_pool
     )
 
     server_instance = providers.ThreadSafeSingleton(_later("container_serving", "server_instance"))

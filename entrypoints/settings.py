@@ -15,6 +15,7 @@ from domain.byte_size import parse_size
 from domain.duration import parse_duration
 from domain.serving.load_wishes import LoadWishes
 from domain.serving.model_settings import ServingRules
+from entrypoints.door_settings import DoorSettings, read_doors
 from entrypoints.setting_values import (
     LOG_LEVELS,
     Reader,
@@ -89,10 +90,17 @@ class Settings:
     cache_dir: Setting[Path]
     idle_ttl: Setting[float]
     loading: LoadSettings
+    doors: DoorSettings
     serving_rules: ServingRules
     config_file: Path | None
     config_warnings: tuple[str, ...]
     environ: Mapping[str, str]
+
+    @property
+    def verbosity(self) -> str:
+        """The level of the log, here and in workers: MLXK2_DEBUG makes it debug unless a flag asks for another."""
+        chosen = self.log_level.source is Source.FLAG
+        return "debug" if self.debug.value and not chosen else self.log_level.value
 
     def __repr__(self) -> str:
         """Without secrets: neither the token nor the environment."""
@@ -152,6 +160,7 @@ def _settings(reader: Reader, config: ConfigFile | None) -> Settings:
         cache_dir=reader.read("cache_dir", "MLXK_CACHE_DIR", as_folder, default=_prompts_dir(reader.environ)),
         idle_ttl=idle_ttl,
         loading=_loading(reader),
+        doors=read_doors(reader),
         serving_rules=_rules(config, idle_ttl.value),
         config_file=config.path if config else None,
         config_warnings=config.warnings if config else (),

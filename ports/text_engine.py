@@ -10,6 +10,7 @@ from domain.errors import MlxkError
 from domain.inference import FinishReason, Sampling, Urgency
 from domain.serving.cache_check import CacheCheck
 from domain.serving.prompt_divergence import PromptDivergence
+from domain.serving.vitals import EnginePulse
 from ports.text_codec import PromptMedia
 from ports.token_constraint import TokenConstraint
 
@@ -126,6 +127,9 @@ class TextEngine(Protocol):
     @property
     def active_rows(self) -> int:
         """Rows admitted and neither finished, failed nor cancelled."""
+
+    def pulse(self) -> EnginePulse:
+        """How it is now. Takes no time and changes nothing; never raises."""
 
     def explain(self, prompt: tuple[int, ...], media: PromptMedia | None = None) -> PromptDivergence:
         """What is remembered of this prompt, and where it leaves that. media: as in EngineRow. Reads nothing, changes

@@ -11,6 +11,7 @@ from mlx_lm.models.cache import make_prompt_cache
 
 from adapters.inference.engine.caches import Weight
 from adapters.inference.engine.decoding import Decoding
+from adapters.inference.engine.memory import pulse_of
 from adapters.inference.engine.model import Model
 from adapters.inference.engine.pace import Bounds, Pace
 from adapters.inference.engine.probe import Probe
@@ -25,6 +26,7 @@ from domain.errors import GenerationFailed, ServerBusy
 from domain.serving.cache_check import CacheCheck
 from domain.serving.kv_room import KvRoom
 from domain.serving.prompt_divergence import Loss, PromptDivergence
+from domain.serving.vitals import EnginePulse
 from ports.text_codec import PromptMedia
 from ports.text_engine import EngineRow, RowStep, TokenScore
 
@@ -113,6 +115,12 @@ class MlxTextEngine:
         if self._news and not self._rows:
             mx.clear_cache()
         return self._news
+
+    def pulse(self) -> EnginePulse:
+        if self._model is None:
+            return EnginePulse()
+        reading, longest = len(self._reading), max(self._pace.step_seconds, self._probe.chunk_seconds)
+        return pulse_of(self._prefixes, running=len(self._rows) - reading, reading=reading, step_seconds=longest)
 
     def explain(self, prompt: tuple[int, ...], media: PromptMedia | None = None) -> PromptDivergence:
         found = self._prefixes.explain(marked_prompt(prompt, media))

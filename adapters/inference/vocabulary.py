@@ -55,5 +55,5 @@ def refuse_pictures(row: EngineRow, sees: bool) -> None:
                 f"{len(row.prompt):,} tokens, after one that ends at {end:,}"
             )
         end = picture.end
-    if not row.media.pictures:
+    if row.media.inputs and not row.media.pictures:
         raise GenerationFailed("the prompt shows something, and does not say where")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import socket
 import struct
 import threading
@@ -39,6 +40,21 @@ class FrameSocket:
                 self._socket.sendall(LENGTH.pack(len(body)) + body)
         except OSError as fault:
             raise BrokenPipeError("the other end of the worker channel has gone") from fault
+
+    def offer(self, message: Mapping[str, object]) -> bool:
+        """Send a small message, but only if that cannot block; False when it was not sent. Raises nothing."""
+        body = json.dumps(message, separators=(",", ":")).encode("ascii")
+        if not self._sending.acquire(blocking=False):
+            return False
+        try:
+            if not _has_room(self._socket):
+                return False
+            self._socket.sendall(LENGTH.pack(len(body)) + body)
+        except (OSError, ValueError):  # ValueError: closed meanwhile
+            return False
+        finally:
+            self._sending.release()
+        return True
 
     def receive(self) -> dict[str, object] | None:
         """Blocks for the next message; None when the other end has gone, mid-frame or between frames.
@@ -76,3 +92,10 @@ class FrameSocket:
         except (OSError, ValueError):  # ValueError: closed by another thread meanwhile
             return None
         return data if data is not None and len(data) == size else None
+
+
+def _has_room(end: socket.socket) -> bool:
+    """A socket that says so takes some hundreds of bytes at least."""
+    poller = select.poll()
+    poller.register(end, select.POLLOUT)
+    return any(events & select.POLLOUT for _, events in poller.poll(0))

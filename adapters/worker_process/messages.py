@@ -17,8 +17,10 @@ from adapters.worker_process.request_messages import decode_request, encode_requ
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import InternalError, MlxkError
 from domain.serving.load_options import LoadOptions, PrefixCacheBudget
+from domain.serving.vitals import EnginePulse, EngineTotals, EngineVitals
 from ports.model_worker import LoadedModel
 from ports.worker_channel import (
+    AskVitals,
     CancelRequest,
     Command,
     ExplainPrompt,
@@ -28,10 +30,11 @@ from ports.worker_channel import (
     Reply,
     RequestEvents,
     StartRequest,
+    TellVitals,
     WorkerStarted,
 )
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 Json = dict[str, Any]
 
 
@@ -46,6 +49,8 @@ def encode_command(command: Command) -> Json:
             return {"kind": "explain", "id": request_id, "request": encode_request(request)}
         case CancelRequest(request_id):
             return {"kind": "cancel", "id": request_id}
+        case AskVitals():
+            return {"kind": "ask_vitals"}
 
 
 def decode_command(message: Mapping[str, Any]) -> Command:
@@ -60,6 +65,8 @@ def decode_command(message: Mapping[str, Any]) -> Command:
                 return ExplainPrompt(int(message["id"]), decode_request(message["request"]))
             case "cancel":
                 return CancelRequest(int(message["id"]))
+            case "ask_vitals":
+                return AskVitals()
             case kind:
                 raise ValueError(f"unknown kind {kind!r}")
 
@@ -81,6 +88,8 @@ def encode_reply(reply: Reply) -> Json:
             }
         case LoadFailed(error):
             return {"kind": "load_failed", "error": error_out(error)}
+        case TellVitals(vitals):
+            return {"kind": "vitals", "vitals": asdict(vitals)}
 
 
 def decode_reply(message: Mapping[str, Any]) -> Reply:
@@ -98,6 +107,8 @@ def decode_reply(message: Mapping[str, Any]) -> Reply:
                 return ModelLoaded(LoadedModel(str(message["name"]), *numbers))
             case "load_failed":
                 return LoadFailed(error_in(message["error"]))
+            case "vitals":
+                return TellVitals(_vitals_in(message["vitals"]))
             case kind:
                 raise ValueError(f"unknown kind {kind!r}")
 
@@ -130,6 +141,10 @@ def _options_in(body: Mapping[str, Any]) -> LoadOptions:
             "prefix_cache": PrefixCacheBudget(**{**cache, "folder": None if folder is None else PurePath(folder)}),
         }
     )
+
+
+def _vitals_in(body: Mapping[str, Any]) -> EngineVitals:
+    return EngineVitals(**{**body, "pulse": EnginePulse(**body["pulse"]), "totals": EngineTotals(**body["totals"])})
 
 
 @contextmanager

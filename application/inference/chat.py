@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from application.catalog.inspect_model import InspectModel
@@ -12,6 +13,7 @@ from application.serving.memory_gate import MemoryGate
 from application.serving.model_pool import ModelPool
 from domain.catalog import LocatedModel, ModelReport
 from domain.catalog.fitness import require_chat
+from domain.errors import ModelLoadFailed
 from domain.inference import GenerationRequest
 from domain.serving.load_plan import PLAIN_PLAN, LoadPlan
 from domain.serving.load_wishes import PLAINLY, LoadWishes
@@ -68,13 +70,19 @@ class Chat:
         Interrupted.
 
         Raises ModelNotFound, AmbiguousModel, InvalidRequest, ModelUnhealthy, ModelNotRunnable, CapabilityMismatch,
-        InsufficientMemory, ModelLoadFailed, ServerShutdown; the events raise what GenerationStream says.
+        InsufficientMemory, ModelLoadFailed, ModelSuspended, ServerShutdown; the events raise what GenerationStream
+        says.
         """
         report = self._look_up(spec)
         require_chat(report)
-        tokens = request.limits.requested or request.limits.server_default
-        load, warning = self._admitted(report, loading, tokens)
-        events = self._pool.stream(load, request, streamed=streamed, given_up=given_up)
+        plan = self._plan_for(report.location, loading)
+        request = replace(request, limits=request.limits.of_model(plan.max_tokens))
+        force = loading.force or plan.force
+        load, warning = self._admitted(report, plan, request.limits.requested or request.limits.server_default, force)
+        with self._forgetting(spec):
+            events = self._pool.stream(
+                load, request, streamed=streamed, given_up=given_up, allowance=self._allowance(force)
+            )
         with self._guard:
             if len(self._lately) >= REMEMBERED_NAMES:
                 self._lately.clear()
@@ -91,22 +99,45 @@ class Chat:
 
     def prepare(self, spec: str, loading: LoadWishes = PLAINLY) -> Prepared:
         """Load the model ahead of its first request. Raises as `execute` does."""
+        return self._prepare(spec, loading, None, never)
+
+    def bring_in(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = never) -> Prepared:
+        """As `prepare`, for somebody who asks for that alone. pinned, given_up: as ModelPool.preload has them."""
+        return self._prepare(spec, PLAINLY, pinned, given_up)
+
+    def _prepare(self, spec: str, wishes: LoadWishes, pinned: bool | None, given_up: Callable[[], bool]) -> Prepared:
         report = self._look_up(spec)
         require_chat(report)
-        load, warning = self._admitted(report, loading, None)
-        loaded = self._pool.preload(load)
+        plan = self._plan_for(report.location, wishes)
+        force = wishes.force or plan.force
+        load, warning = self._admitted(report, plan, None, force)
+        with self._forgetting(spec):
+            loaded = self._pool.preload(load, pinned=pinned, given_up=given_up, allowance=self._allowance(force))
         return Prepared(report.location, warning, loaded.context_length)
 
-    def _admitted(self, report: ModelReport, wishes: LoadWishes, tokens: int | None) -> tuple[ModelLoad, str | None]:
+    def _admitted(
+        self, report: ModelReport, plan: LoadPlan, tokens: int | None, force: bool
+    ) -> tuple[ModelLoad, str | None]:
         """What is to be loaded, and a warning when it takes most of the memory."""
-        plan = self._plan_for(report.location, wishes)
-        load = ModelLoad(report.location, report.size_bytes + plan.extra_bytes, plan.options)
+        need_bytes = report.size_bytes + plan.extra_bytes
+        fingerprint = f"{report.size_bytes} {report.last_modified.isoformat()}"
+        load = ModelLoad(report.location, need_bytes, plan.options, plan.keeping, fingerprint)
         if self._pool.holds(load):
             return load, None
-        room = self._pool.reclaimable_bytes
-        warning = self._gate.check(report, tokens, room, force=wishes.force, plan=plan)
-        memory_bytes = self._gate.allowance(self._pool.beside(load), force=wishes.force)
-        return replace(load, options=replace(plan.options, memory_bytes=memory_bytes)), warning
+        return load, self._gate.check(report, tokens, self._pool.reclaimable_bytes, force=force, plan=plan)
+
+    def _allowance(self, force: bool) -> Callable[[ModelLoad], int | None]:
+        return lambda load: self._gate.allowance(self._pool.beside(load), force=force)
+
+    @contextmanager
+    def _forgetting(self, spec: str) -> Iterator[None]:
+        """After a failed load the next request looks at the folder afresh: it may have been mended."""
+        try:
+            yield
+        except ModelLoadFailed:
+            with self._guard:
+                self._known.pop(spec, None)
+            raise
 
     def _look_up(self, spec: str) -> ModelReport:
         now = self._clock()

@@ -52,6 +52,10 @@ class PrepareRequest:
         self._codec = codec
         self._fresh = fresh
 
+    @property
+    def clock(self) -> Callable[[], float]:
+        return self._fresh.clock
+
     def execute(self, request_id: int, request: GenerationRequest) -> PreparedRequest:
         """Raises what the codec raises (InvalidRequest and its kind), ContextLengthExceeded, or GenerationFailed when
         template, tokenizer or grammar break.

@@ -5,11 +5,18 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from application.serving.seat import Seat
 from domain.errors import EngineDied
 from domain.inference import Finished, GenerationEvent, GenerationRequest, PromptProgress
 from ports.model_worker import ModelWorker, PatientStream
+
+
+class Release(Protocol):
+    """Gives a seat back. answered: the request got all of its answer."""
+
+    def __call__(self, seat: Seat, *, answered: bool = False) -> None: ...
 
 
 class ReplayingStream:
@@ -28,7 +35,7 @@ class ReplayingStream:
         *,
         streamed: bool,
         live_worker: Callable[[Seat], ModelWorker],
-        release: Callable[[Seat], None],
+        release: Release,
     ) -> None:
         self._seat = seat
         self._request = request
@@ -69,7 +76,7 @@ class ReplayingStream:
                 self._reading = False
                 cancelled = self._cancelled
         if cancelled or isinstance(event, Finished):
-            self._end()
+            self._end(answered=not cancelled)
         if cancelled:
             raise StopIteration
         self._shown = self._shown or not (event is None or isinstance(event, PromptProgress))
@@ -91,7 +98,9 @@ class ReplayingStream:
                 if self._inner is None and not self._open():
                     raise StopIteration
                 return self._read(seconds)
-            except EngineDied:
+            except EngineDied as death:
+                if self._seat.failure is not None:
+                    raise self._seat.failure from death
                 if self._shown or self._replayed or self._cancelled:
                     raise
                 self._replayed = True
@@ -129,10 +138,10 @@ class ReplayingStream:
             self._entered = False
             self._seat.leave()
 
-    def _end(self) -> None:
+    def _end(self, *, answered: bool = False) -> None:
         with self._guard:
             if self._over:
                 return
             self._over = True
         self._leave()
-        self._release(self._seat)
+        self._release(self._seat, answered=answered)

@@ -47,6 +47,7 @@ from domain.errors import (
     UsageError,
     WorkspaceNotFound,
 )
+from entrypoints.http.request_counts import note
 from entrypoints.http.request_ids import current_request_id
 
 log = logging.getLogger(__name__)
@@ -157,6 +158,7 @@ def register_error_handlers(app: Flask) -> None:
 
 
 def _known(fault: MlxkError) -> Response:
+    note(fault)
     status = STATUS[type(fault)]
     log.log(logging.WARNING if status >= 500 else logging.DEBUG, "%s: %s", type(fault).__name__, fault.message)
     return respond(fault)

@@ -15,6 +15,7 @@ class HttpLimits:
     the longest pause within. send_seconds: how long a client may take nothing of its answer. chat_body_bytes: the
     largest chat body. silent_seconds: how long a stream waits for its first event, whose error would be a status, until
     it begins all the same. heartbeat_seconds: between the comments of a stream that has nothing else to send.
+    request_line_bytes: method, path and query; header_fields, header_bytes: how many headers, and the size of each.
     default_max_tokens: the length of an answer nobody gave a length for; None leaves it to the model's context.
     """
 
@@ -29,6 +30,9 @@ class HttpLimits:
     chat_body_bytes: int = 16 * MEBIBYTE
     silent_seconds: float = 5.0
     heartbeat_seconds: float = 10.0
+    request_line_bytes: int = 4094
+    header_fields: int = 100
+    header_bytes: int = 8190
     default_max_tokens: int | None = None
 
     def __post_init__(self) -> None:

@@ -30,8 +30,10 @@ from domain.inference import (
     TokenLimits,
     Usage,
 )
+from domain.serving.vitals import EnginePulse, EngineTotals, EngineVitals
 from ports.model_worker import LoadedModel
 from ports.worker_channel import (
+    AskVitals,
     CancelRequest,
     Command,
     ExplainPrompt,
@@ -41,6 +43,7 @@ from ports.worker_channel import (
     Reply,
     RequestEvents,
     StartRequest,
+    TellVitals,
     WorkerChannel,
     WorkerStarted,
 )
@@ -59,11 +62,13 @@ COMMANDS: tuple[Command, ...] = (
     ExplainPrompt(8, REQUEST),
     CancelRequest(7),
     CancelRequest(99),
+    AskVitals(),
 )
 REPLIES: tuple[Reply, ...] = (
     WorkerStarted(12),
     ModelLoaded(LoadedModel("org/näme", 4096, 12, 10**10)),
     RequestEvents([(7, TextDelta("né")), (8, Finished(FinishReason.STOP, Usage(3, 4)))]),
+    TellVitals(EngineVitals(EnginePulse(2, 1, 0.25), EngineTotals(steps=9), 0.5, preparing=1, preparing_seconds=0.125)),
 )
 
 

@@ -83,9 +83,38 @@ _CONFIGS: dict[str, dict[str, Any]] = {
                  "layer_types": ["conv", "full_attention"]},
         "vision": {**_SIGLIP, "patch_size": 4, "num_patches": 16, "image_size": 16},
     },
-    "mllama": {},
+    "pixtral": {
+        "image_token_index": IMAGE, "vocab_size": VOCABULARY,
+        "text": {**_TEXT, "model_type": "mistral", "head_dim": 16},
+        "vision": {**_SIGLIP, "head_dim": 8, "patch_size": 4, "image_size": 16},
+    },
+    "mistral3": {
+        "image_token_index": IMAGE, "vocab_size": VOCABULARY,
+        "text": {**_TEXT, "model_type": "mistral", "head_dim": 16, "rope_theta": 10000.0},
+        "vision": {**_SIGLIP, "model_type": "pixtral", "head_dim": 8, "patch_size": 4, "image_size": 16},
+    },
+    "internvl_chat": {
+        "image_token_index": IMAGE, "vocab_size": VOCABULARY,
+        "text": {**_TEXT, "model_type": "qwen2"},
+        "vision": {**_SIGLIP, "model_type": "intern_vit_6b", "patch_size": 4, "image_size": 16},
+    },
+    "qwen3_5": {
+        **_QWEN, "text": {**_TEXT, "model_type": "qwen3_5", "num_hidden_layers": 4, "head_dim": 16,
+                          "linear_num_value_heads": 2, "linear_num_key_heads": 2, "linear_key_head_dim": 8,
+                          "linear_value_head_dim": 8, "linear_conv_kernel_dim": 3,
+                          "rope_parameters": {"type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0,
+                                              "partial_rotary_factor": 0.5}},
+        "vision": {**_QWEN_SIGHT, "model_type": "qwen3_5", "hidden_size": 16, "intermediate_size": 24,
+                   "out_hidden_size": 32, "num_position_embeddings": 64},
+    },
+    "glm4v": {
+        **_QWEN, "text": {**_TEXT, "model_type": "glm4v_text", "attention_bias": True,
+                          "rope_scaling": {"rope_type": "default", "mrope_section": [1, 1, 2]}},
+        "vision": {"model_type": "glm4v", "depth": 2, "num_heads": 2, "patch_size": 4, "hidden_size": 16,
+                   "intermediate_size": 24, "out_hidden_size": 32, "image_size": 32},
+    },
 }  # fmt: skip
-QWEN = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
+QWEN = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_5", "glm4v")
 
 
 @cache
@@ -165,7 +194,7 @@ def _placeholders(name: str, picture: Picture) -> tuple[list[int], list[int], li
         return [START], [IMAGE] * (picture.tall // 2 * 2), [END]
     if name == "idefics3":  # two tiles, each with a mark before it
         return [], [58, *[IMAGE] * 4, 59, *[IMAGE] * 4], [57]
-    return [], [IMAGE] * {"llava": 9}.get(name, 4), []
+    return [], [IMAGE] * {"llava": 9, "pixtral": 16}.get(name, 4), []
 
 
 def _inputs(name: str, pictures: Sequence[Picture]) -> dict[str, Any]:
@@ -181,6 +210,9 @@ def _inputs(name: str, pictures: Sequence[Picture]) -> dict[str, Any]:
             "spatial_shapes": np.array([[4, 4]] * len(pictures)),
             "pixel_attention_mask": np.ones((len(pictures), 16), np.int32),
         }
+    if name in ("pixtral", "mistral3"):
+        sizes = np.array([[16, 16]] * len(pictures))
+        return {"pixel_values": np.stack([picture.pixels(3, 16, 16) for picture in pictures]), "image_sizes": sizes}
     side = {"llava": 12, "paligemma": 8}.get(name, 16)
     return {"pixel_values": np.stack([picture.pixels(3, side, side) for picture in pictures])}
 

@@ -49,8 +49,18 @@ def test_boolean_variables_read_words_and_zero_is_false(word: str, expected: boo
 
 
 @pytest.mark.parametrize(
+    ("text", "seconds"), [("0", 0), ("90", 90), ("90s", 90), ("10m", 600), ("1H30m", 5400), ("1d", 86400)]
+)
+def test_times_are_read_with_or_without_a_unit(text: str, seconds: float) -> None:
+    assert load_settings({}, {"MLXK_IDLE_TTL": text}).idle_ttl.value == seconds
+    assert load_settings({"idle_ttl": text}, {}).idle_ttl.value == seconds
+
+
+@pytest.mark.parametrize(
     "environ",
     [
+        {"MLXK_IDLE_TTL": "soon"},
+        {"MLXK_IDLE_TTL": "-1"},
         {"MLXK2_PORT": "http"},
         {"MLXK2_PORT": "70000"},
         {"MLXK2_LOG_JSON": "maybe"},

@@ -23,7 +23,8 @@ class Encodings:
     """Features by picture; what was used longest ago goes first. The engine's thread only.
 
     budget_bytes: what is kept never takes more, so that it can be counted as taken from the start. work_bytes: the most
-    that an encoding has taken for the while, beside its result, so far; measured where one is larger than all before.
+    that an encoding has taken so far, for the while or, where its result is too large to be kept, until it is read;
+    measured where one is larger than all before.
     """
 
     def __init__(self, budget_bytes: int) -> None:
@@ -59,7 +60,8 @@ class Encodings:
         mx.eval(made.arrays)
         if larger:
             self._largest = tokens
-            self.work_bytes = max(self.work_bytes, mx.get_peak_memory() - before - made.size_bytes)
+            kept = made.size_bytes if made.size_bytes <= self.budget_bytes else 0
+            self.work_bytes = max(self.work_bytes, mx.get_peak_memory() - before - kept)
         self.tally.encoded += 1
         if made.size_bytes <= self.budget_bytes:
             self._kept[key] = made

@@ -48,7 +48,7 @@ class Sight:
         """
         if begin >= len(self._prompt):
             return {"shifts": mx.array([[self.shift]])}
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = {"logits_to_keep": 1}  # a pass that must not be cut may be long
         if self._positions is not None:
             found["position_ids"] = self._positions[..., begin:end]
         if any(True for _ in self._shown(begin, end)):

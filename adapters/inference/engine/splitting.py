@@ -13,13 +13,16 @@ import numpy as np
 
 from ports.text_codec import PromptMedia, PromptPicture
 
+_FEW = 64
+_PIXELS = ("pixel_values", "pixel_values_videos")
 _GRIDS = ("image_grid_thw", "video_grid_thw")
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A stretch of the prompt that is embedded by itself: one picture, or all of them and what stands between where
-    their inputs cannot be told apart. key: the same for the same picture at any place in any prompt.
+    their inputs cannot be told apart. key: the same for the same picture, made ready in the same way, at any place in
+    any prompt.
     """
 
     start: int
@@ -60,16 +63,28 @@ def as_arrays(value: Any) -> Any:
 def _piece(prompt: Sequence[int], pictures: Sequence[PromptPicture], inputs: Mapping[str, Any]) -> Piece:
     begin, end = pictures[0].start, pictures[-1].end
     tokens = tuple(prompt[begin:end])
-    digest = hashlib.sha256(repr(([picture.digest for picture in pictures], tokens)).encode("utf-8"))
+    ready = sorted((name, _told(value)) for name, value in inputs.items())
+    digest = hashlib.sha256(repr(([picture.digest for picture in pictures], tokens, ready)).encode("utf-8"))
     return Piece(begin, end, digest.hexdigest(), tokens, inputs)
+
+
+def _told(value: Any) -> str:
+    """The layout of an input: its shape, and its numbers where they are few. What it shows the digests tell."""
+    if isinstance(value, list | tuple):
+        return f"{len(value)} {[_told(each) for each in value]}"
+    if np.ndim(value) == 0 or np.size(value) <= _FEW:
+        return f"{np.shape(value)} {np.asarray(value).tolist()}"
+    return str(np.shape(value))
 
 
 def _apart(prompt: Sequence[int], media: PromptMedia) -> list[dict[str, Any]] | None:
     """The inputs of each picture; None where some cannot be told apart."""
     count = len(media.pictures)
+    if count > 1 and all(media.inputs.get(name) is not None for name in _PIXELS):
+        return None  # which of them are videos is not told
     found: list[dict[str, Any]] = [{} for _ in range(count)]
     for name, value in media.inputs.items():
-        parts = _parts(value, prompt, media)
+        parts = _parts(name, value, prompt, media)
         if parts is None:
             return None
         for own, part in zip(found, parts, strict=True):
@@ -77,9 +92,9 @@ def _apart(prompt: Sequence[int], media: PromptMedia) -> list[dict[str, Any]] | 
     return found
 
 
-def _parts(value: Any, prompt: Sequence[int], media: PromptMedia) -> list[Any] | None:
-    """One input, cut: by the places of the prompt, by pictures, by the patches that grids count, or by tiles, of which
-    all have the same number of tokens.
+def _parts(name: str, value: Any, prompt: Sequence[int], media: PromptMedia) -> list[Any] | None:
+    """One input, cut: by the places of the prompt, by pictures, or, of pixels, by the patches that grids count or by
+    tiles, of which all have the same number of tokens.
     """
     pictures, length = media.pictures, len(prompt)
     shape: Sequence[int] = (len(value),) if isinstance(value, list | tuple) else np.shape(value)
@@ -91,7 +106,7 @@ def _parts(value: Any, prompt: Sequence[int], media: PromptMedia) -> list[Any] |
         return [value]
     if shape[0] == len(pictures):
         return [value[at : at + 1] for at in range(len(pictures))]
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) or not name.startswith("pixel_"):
         return None
     sizes = _patches(shape[0], media)
     if sizes is not None:

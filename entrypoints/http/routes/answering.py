@@ -14,6 +14,7 @@ from flask import Response, jsonify, request
 from application.inference.answering import PatientAnswer
 from application.inference.several import ChoiceEvent, SeveralAnswers, ask_for_all, patiently, to_the_end
 from domain.inference import GenerationRequest
+from entrypoints.http.access_log import note_model
 from entrypoints.http.admission import AnswerSlots
 from entrypoints.http.errors import ClientGone
 from entrypoints.http.hangups import HangupWatcher
@@ -51,7 +52,14 @@ class AnsweringRoutes:
         with ExitStack() as held:
             held.enter_context(self.slots.take(len(asked.requests)))
             watch = held.enter_context(self.hangups.watch(request.environ.get("gunicorn.socket")))
-            opening = Opening(lambda given_up: self._ask(asked, form, given_up), watch, self.services.model_pool().wake)
+            environ = request.environ
+
+            def begin(given_up: GivenUp) -> SeveralAnswers:
+                answers = self._ask(asked, form, given_up)
+                note_model(environ, answers.model.name)
+                return answers
+
+            opening = Opening(begin, watch, self.services.model_pool().wake)
             held.callback(opening.abandon)
             if asked.stream:
                 response = self._streamed(asked, form, opening, held)

@@ -21,7 +21,7 @@ from tests.support.vision_models import Picture, Shown, network, shown
 
 PLENTY = 1 << 28
 COUNT = 8
-CUTTABLE, EXACT = ("qwen3_vl", "llava", "idefics3"), ("gemma3", "lfm2_vl", "gemma4")
+CUTTABLE, EXACT = ("qwen3_vl", "llava", "idefics3"), ("gemma3", "lfm2_vl", "gemma4", "qwen3_5")
 HEAD, ASK, MORE = tuple(range(3, 23)), (7, 8, 9, 20, 21), (10, 11, 12, 24)
 
 
@@ -222,8 +222,19 @@ def test_whatever_was_asked_before_an_answer_is_that_of_a_fresh_reading(house: H
     chance = random.Random(11)  # noqa: S311 - the same conversations at every run
     pieces: list[Sequence[int] | Picture] = [HEAD, ASK, MORE, Picture(1), Picture(2)]
     asked_before: list[list[Sequence[int] | Picture]] = [[HEAD]]
-    for _ in range(14):
+    for _ in range(9):
         parts = [*chance.choice(asked_before), *chance.choices(pieces, k=chance.randint(1, 2))]
         asked_before.append(parts)
         prompt = shown(house.name, *parts, ASK)
         assert house.ask(prompt).said == cold(house.name, prompt)
+
+
+@pytest.mark.parametrize("house", ["gemma4"], indirect=True)
+def test_a_picture_that_must_be_read_with_all_before_it_begins_from_nothing_but_goes_on_from_itself(
+    house: House,
+) -> None:
+    house.ask(shown(house.name, HEAD, ASK))
+    prompt = turns(house.name, Picture(8))
+    assert house.engine.explain(prompt.tokens, prompt.media).reusable_tokens == 0
+    assert house.ask(prompt).cached == 0
+    assert house.ask(turns(house.name, Picture(8), answer=[5])).cached >= len(prompt.tokens) - 1

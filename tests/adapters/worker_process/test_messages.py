@@ -55,8 +55,10 @@ from domain.serving.cache_check import CacheChecks
 from domain.serving.load_options import LoadOptions, PrefixCacheBudget
 from domain.serving.prompt_divergence import Divergence, Loss, PromptDivergence
 from domain.serving.prompt_explanation import PromptExplanation, TokenText
+from domain.serving.vitals import EnginePulse, EngineTotals, EngineVitals
 from ports.model_worker import LoadedModel
 from ports.worker_channel import (
+    AskVitals,
     CancelRequest,
     Command,
     ExplainPrompt,
@@ -66,6 +68,7 @@ from ports.worker_channel import (
     Reply,
     RequestEvents,
     StartRequest,
+    TellVitals,
     WorkerStarted,
 )
 
@@ -105,6 +108,7 @@ COMMANDS = st.one_of(
     st.builds(StartRequest, COUNTS, REQUESTS),
     st.builds(ExplainPrompt, COUNTS, REQUESTS),
     st.builds(CancelRequest, COUNTS),
+    st.builds(AskVitals),
 )
 TOKENS = st.lists(COUNTS, max_size=8).map(tuple)
 SIDES = st.none() | st.builds(TokenText, COUNTS, st.text(), st.text())
@@ -126,10 +130,20 @@ EVENTS = st.one_of(
         st.builds(CacheChecks, COUNTS, COUNTS),
     ),
 )
+SECONDS = st.floats(0, 1e6)
+VITALS = st.builds(
+    EngineVitals,
+    st.builds(EnginePulse, COUNTS, COUNTS, SECONDS, COUNTS, COUNTS, COUNTS, st.none() | COUNTS, COUNTS),
+    st.builds(EngineTotals, *(COUNTS for _ in range(8))),
+    SECONDS,
+    COUNTS,
+    SECONDS,
+)
 REPLIES = st.one_of(
     st.builds(WorkerStarted, COUNTS),
     st.builds(ModelLoaded, st.builds(LoadedModel, st.text(), COUNTS, COUNTS, COUNTS)),
     st.builds(RequestEvents, st.lists(st.tuples(COUNTS, EVENTS))),
+    st.builds(TellVitals, VITALS),
 )
 
 

@@ -13,6 +13,7 @@ from domain.errors import GenerationFailed, MlxkError
 from domain.inference import FinishReason
 from domain.serving.cache_check import CacheCheck
 from domain.serving.prompt_divergence import Loss, PromptDivergence, divergence
+from domain.serving.vitals import EnginePulse
 from ports.text_codec import PromptMedia
 from ports.text_engine import EngineRow, RowStats, RowStep, TokenScore
 from tests.support.fakes.codec import END
@@ -47,6 +48,7 @@ class ScriptedEngine:
 
     Knobs: refuse (row ids that `admit` refuses), fail_rows (row id: tokens it says before it fails), lose_batch_at and
     crash_at (numbers of steps, from 1), gate (when given, each step waits for it to be set).
+    step_seconds: what `pulse` says.
     What happened: closed, learned (times it was told to), steps, idle_steps (with no rows), batches (rows decoded in
     each step), cancelled, threads (that called in).
 
@@ -61,6 +63,7 @@ class ScriptedEngine:
     lose_batch_at: int = 0
     crash_at: int = 0
     gate: threading.Event | None = None
+    step_seconds: float = 0.0
     learned: int = 0
     closed: bool = False
     steps: int = 0
@@ -114,6 +117,11 @@ class ScriptedEngine:
             if step.finish is not None or step.error is not None:
                 del self._rows[step.row_id]
         return steps
+
+    def pulse(self) -> EnginePulse:
+        self.threads.add(threading.current_thread().name)
+        reading = sum(not row.said for row in self._rows.values())
+        return EnginePulse(len(self._rows) - reading, reading, self.step_seconds, active_bytes=1, prefix_ram_bytes=0)
 
     def explain(self, prompt: tuple[int, ...], media: PromptMedia | None = None) -> PromptDivergence:
         self.threads.add(threading.current_thread().name)

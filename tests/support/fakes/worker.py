@@ -6,7 +6,7 @@ import itertools
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from application.inference.answer_text import AnswerFacts, AnswerText, TokenReader
@@ -28,6 +28,8 @@ from domain.inference.transcript_calls import CallRules
 from domain.serving.load_options import LoadOptions
 from domain.serving.prompt_divergence import Loss, divergence
 from domain.serving.prompt_explanation import PromptExplanation, explained
+from domain.serving.vitals import EnginePulse, EngineTotals, EngineVitals
+from domain.serving.worker_death import DeathCause
 from ports.model_worker import LoadedModel
 from ports.text_codec import EncodedPrompt
 from ports.text_engine import RowStats, RowStep, TokenScore
@@ -44,7 +46,8 @@ class Script:
     error its stream raises. hold_after: every stream waits after so many tokens until this is None again. die_after:
     the worker dies once a stream has had so many tokens; then this is None again, so that the next worker lives.
     fail_to_load: model name -> error. output_format: how answers mark thoughts and calls; a call is a JSON object
-    between the marks. cached_tokens: said of every prompt.
+    between the marks. cached_tokens: said of every prompt. mute: workers say nothing of their vitals until this is
+    False again. preparing_seconds: what they say of it.
     """
 
     answers: dict[str, str] = field(default_factory=dict)
@@ -56,6 +59,8 @@ class Script:
     context_length: int = 512
     output_format: OutputFormat = PLAIN
     cached_tokens: int = 0
+    mute: bool = False
+    preparing_seconds: float = 0.0
 
 
 class FakeWorkerLauncher:
@@ -87,9 +92,11 @@ class FakeWorkerLauncher:
         self.closed = True
 
     def changed(self) -> None:
-        """The script has changed: streams that wait look again."""
+        """The script has changed: streams that wait look again, and so do those who asked for vitals."""
         with self._news:
             self._news.notify_all()
+        for worker in self.workers:
+            worker.answer_vitals()
 
 
 class FakeWorker:
@@ -104,6 +111,8 @@ class FakeWorker:
         self.streams: list[FakeStream] = []
         self._loaded = LoadedModel(model.name, script.context_length, process_id, memory_bytes=1_000_000)
         self._death: str | None = None
+        self._cause: DeathCause | None = None
+        self._vitals_wanted: list[Callable[[EngineVitals], None]] = []
         self._vocabulary: dict[str, int] = {}
 
     @property
@@ -117,6 +126,28 @@ class FakeWorker:
     @property
     def running(self) -> int:
         return sum(not stream.over for stream in self.streams)
+
+    @property
+    def busy(self) -> bool:
+        return self.alive and self.running > 0
+
+    @property
+    def death(self) -> DeathCause | None:
+        return self._cause
+
+    def ask_vitals(self, answer: Callable[[EngineVitals], None]) -> None:
+        if self.alive:
+            self._vitals_wanted.append(answer)
+            self.answer_vitals()
+
+    def answer_vitals(self) -> None:
+        if self.script.mute or not self.alive:
+            return
+        wanted, self._vitals_wanted = self._vitals_wanted, []
+        totals = EngineTotals(prompt_tokens=len(self.requests), generated_tokens=10 * len(self.requests))
+        pulse = EnginePulse(running=self.running, active_bytes=1_000_000)
+        for answer in wanted:
+            answer(EngineVitals(pulse, totals, preparing_seconds=self.script.preparing_seconds))
 
     def generate(self, request: GenerationRequest) -> FakeStream:
         self.raise_if_dead()
@@ -139,9 +170,11 @@ class FakeWorker:
     def close(self) -> None:
         self._die("was closed")
 
-    def kill(self) -> None:
-        """As kill -9 does."""
-        self._die("was killed by SIGKILL")
+    def kill(self, reason: str | None = None) -> None:
+        """As the port says; without a reason, as kill -9 does."""
+        if self.alive:
+            self._cause = DeathCause.KILLED if reason is None else DeathCause.HUNG
+            self._die("was killed by SIGKILL" if reason is None else f"was ended because it {reason}")
 
     def raise_if_dead(self) -> None:
         if self._death is not None:

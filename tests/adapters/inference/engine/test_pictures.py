@@ -19,9 +19,12 @@ from domain.errors import CapabilityMismatch, GenerationFailed, UnsupportedMulti
 from ports.text_codec import PromptMedia, PromptPicture
 from ports.text_engine import EngineRow
 from tests.support.engine_kit import hot, row, run, tokens
-from tests.support.vision_models import Picture, Shown, model, network, oracle, shown
+from tests.support.vision_models import IMAGE, START, VIDEO, Picture, Shown, model, network, oracle, shown
 
-IN_BATCHES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "gemma3", "llava", "idefics3", "gemma4", "lfm2_vl")
+IN_BATCHES = (
+    "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_5", "glm4v", "gemma3", "gemma4", "llava", "pixtral", "mistral3",
+    "idefics3", "internvl_chat", "lfm2_vl",
+)  # fmt: skip
 HEAD, MIDDLE, TAIL = (3, 4, 5, 6), (7, 8, 9, 20, 21), (10, 11, 12)
 COUNT = 14
 CLEAR = 1e-4  # a lead of the best token over the next that rounding does not turn
@@ -72,6 +75,19 @@ def test_pictures_and_text_in_one_batch_say_what_mlx_vlm_says_to_each_alone(name
 def test_a_prompt_read_in_small_chunks_is_read_the_same(name: str) -> None:
     small = engine(name, pace=Pace(chunk_tokens=3))
     assert said(run(small, *(asked(name, at) for at in (3, 4)))) == {at: truth(name, at) for at in (3, 4)}
+
+
+@pytest.mark.parametrize("name", ["qwen2_vl", "qwen3_vl"])
+def test_a_video_is_shown_like_a_picture_and_beside_one(name: str) -> None:
+    film, still = Picture(3).pixels(2 * 16, 96), Picture(5).pixels(16, 96)
+    prompt = (*HEAD, START, *[VIDEO] * 8, 7, START, *[IMAGE] * 4, *TAIL)
+    inputs: dict[str, Any] = {"pixel_values_videos": film, "video_grid_thw": np.array([[2, 4, 4]])}
+    both = {**inputs, "pixel_values": still, "image_grid_thw": np.array([[1, 4, 4]])}
+    places = (PromptPicture(5, 13, "film"), PromptPicture(15, 19, "still"))
+    one, two = PromptMedia(places[:1], inputs), PromptMedia(places, both)
+    busy = engine(name)
+    steps = run(busy, row(1, prompt[:14], COUNT, media=one), row(2, prompt, COUNT, media=two))
+    assert said(steps) == {1: oracle(name, prompt[:14], one, COUNT)[0], 2: oracle(name, prompt, two, COUNT)[0]}
 
 
 @pytest.mark.parametrize("name", ["qwen2_vl", "gemma3"])
@@ -140,13 +156,13 @@ def test_rows_whose_caches_are_lost_are_read_in_again_with_their_pictures(name: 
 
 def test_a_row_that_is_sent_back_for_want_of_memory_goes_on_as_if_nothing_had_been() -> None:
     name = "qwen2_vl"
-    long = {at: asked(name, at, 600, window=8) for at in (1, 2)}
+    long = {at: asked(name, at, 300, window=8) for at in (1, 2)}
     wanted = {at: tokens(run(engine(name), each)[at]) for at, each in long.items()}
     eyes = network(name, encodings_bytes=1 << 16)
     tight = MlxTextEngine(eyes, frozenset())
     tight.learn()
     run(tight, *(asked(name, at, 1) for at in long))
-    one = tight._probe.row.of(700)
+    one = tight._probe.row.of(300)
     taken = tight._weights_bytes + tight._probe.work_bytes + eyes.encodings.reserved_bytes
     tight._bounds = Bounds(memory_bytes=taken + 3 * one // 2)
     eyes.encodings.tally.reused = 0
@@ -238,7 +254,7 @@ def test_a_model_for_text_is_shown_no_pictures(make_engine: Any) -> None:
 def test_pictures_that_stand_nowhere_are_refused(places: tuple[tuple[int, int], ...]) -> None:
     pictures = tuple(PromptPicture(start, end, "it") for start, end in places)
     with pytest.raises(GenerationFailed):
-        engine("llava").admit(row(1, range(1, 30), media=PromptMedia(pictures, {})))
+        engine("llava").admit(row(1, range(1, 30), media=PromptMedia(pictures, {"pixel_values": np.zeros(1)})))
 
 
 @pytest.fixture(scope="module")

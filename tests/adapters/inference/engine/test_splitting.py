@@ -57,6 +57,18 @@ def test_what_cannot_be_told_apart_stays_together_and_is_known_as_the_whole() ->
     assert other.key != whole.key
 
 
+def test_a_picture_beside_a_video_stays_with_it_even_where_the_numbers_would_come_out() -> None:
+    grids = {"image_grid_thw": np.array([[1, 2, 2]]), "video_grid_thw": np.array([[1, 2, 4]])}
+    (whole,) = pieces(pixel_values=rows(6, 3), pixel_values_videos=rows(12, 3), **grids)
+    assert (whole.start, whole.end) == (1, 8)
+    assert len(whole.inputs["pixel_values_videos"]) == 12
+
+
+def test_what_is_not_known_is_not_guessed_at() -> None:
+    (whole,) = pieces(pixel_values=rows(6, 3), windows=rows(3, 3))
+    assert len(whole.inputs["windows"]) == 3
+
+
 def test_one_picture_has_everything() -> None:
     (piece,) = pieces_of(PROMPT, PromptMedia(PICTURES[:1], {"pixel_values": rows(5, 3)}))
     assert len(piece.inputs["pixel_values"]) == 5
@@ -68,6 +80,16 @@ def test_a_picture_is_known_at_any_place_by_what_it_shows_and_how_many_tokens_it
 
     assert key((1, 9, 9), 1, 3, "a") == key((9, 9), 0, 2, "a")
     assert len({key((9, 9, 9), 0, 2, "a"), key((9, 9, 9), 0, 3, "a"), key((9, 9, 9), 0, 2, "b")}) == 3
+
+
+def test_a_picture_that_was_made_ready_otherwise_is_another() -> None:
+    def key(**inputs: Any) -> str:
+        return pieces_of(PROMPT, PromptMedia(PICTURES[:1], inputs))[0].key
+
+    wide, tall = np.array([[1, 2, 8]]), np.array([[1, 8, 2]])
+    assert key(pixel_values=rows(16, 96), grid=wide) != key(pixel_values=rows(16, 96), grid=tall)
+    assert key(pixel_values=rows(16, 96), grid=wide) != key(pixel_values=rows(12, 96), grid=wide)
+    assert key(pixel_values=rows(16, 96), grid=wide) == key(pixel_values=rows(16, 96), grid=wide.copy())
 
 
 def test_numbers_become_arrays_and_ragged_lists_stay_lists() -> None:
