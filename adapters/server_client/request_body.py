@@ -152,7 +152,7 @@ def _extension(request: GenerationRequest, load_token: str) -> Json:
         body["template"] = False
     if not request.picture_wishes.table:
         body["image_table"] = False
-    for name in ("chat_stops", "inspect", "ignore_stops"):
+    for name in ("chat_stops", "inspect", "ignore_stops", "progress"):
         if getattr(request, name):
             body[name] = True
     if request.output is not None and request.output.param != OUTPUT_FIELDS[request.output.kind]:

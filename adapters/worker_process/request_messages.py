@@ -13,6 +13,7 @@ from typing import Any
 from domain.inference import (
     Attachment,
     AttachmentKind,
+    BarePrompt,
     ConstraintKind,
     DefaultLength,
     GenerationRequest,
@@ -61,6 +62,8 @@ def encode_request(request: GenerationRequest) -> Json:
         body["describe"] = True
     if request.picture_numbers:
         body["numbers"] = list(request.picture_numbers)
+    if request.bare is not None:
+        body["bare"] = [request.bare.text, list(request.bare.tokens), request.bare.echo, request.bare.answers]
     return body
 
 
@@ -74,7 +77,7 @@ def decode_request(body: Mapping[str, Any], tails: Sequence[bytes] = ()) -> Gene
     does not write.
     """
     default, requested, server_default = body["limits"]
-    output = body.get("output")
+    output, bare = body.get("output"), body.get("bare")
     return GenerationRequest(
         messages=tuple(_message_in(each, tails) for each in body["messages"]),
         limits=TokenLimits(DefaultLength(default), requested, server_default),
@@ -91,6 +94,7 @@ def decode_request(body: Mapping[str, Any], tails: Sequence[bytes] = ()) -> Gene
         urgency=Urgency(**body.get("urgency", {})),
         describe_pictures=body.get("describe", False),
         picture_numbers=tuple(body.get("numbers", ())),
+        bare=None if bare is None else BarePrompt(bare[0], tuple(bare[1]), bare[2], bare[3]),
     )
 
 

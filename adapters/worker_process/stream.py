@@ -31,18 +31,20 @@ class EventStream:
         return self
 
     def __next__(self) -> GenerationEvent:
-        return self._read(self._items.get)
-
-    def next_within(self, seconds: float | None) -> GenerationEvent | None:
-        try:
-            return self._read(lambda: self._items.get(timeout=seconds))
-        except queue.Empty:
-            return None
-
-    def _read(self, get: Callable[[], Event | None]) -> GenerationEvent:
         if self._over:
             raise StopIteration
-        item = get()
+        return self._taken(self._items.get())
+
+    def next_within(self, seconds: float | None) -> GenerationEvent | None:
+        if self._over:
+            raise StopIteration
+        try:
+            item = self._items.get(timeout=seconds)
+        except queue.Empty:
+            return None
+        return self._taken(item)
+
+    def _taken(self, item: Event | None) -> GenerationEvent:
         if self._over or item is None:
             raise StopIteration
         if isinstance(item, MlxkError):

@@ -68,6 +68,7 @@ class Chat:
         self._pictures = manner.pictures
         self._guard = threading.Lock()
         self._known: dict[str, tuple[float, ModelReport]] = {}
+        self._lately: dict[str, str] = {}  # identities of loads, by the names that were answered with them
 
     def execute(
         self,
@@ -100,7 +101,19 @@ class Chat:
 
         with self._forgetting(spec):
             events = answer(request, Onlooker(report.name, load.options.sees), self._pictures, ask)
+        with self._guard:
+            if len(self._lately) >= REMEMBERED_NAMES:
+                self._lately.clear()
+            self._lately[spec] = load.identity
         return PatientAnswer(report.location, events, warning)
+
+    def at_hand(self, spec: str) -> bool:
+        """Whether a request would most likely not wait for its model: the name was answered with one before that is
+        loaded now. Quick; reads nothing.
+        """
+        with self._guard:
+            identity = self._lately.get(spec)
+        return identity is not None and any(load.identity == identity for load in self._pool.loads())
 
     def prepare(self, spec: str, loading: LoadWishes = PLAINLY) -> Prepared:
         """Load the model ahead of its first request. Raises as `execute` does."""

@@ -3,6 +3,7 @@ transcript is the worker's business: those modules are imported by name.
 """
 
 from domain.inference.attachment import Attachment, AttachmentKind
+from domain.inference.bare_prompt import BarePrompt
 from domain.inference.constraint import ConstraintKind, OutputConstraint
 from domain.inference.events import (
     Finished,
@@ -11,6 +12,7 @@ from domain.inference.events import (
     GenerationReport,
     PictureFacts,
     PicturesSeen,
+    PromptDelta,
     PromptProgress,
     ReasoningDelta,
     ScoredToken,
@@ -33,6 +35,7 @@ __all__ = [
     "USUAL_PICTURES",
     "Attachment",
     "AttachmentKind",
+    "BarePrompt",
     "ConstraintKind",
     "DefaultLength",
     "FinishReason",
@@ -48,6 +51,7 @@ __all__ = [
     "PictureRules",
     "PictureWishes",
     "PicturesSeen",
+    "PromptDelta",
     "PromptOptions",
     "PromptProgress",
     "ReasoningDelta",

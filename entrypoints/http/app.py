@@ -14,8 +14,10 @@ from entrypoints.http.listener import Address
 from entrypoints.http.media_room import MediaRoom
 from entrypoints.http.request_counts import count_responses
 from entrypoints.http.request_ids import HEADER, begin_request, current_request_id
+from entrypoints.http.routes.answering import AnsweringRoutes
 from entrypoints.http.routes.cache import cache_routes
 from entrypoints.http.routes.chat import chat_routes
+from entrypoints.http.routes.completions import completion_routes
 from entrypoints.http.routes.models import model_routes
 from entrypoints.http.routes.system import system_routes
 from entrypoints.http.services import Services
@@ -49,7 +51,9 @@ def create_app(
     app.register_blueprint(system_routes(services, slots))
     hangups = HangupWatcher()
     app.register_blueprint(model_routes(services, limits, slots, hangups))
-    app.register_blueprint(chat_routes(services, limits, slots, hangups, room))
+    answering = AnsweringRoutes(services, limits, slots, hangups, room)
+    app.register_blueprint(chat_routes(answering))
+    app.register_blueprint(completion_routes(answering))
     app.register_blueprint(cache_routes(services, limits, slots, room))
     if share:
         app.register_blueprint(share_routes(services.shared_hub))

@@ -10,7 +10,8 @@ from flask import Request
 from domain.errors import PayloadTooLarge, ServerBusy
 from entrypoints.http.body import parse_json, read_body, read_json
 from entrypoints.http.limits import HttpLimits
-from entrypoints.http.schemas.chat import ChatBody, parse_chat
+from entrypoints.http.schemas.answers import Answers
+from entrypoints.http.schemas.chat import parse_chat
 
 # What a body takes while it is read, in bodies: its bytes, its text, and what is decoded of it.
 COPIES_WHILE_READ = 3
@@ -75,7 +76,7 @@ class Room:
         self.shrink(0)
 
 
-def read_chat(request: Request, limits: HttpLimits, room: MediaRoom, held: ExitStack) -> ChatBody:
+def read_chat(request: Request, limits: HttpLimits, room: MediaRoom, held: ExitStack) -> Answers:
     """A chat's body. One that is larger than text may be has to announce its length, and is read where there is room;
     what is attached has its room until `held` is closed.
 

@@ -107,10 +107,13 @@ def test_a_chat_is_refused_before_anything_is_loaded_and_a_loaded_model_is_not_a
     assert [event for event in chat.execute("demo", request).events if isinstance(event, TextDelta)]
     asked = machine.asked
     machine.limit = 1
+    assert (chat.at_hand("demo"), chat.at_hand("mlxk/demo"), chat.at_hand("other")) == (True, False, False)
     answer = chat.execute("mlxk/demo", request)
+    assert chat.at_hand("mlxk/demo")
     assert (answer.model.path, machine.asked) == (PurePath(builtin_model_folder()), asked)
     answer.events.cancel()
     pool.close()
+    assert not chat.at_hand("demo")
 
 
 def test_what_a_model_may_take_counts_who_leaves_and_who_stays(stores: ModelStores) -> None:

@@ -72,7 +72,7 @@ def test_numbers_are_spelled_as_the_format_wants(value: float, text: str) -> Non
 
 
 class Told:
-    """A PatientStream of events, each at its moment; an error is raised."""
+    """A stream of events, each at its moment; an error is raised."""
 
     def __init__(self, clock: list[float], *moments: tuple[float, GenerationEvent | EngineDied]) -> None:
         self._clock = clock
@@ -82,16 +82,15 @@ class Told:
     def __iter__(self) -> Told:
         return self
 
-    def next_within(self, seconds: float | None) -> GenerationEvent | None:
-        assert seconds is None
-        return next(self)
-
     def __next__(self) -> GenerationEvent:
         moment, event = next(self._moments)
         self._clock[0] = moment
         if isinstance(event, EngineDied):
             raise event
         return event
+
+    def next_within(self, seconds: float | None) -> GenerationEvent:
+        return next(self)
 
     def cancel(self) -> None:
         self.cancelled += 1

@@ -40,6 +40,7 @@ class ExtensionSchema(StrictSchema):
     chat_stops = StrictBoolean(load_default=None)
     inspect = StrictBoolean(load_default=None)
     ignore_stops = StrictBoolean(load_default=None)
+    progress = StrictBoolean(load_default=None)
     output_param = StrictString(load_default=None)
     image_table = StrictBoolean(load_default=None)
     default_length = LengthRule(load_default=None)
@@ -47,10 +48,13 @@ class ExtensionSchema(StrictSchema):
     deadline_seconds = StrictNumber(load_default=None)
 
 
-class PromptFields(StrictSchema):
+class ExtensionFields(StrictSchema):
+    mlxk = StrictObject(ExtensionSchema, load_default=None)
+
+
+class PromptFields(ExtensionFields):
     reasoning_effort = StrictString(load_default=None)
     chat_template_kwargs = FreeObject(load_default=None)
-    mlxk = StrictObject(ExtensionSchema, load_default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Extension:
     chat_stops: bool = False
     inspect: bool = False
     ignore_stops: bool = False
+    progress: bool = False
     output_param: str | None = None
     default_length: DefaultLength | None = None
     urgency: Urgency = field(default_factory=Urgency)
@@ -94,6 +99,7 @@ def read_extension(values: Mapping[str, Any]) -> Extension:
         chat_stops=bool(given["chat_stops"]),
         inspect=bool(given["inspect"]),
         ignore_stops=bool(given["ignore_stops"]),
+        progress=bool(given["progress"]),
         output_param=given["output_param"],
         default_length=given["default_length"],
         urgency=Urgency(given["priority"] or 0, given["deadline_seconds"]),

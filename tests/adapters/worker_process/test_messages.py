@@ -25,6 +25,7 @@ from domain.errors import InternalError, MlxkError, leaves
 from domain.inference import (
     Attachment,
     AttachmentKind,
+    BarePrompt,
     ConstraintKind,
     DefaultLength,
     Finished,
@@ -35,7 +36,9 @@ from domain.inference import (
     Message,
     OutputConstraint,
     PictureWishes,
+    PromptDelta,
     PromptOptions,
+    PromptProgress,
     ReasoningDelta,
     Role,
     Sampling,
@@ -100,6 +103,14 @@ REQUESTS = st.builds(
         st.none() | st.integers(-(2**63), 2**63 - 1),
     ),
     st.lists(st.text(min_size=1), max_size=4).map(tuple),
+    bare=st.none()
+    | st.builds(BarePrompt, st.text(), echo=st.booleans())
+    | st.builds(
+        BarePrompt,
+        tokens=st.lists(COUNTS, min_size=1, max_size=4).map(tuple),
+        echo=st.sampled_from([True]),
+        answers=st.booleans(),
+    ),
 )
 COMMANDS = st.one_of(
     st.builds(LoadModel, MODELS),
@@ -110,8 +121,12 @@ COMMANDS = st.one_of(
 )
 TOKENS = st.lists(COUNTS, max_size=8).map(tuple)
 SIDES = st.none() | st.builds(TokenText, COUNTS, st.text(), st.text())
+SCORED = st.builds(ScoredToken, st.text(), st.binary(), st.floats(-99, 0))
+LOGPROBS = st.lists(st.builds(TokenLogprob, SCORED, st.lists(SCORED, max_size=2).map(tuple), COUNTS), max_size=3)
 EVENTS = st.one_of(
-    st.builds(TextDelta, st.text()),
+    st.builds(TextDelta, st.text(), LOGPROBS.map(tuple)),
+    st.builds(PromptDelta, st.text(), LOGPROBS.map(tuple)),
+    st.builds(PromptProgress, COUNTS, COUNTS),
     st.builds(Finished, st.sampled_from(FinishReason), st.builds(Usage, COUNTS, COUNTS)),
     st.builds(
         PromptExplanation,

@@ -165,6 +165,9 @@ class FakeServices:
         model = Onlooker(report.name, load.options.sees)
         return PatientAnswer(report.location, answer(request, model, USUAL_PICTURES, ask))
 
+    def at_hand(self, spec: str) -> bool:
+        return any(spec in (load.model.name, load.model.name.rpartition("/")[2]) for load in self.pool.loads())
+
     def prepare(self, spec: str) -> Prepared:
         return self.bring_in(spec)
 

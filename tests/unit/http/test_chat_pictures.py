@@ -12,7 +12,8 @@ from domain.errors import InvalidMedia, InvalidRequest, MlxkError, PayloadTooLar
 from domain.inference import Attachment, AttachmentKind, GenerationRequest, Media, Message, PictureWishes, Role
 from domain.inference import picture_limits as limits
 from entrypoints.http.body import parse_json
-from entrypoints.http.schemas.chat import ChatBody, parse_chat
+from entrypoints.http.schemas.answers import Answers
+from entrypoints.http.schemas.chat import parse_chat
 from tests.support.pictures import BEGINNINGS, data_url, picture_bytes
 
 PNG = picture_bytes("png", b"...")
@@ -27,7 +28,7 @@ def user(*parts: dict[str, Any]) -> dict[str, Any]:
     return {"role": "user", "content": list(parts)}
 
 
-def parsed(*messages: dict[str, Any], **fields: object) -> ChatBody:
+def parsed(*messages: dict[str, Any], **fields: object) -> Answers:
     return parse_chat({"model": "m", "messages": list(messages), **fields}, None)
 
 
