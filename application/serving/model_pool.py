@@ -12,7 +12,7 @@ from application.serving.loading import Allowance, Loader
 from application.serving.replay import ReplayingStream
 from application.serving.seat import Seat, SeatState
 from application.serving.standings import standings
-from application.serving.table import Table, Ticket
+from application.serving.table import Table
 from domain.errors import Conflict, EngineDied, Interrupted, MlxkError
 from domain.inference import GenerationRequest
 from domain.serving.model_load import ModelLoad
@@ -85,6 +85,7 @@ class ModelPool:
             if pinned is not None:
                 with self._changed:
                     seat.pinned = pinned
+                    self._table.tell_first()
             return loaded
         finally:
             self._release(seat)
@@ -100,7 +101,7 @@ class ModelPool:
             for seat in told:
                 seat.unwanted = True
                 self._departures.look_again(seat)
-            self._changed.notify_all()
+            self._table.tell_all()
         while True:
             for seat in self._expelled(told) if force else []:
                 self._departures.dismiss(seat)
@@ -153,7 +154,7 @@ class ModelPool:
     def wake(self) -> None:
         """Let waiting requests look again whether they were given up."""
         with self._changed:
-            self._changed.notify_all()
+            self._table.tell_all()
 
     def loaded(self) -> tuple[LoadedModel, ...]:
         """The models that are ready now, with a living worker."""
@@ -210,10 +211,10 @@ class ModelPool:
         with self._changed:
             self._table.closed = True
             seats = list(self._table.seats.values())
-            self._table.seats.clear()
             for seat in seats:
                 seat.state = SeatState.LEAVING
-            self._changed.notify_all()
+            self._table.tell_all()
+            self._table.seats.clear()
             self._table.alarm.notify_all()
         for seat in seats:
             if seat.worker is not None:
@@ -222,7 +223,7 @@ class ModelPool:
 
     def _take(self, load: ModelLoad, given_up: Callable[[], bool], allowance: Allowance | None) -> Seat:
         """The model's seat, ready, with one more user."""
-        ticket = Ticket(load)
+        ticket = self._table.ticket(load)
         seat: Seat | None = None
         try:
             while seat is None:
@@ -248,7 +249,7 @@ class ModelPool:
             if first:
                 self._loader.load(seat, allowance)
             with self._changed:
-                self._changed.wait_for(lambda: seat.state is not SeatState.LOADING or given_up())
+                seat.news.wait_for(lambda: seat.state is not SeatState.LOADING or given_up())
                 if seat.state is SeatState.READY:
                     return seat
                 raise _given_up(seat.load) if seat.state is SeatState.LOADING else seat.gone
@@ -266,10 +267,12 @@ class ModelPool:
             record = self._table.records.of(seat.load)
             if seat.trial:
                 self._table.end_trial(seat)
+                self._table.tell_all()
             elif answered and seat.living_worker is not None:
                 record.breaker = record.breaker.answered()
             self._departures.look_again(seat)
-            self._changed.notify_all()
+            if not seat.users:
+                self._table.tell_first()
 
     def _expelled(self, seats: list[Seat]) -> list[Seat]:
         """Those that are ready, with their users' requests at an end."""
@@ -278,7 +281,7 @@ class ModelPool:
             for seat in ready:
                 seat.state = SeatState.LEAVING
                 seat.failure = EngineDied(f"{seat.load.model.name} was unloaded", hint="ask again to load it")
-            self._changed.notify_all()
+            self._table.tell_all()
             return ready
 
 
