@@ -15,6 +15,7 @@ KEY = re.compile(r"[!-+\--~]+")
 HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?|\[?[0-9a-f:.]+\]?", re.ASCII)
 ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/\s,?#]*", re.ASCII)
 EVERY_ORIGIN = "*"
+KEYS_IN_SIGHT = "--api-key shows its value to every program on this machine: --api-key-file keeps it private"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -35,6 +36,7 @@ from ports.worker_channel import (
     WorkerStarted,
 )
 
+_LOG = logging.getLogger(__name__)
 Waiting = EventStream | PendingExplanation
 Asked = TypeVar("Asked", EventStream, PendingExplanation)
 ASK_VITALS = encode_command(AskVitals())
@@ -150,6 +152,7 @@ class ProcessWorker:
             if self._closing or self._death is not None:
                 raise self._died()
             self._streams[command.request_id] = waiting
+        _LOG.debug("request %d of worker %d (%s)", command.request_id, self.process_id, self._name)
         try:
             self._send(command)
         except BrokenPipeError:
@@ -219,6 +222,8 @@ class ProcessWorker:
             self._vitals_wanted.clear()
             streams = list(self._streams.values())
             self._streams.clear()
+        if self._child.output is not None and self._wanted and self._killed is None and self.death is not None:
+            _LOG.warning("%s", self._died().message)
         self._loading.put(self._died())
         for stream in streams:
             stream.put(self._died())

@@ -100,6 +100,7 @@ class Front:
 
     def _bring_up(self, announce: bool, on_failure: Callable[[], None]) -> None:
         ready = False
+        self._be_found()
         try:
             model = self._load_first()
             self._services.lifecycle().move_to(ServerState.READY)
@@ -116,7 +117,6 @@ class Front:
                 self._services.lifecycle().move_to(ServerState.FAILED)
                 on_failure()
         if ready:
-            self._be_found()
             tell_manager(self._plan.settings.environ, READY)
         if ready and announce:
             self._announce(model)
