@@ -21,8 +21,9 @@ class StartedServer:
 class BackgroundServers(Protocol):
     def start(self, options: Sequence[str], port: int, secrets: Mapping[str, str]) -> StartedServer:
         """`mlxk serve` with these options, in a session of its own, without a terminal; it logs to a file of its port
-        that only its user can read. secrets: variables for it alone, as command lines can be read by all. Returns when it has announced itself as JSON, or has ended. A caller that is
-        interrupted leaves nothing behind. Raises OSError when file or process cannot be had.
+        that only its user can read. secrets: variables for it alone, as all can read command lines. Returns when it has
+        announced itself as JSON, or has ended. A caller that is interrupted leaves nothing behind. Raises OSError when
+        file or process cannot be had.
         """
 
     def name_log(self, started: StartedServer, port: int) -> PurePath:

@@ -73,6 +73,7 @@ class ProcessWorker:
         self._cause: DeathCause | None = None
         self._killed: str | None = None  # why
         self._vitals_wanted: list[Callable[[EngineVitals], None]] = []
+        self._attentive: list[Callable[[EngineVitals], None]] = []  # who asked last
         self._reader = threading.Thread(target=self._read, name=f"mlxk-worker-{child.process_id}", daemon=True)
         self._reader.start()
 
@@ -125,6 +126,7 @@ class ProcessWorker:
             if self._death is not None:
                 return
             self._vitals_wanted.append(answer)
+            self._attentive = [answer]
         self._child.frames.offer(ASK_VITALS)
 
     def kill(self, reason: str) -> None:
@@ -200,7 +202,7 @@ class ProcessWorker:
                         stream.put(event)
             case TellVitals(vitals):
                 with self._lock:
-                    wanted, self._vitals_wanted = self._vitals_wanted, []
+                    wanted, self._vitals_wanted = self._vitals_wanted or self._attentive, []
                 for answer in wanted:
                     answer(vitals)
             case ModelLoaded(facts):
@@ -220,6 +222,7 @@ class ProcessWorker:
             self._death = obituary if self._killed is None else f"was ended because it {self._killed}"
             self._cause = self._cause_of_death(complaint)
             self._vitals_wanted.clear()
+            self._attentive = []
             streams = list(self._streams.values())
             self._streams.clear()
         if self._child.output is not None and self._wanted and self._killed is None and self.death is not None:

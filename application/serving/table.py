@@ -27,8 +27,8 @@ class Ticket:
 
 
 class Table:
-    """Every method is called with the lock of `changed` held. `alarm` shares it, for who watches over departures, and so
-    do the news of seats and of tickets: hundreds may be in line, and most of what happens is news for one of them.
+    """Every method is called with the lock of `changed` held. `alarm` shares it, for who watches over departures; so do
+    the news of seats and of tickets: hundreds may be in line, and most of what happens is news for one of them.
 
     Requests for a loaded model sit down at once. A model that does not fit beside the others waits in line until those
     that must leave have had their turn and finished their answers; then they take no new ones, so that nobody starves.

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from application.inference.engine_loop import EngineLoop
 from application.inference.prepare_request import FreshValues, PrepareRequest
 from domain.errors import InternalError, MlxkError, ModelLoadFailed
+from domain.serving.vitals import EngineVitals
 from ports.text_runtime import LoadedText, TextRuntime
 from ports.worker_channel import (
     AskVitals,
@@ -80,11 +81,15 @@ class WorkerSession:
             lambda events: self._channel.send(RequestEvents(events)),
             tell=_LOG.debug if _LOG.isEnabledFor(logging.DEBUG) else None,
         )
+        loop.forewarn(self._tell)
         self._loop = loop
         self._channel.send(ModelLoaded(loaded.facts))
         loop.run()
         loaded.engine.close()
         self._closed.set()
+
+    def _tell(self, vitals: EngineVitals) -> None:
+        self._channel.send(TellVitals(vitals))
 
     # The reader thread
 
@@ -114,7 +119,7 @@ class WorkerSession:
             case CancelRequest(request_id), EngineLoop() as loop:
                 loop.cancel(request_id)
             case AskVitals(), EngineLoop() as loop:
-                loop.ask_vitals(lambda vitals: self._channel.send(TellVitals(vitals)))
+                loop.ask_vitals(self._tell)
             case _:
                 raise InternalError(f"the front sent {type(command).__name__} out of turn")
 
