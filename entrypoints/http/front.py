@@ -19,6 +19,7 @@ from entrypoints.http.app import create_app
 from entrypoints.http.gate import Doors
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.listener import Address
+from entrypoints.http.request_counts import OTHER_METHOD, UNREADABLE
 from entrypoints.http.service_notice import READY, STOPPING, tell_manager
 from entrypoints.http.services import Services
 from entrypoints.settings import Settings
@@ -74,6 +75,10 @@ class Front:
         """Load the first models in a thread of its own; /health answers meanwhile, /ready says "starting"."""
         thread = threading.Thread(target=self._bring_up, args=(announce, on_failure), name="bring-up", daemon=True)
         thread.start()
+
+    def count_unreadable(self, status: int) -> None:
+        """A response to what could not be read as a request."""
+        self._services.meter().request(OTHER_METHOD, UNREADABLE, status)
 
     def begin_stop(self) -> None:
         """No new answers; the running ones may go on for the grace, then they end with an error."""
