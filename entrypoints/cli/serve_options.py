@@ -30,7 +30,7 @@ DOORS = (
     Option("--no-auth", "let everybody in, also where others can reach the server"),
     Option("--allow-host", "answer to this host name too; may be given again", Kind.TEXTS, value="NAME"),
     Option("--cors-origin", "let web pages of this origin ask; may be given again", Kind.TEXTS, value="ORIGIN"),
-    Option("--max-body", "the largest request body", Kind.TEXT, value="SIZE", default="16 MiB"),
+    Option("--max-body", "the largest request body", Kind.TEXT, value="SIZE", default="16 MiB; 80 with pictures"),
 )
 
 SERVE = Command(
