@@ -13,6 +13,7 @@ from entrypoints.http.limits import HttpLimits
 from entrypoints.http.listener import Address
 from entrypoints.http.request_counts import count_responses
 from entrypoints.http.request_ids import HEADER, begin_request, current_request_id
+from entrypoints.http.routes.about import about_routes
 from entrypoints.http.routes.answering import AnsweringRoutes
 from entrypoints.http.routes.cache import cache_routes
 from entrypoints.http.routes.chat import chat_routes
@@ -47,6 +48,7 @@ def create_app(
     register_error_handlers(app)
     slots = slots or AnswerSlots(limits.open_answers)
     app.register_blueprint(system_routes(services, slots))
+    app.register_blueprint(about_routes(services, limits, keyed=doors.keys is not None, share=share))
     hangups = HangupWatcher()
     app.register_blueprint(model_routes(services, limits, slots, hangups))
     answering = AnsweringRoutes(services, limits, slots, hangups)

@@ -12,6 +12,7 @@ from time import monotonic
 from application.inference.chat import PatientAnswer, Prepared, plainly
 from application.inference.chat_loaded import ChatLoaded
 from application.inference.explain_prompt import ExplainPrompt
+from application.serving.describe_server import DescribeServer, Surroundings
 from application.serving.manage_models import PreloadModels, UnloadModel
 from application.serving.measured import MeasuredPool
 from application.serving.meter import Meter
@@ -25,13 +26,15 @@ from application.serving.worker_watch import WatchTimes, WorkerWatch
 from domain.catalog import LocatedModel, ModelReport, ModelSource
 from domain.errors import CapabilityMismatch, ModelNotFound
 from domain.inference import GenerationRequest
-from domain.serving.load_options import LoadOptions
+from domain.serving.load_options import LoadOptions, PrefixCacheBudget
 from domain.serving.model_load import ModelLoad
+from domain.serving.model_settings import ServingRules
 from domain.serving.server_instance import ServerInstance
 from mlxk import __version__
 from ports.hub import ModelHub
 from ports.running_servers import ServerEntry, ServerRegister
 from tests.support.fakes.event_worker import EventLauncher
+from tests.support.fakes.memory import Machine
 from tests.support.fakes.worker import PLAIN_LOAD, PROCESS_ID, FakeWorker, FakeWorkerLauncher, Script
 
 CHANGED = datetime(2026, 5, 17, 12, 0, 0, tzinfo=UTC)
@@ -101,6 +104,7 @@ class FakeServices:
         self.register = register or FakeRegister()
         self._presence = Presence(self.register, self.pool, self.instance, __version__, lambda: 1.0)
         self._lifecycle = ServerLifecycle()
+        self.memory = Machine(1000, 600)
         self.specs: list[str] = []
         self.broken: Exception | None = None
 
@@ -136,6 +140,10 @@ class FakeServices:
 
     def worker_watch(self) -> WorkerWatch:
         return self.watch
+
+    def describe_server(self) -> DescribeServer:
+        around = Surroundings(lambda: {"mlxk": __version__, "mlx": "0.32.4"}, self.memory, lambda: True)
+        return DescribeServer(around, 700, PrefixCacheBudget(ram_bytes=10), ServingRules(aliases={"mine": "mlxk/demo"}))
 
     def lifecycle(self) -> ServerLifecycle:
         return self._lifecycle
