@@ -60,7 +60,9 @@ class ModelWorker(Protocol):
         """False as soon as the process has ended or its channel has closed; never True again."""
 
     def generate(self, request: GenerationRequest) -> PatientStream:
-        """Start a request. Raises EngineDied when the worker is not alive."""
+        """Start a request. Raises EngineDied when the worker is not alive, PayloadTooLarge when what the request
+        says and shows is more than can be handed over.
+        """
 
     def explain(self, request: GenerationRequest) -> PromptExplanation:
         """What is remembered of its prompt; nothing is generated. Blocks until the engine looks, between two steps;

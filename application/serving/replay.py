@@ -9,7 +9,7 @@ from typing import Protocol
 
 from application.serving.seat import Seat
 from domain.errors import EngineDied
-from domain.inference import Finished, GenerationEvent, GenerationRequest, PromptProgress
+from domain.inference import Finished, GenerationEvent, GenerationRequest, PicturesSeen, PromptProgress
 from ports.model_worker import ModelWorker, PatientStream
 
 
@@ -79,7 +79,7 @@ class ReplayingStream:
             self._end(answered=not cancelled)
         if cancelled:
             raise StopIteration
-        self._shown = self._shown or not (event is None or isinstance(event, PromptProgress))
+        self._shown = self._shown or not (event is None or isinstance(event, PicturesSeen | PromptProgress))
         return event
 
     def cancel(self) -> None:

@@ -24,6 +24,7 @@ from domain.inference.events import (
 from domain.inference.limits import DefaultLength, TokenLimits
 from domain.inference.message import Media, Message, Role
 from domain.inference.output_format import PLAIN, OutputFormat, ReasoningMarks, ToolMarks
+from domain.inference.picture_wishes import USUAL_PICTURES, PictureRules, PictureWishes
 from domain.inference.prompt_options import PromptOptions
 from domain.inference.request import GenerationRequest, Urgency
 from domain.inference.sampling import Sampling, SamplingRequest, resolve_sampling
@@ -31,6 +32,7 @@ from domain.inference.tools import Tool, ToolCall, ToolMode, ToolUse
 
 __all__ = [
     "PLAIN",
+    "USUAL_PICTURES",
     "Attachment",
     "AttachmentKind",
     "BarePrompt",
@@ -46,6 +48,8 @@ __all__ = [
     "OutputConstraint",
     "OutputFormat",
     "PictureFacts",
+    "PictureRules",
+    "PictureWishes",
     "PicturesSeen",
     "PromptDelta",
     "PromptOptions",

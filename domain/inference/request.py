@@ -10,6 +10,7 @@ from domain.inference.bare_prompt import BarePrompt
 from domain.inference.constraint import OutputConstraint
 from domain.inference.limits import DefaultLength, TokenLimits
 from domain.inference.message import Message, Role
+from domain.inference.picture_wishes import PictureWishes
 from domain.inference.prompt_options import PromptOptions
 from domain.inference.sampling import SamplingRequest
 from domain.inference.tools import ToolMode, ToolUse
@@ -45,8 +46,9 @@ class GenerationRequest:
     model says a stop token when it stops, which costs a step or two. ignore_stops: stop tokens end nothing, for
     measuring. progress: tell how far the prompt has been read (PromptProgress). describe_pictures: write before each
     picture what is known of it (picture_lines). picture_numbers: what the pictures are called there, in the order in
-    which they are shown over all turns; () counts them from 1. bare: a prompt in place of the conversation, which is
-    then empty.
+    which they are shown over all turns; () counts them from 1. picture_wishes: for the front, which splits the request
+    and puts the table before the answer; a worker never sees them. bare: a prompt in place of the conversation, which
+    is then empty.
 
     Raises InvalidRequest for an empty conversation, an empty stop string, too many of a thing, two forms at once, or
     numbers that are not one for each picture.
@@ -67,6 +69,7 @@ class GenerationRequest:
     urgency: Urgency = field(default_factory=Urgency)
     describe_pictures: bool = False
     picture_numbers: tuple[int, ...] = ()
+    picture_wishes: PictureWishes = field(default_factory=PictureWishes)
     bare: BarePrompt | None = None
 
     def __post_init__(self) -> None:
@@ -95,6 +98,10 @@ class GenerationRequest:
     def pictures(self) -> tuple[Attachment, ...]:
         """All pictures, in the order in which the model sees them."""
         return tuple(each for turn in self.messages for each in turn.attachments if each.kind is AttachmentKind.IMAGE)
+
+    @property
+    def attached_bytes(self) -> int:
+        return sum(len(each.data) for turn in self.messages for each in turn.attachments)
 
     @property
     def continues(self) -> bool:

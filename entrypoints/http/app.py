@@ -11,6 +11,7 @@ from entrypoints.http.gate import Doors, Gate
 from entrypoints.http.hangups import HangupWatcher
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.listener import Address
+from entrypoints.http.media_room import MediaRoom
 from entrypoints.http.request_counts import count_responses
 from entrypoints.http.request_ids import HEADER, begin_request, current_request_id
 from entrypoints.http.routes.about import about_routes
@@ -47,14 +48,15 @@ def create_app(
     count_responses(app, services.meter)
     register_error_handlers(app)
     slots = slots or AnswerSlots(limits.open_answers)
+    room = MediaRoom(limits.media_bytes)
     app.register_blueprint(system_routes(services, slots))
     app.register_blueprint(about_routes(services, limits, keyed=doors.keys is not None, share=share))
     hangups = HangupWatcher()
     app.register_blueprint(model_routes(services, limits, slots, hangups))
-    answering = AnsweringRoutes(services, limits, slots, hangups)
+    answering = AnsweringRoutes(services, limits, slots, hangups, room)
     app.register_blueprint(chat_routes(answering))
     app.register_blueprint(completion_routes(answering))
-    app.register_blueprint(cache_routes(services, limits, slots))
+    app.register_blueprint(cache_routes(services, limits, slots, room))
     if share:
         app.register_blueprint(share_routes(services.shared_hub))
     return app

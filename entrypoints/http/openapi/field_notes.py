@@ -1,4 +1,4 @@
-"""What a field is for, and its bounds: what the schemas do not say themselves. Bounds come from the rules."""
+"""What a field is for, and its bounds: what the schemas do not say. Bounds come from the rules."""
 
 from __future__ import annotations
 
@@ -108,6 +108,7 @@ _EXTENSION = {
     "ignore_stops": Note("Stop tokens end nothing, for measuring."),
     "progress": Note("Tell in a stream how far the prompt has been read."),
     "output_param": Note("What errors call the form of the answer."),
+    "image_table": Note("false: no table of the pictures before the answer."),
     "default_length": Note("The length of an answer without a number, in place of the server's rule."),
     "priority": Note("Higher goes first; 0 is usual."),
     "deadline_seconds": Note("From the request's arrival; what is not done by then fails.", {"exclusiveMinimum": 0}),

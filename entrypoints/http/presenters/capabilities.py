@@ -8,6 +8,13 @@ from dataclasses import dataclass
 
 from application.serving.describe_server import ServerFacts
 from domain.inference.choices import MAX_ANSWERS, MAX_CHOICES
+from domain.inference.picture_limits import (
+    MOST_PICTURE_BYTES,
+    MOST_PICTURES,
+    MOST_PIXELS,
+    MOST_SIDE,
+    MOST_TOGETHER_BYTES,
+)
 from domain.inference.prompt_options import REASONING_EFFORTS
 from domain.inference.request import MAX_STOP_STRINGS, MAX_TOP_LOGPROBS
 from domain.inference.sampling import MAX_BIASES
@@ -15,6 +22,7 @@ from domain.inference.tools import MAX_TOOLS, ToolMode
 from domain.json_depth import MOST_LEVELS
 from domain.serving.load_options import KV_BITS
 from entrypoints.http.limits import HttpLimits
+from entrypoints.http.schemas.data_urls import PICTURE_TYPES, VIDEO_TYPES
 from entrypoints.http.schemas.output_form import FORMATS
 from entrypoints.http.schemas.parameters import BODIES, Body
 from mlxk import __version__
@@ -85,6 +93,12 @@ def _limits(limits: HttpLimits) -> dict[str, float | None]:
         "unread_answer_seconds": limits.send_seconds,
         "keep_alive_comment_seconds": limits.heartbeat_seconds,
         "default_max_tokens": limits.default_max_tokens,
+        "picture_body_bytes": limits.picture_body_bytes,
+        "pictures": MOST_PICTURES,
+        "picture_bytes": MOST_PICTURE_BYTES,
+        "pictures_bytes": MOST_TOGETHER_BYTES,
+        "picture_pixels": MOST_PIXELS,
+        "picture_side_pixels": MOST_SIDE,
         "json_levels": MOST_LEVELS,
         "n": MAX_ANSWERS,
         "choices": MAX_CHOICES,
@@ -104,6 +118,8 @@ def _features(facts: ServerFacts, offer: Offer) -> dict[str, object]:
         "structured_output": [form for form in FORMATS if form != "text"],
         "reasoning_effort": list(REASONING_EFFORTS),
         "logprobs": True,
+        "pictures": list(PICTURE_TYPES),
+        "videos": list(VIDEO_TYPES),
         "prompt_cache": {"ram_bytes": remembered.ram_bytes, "disk_bytes": remembered.disk_bytes},
         "drafts": ["model", "ngram"],
         "kv_bits": list(KV_BITS),

@@ -19,6 +19,7 @@ from entrypoints.http.admission import AnswerSlots
 from entrypoints.http.errors import ClientGone
 from entrypoints.http.hangups import HangupWatcher
 from entrypoints.http.limits import HttpLimits
+from entrypoints.http.media_room import MediaRoom
 from entrypoints.http.opening import GivenUp, Opening
 from entrypoints.http.presenters.ignored import HEADER, present_ignored
 from entrypoints.http.presenters.sse import Chunks, event_stream, written
@@ -40,16 +41,21 @@ class Form(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AnsweringRoutes:
-    """What the routes that answer share. slots: places for answers, every choice counted."""
+    """What the routes that answer share. slots: places for answers, every choice counted. room: for what they show."""
 
     services: Services
     limits: HttpLimits
     slots: AnswerSlots
     hangups: HangupWatcher
+    room: MediaRoom
 
-    def respond(self, asked: Answers, form: Form) -> Response:
-        """Within a request. Raises what ends it before anything was sent."""
+    def respond(self, asked: Answers, form: Form, attached: ExitStack | None = None) -> Response:
+        """Within a request. attached: what it holds until the answer has ended. Raises what ends it before anything was
+        sent.
+        """
         with ExitStack() as held:
+            if attached is not None:
+                held.enter_context(attached)
             held.enter_context(self.slots.take(len(asked.requests)))
             watch = held.enter_context(self.hangups.watch(request.environ.get("gunicorn.socket")))
             environ = request.environ

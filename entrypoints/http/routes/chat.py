@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 from flask import Blueprint, Response, request
 
 from application.inference.several import ChoiceEvent
-from entrypoints.http.body import read_json
+from entrypoints.http.media_room import read_chat
 from entrypoints.http.presenters.chat import present_answer
 from entrypoints.http.presenters.chat_chunks import ChatChunks
 from entrypoints.http.presenters.identity import AnswerIdentity, AnswerShape
 from entrypoints.http.routes.answering import AnsweringRoutes
 from entrypoints.http.schemas.answers import Answers
-from entrypoints.http.schemas.chat import parse_chat
 
 
 def chat_routes(answering: AnsweringRoutes) -> Blueprint:
     routes = Blueprint("chat", __name__)
-    limits = answering.limits
 
     @routes.post("/v1/chat/completions")
     def chat_completions() -> Response:
-        asked = parse_chat(read_json(request, limits.chat_body_bytes), limits.default_max_tokens)
-        return answering.respond(asked, ChatForm())
+        with ExitStack() as held:
+            asked = read_chat(request, answering.limits, answering.room, held)
+            return answering.respond(asked, ChatForm(), held.pop_all())
 
     return routes
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain.errors import InvalidRequest
-from domain.inference import GenerationRequest
+from domain.inference import GenerationRequest, PictureWishes
 from domain.inference.choices import answers_to
 from entrypoints.http.schemas.answers import AnswerFields, Answers, Delivery, read_delivery, read_limits
 from entrypoints.http.schemas.extension import Extension, PromptFields, read_extension, read_prompt
@@ -22,6 +22,7 @@ from entrypoints.http.schemas.unsupported import CHAT, refuse_unsupported, witho
 class ChatSchema(AnswerFields, SamplingFields, ScoreFields, ToolFields, OutputFields, PromptFields):
     messages = StrictList(StrictObject(MessageSchema), required=True)
     max_completion_tokens = StrictInteger(load_default=None)
+    chunk = StrictInteger(load_default=None)
 
 
 _CHAT = ChatSchema()
@@ -66,6 +67,7 @@ def _request(
         progress=delivery.progress,
         ignore_stops=extension.ignore_stops,
         urgency=extension.urgency,
+        picture_wishes=PictureWishes(values["chunk"], extension.image_table),
     )
 
 

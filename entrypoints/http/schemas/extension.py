@@ -42,6 +42,7 @@ class ExtensionSchema(StrictSchema):
     ignore_stops = StrictBoolean(load_default=None)
     progress = StrictBoolean(load_default=None)
     output_param = StrictString(load_default=None)
+    image_table = StrictBoolean(load_default=None)
     default_length = LengthRule(load_default=None)
     priority = StrictInteger(load_default=None)
     deadline_seconds = StrictNumber(load_default=None)
@@ -60,7 +61,7 @@ class PromptFields(ExtensionFields):
 class Extension:
     """report: tell with the answer how it came about. loaded: a loaded model by its token, in place of its name.
     default_length: None is the server's own rule. output_param: what errors call the answer's form, None as the field
-    that it came in. The others as in GenerationRequest.
+    that it came in. image_table: False leaves out the table of pictures. The others as in GenerationRequest.
     """
 
     report: bool = False
@@ -73,6 +74,7 @@ class Extension:
     output_param: str | None = None
     default_length: DefaultLength | None = None
     urgency: Urgency = field(default_factory=Urgency)
+    image_table: bool = True
 
 
 _EXTENSION = ExtensionSchema()
@@ -101,6 +103,7 @@ def read_extension(values: Mapping[str, Any]) -> Extension:
         output_param=given["output_param"],
         default_length=given["default_length"],
         urgency=Urgency(given["priority"] or 0, given["deadline_seconds"]),
+        image_table=given["image_table"] is not False,
     )
 
 

@@ -252,7 +252,9 @@ def spoken(*pieces: str, reason: FinishReason = FinishReason.STOP) -> list[Step]
 
 
 class FakeChat(Chat):
-    """Answers with the next of `answers`; an exception in its place is raised before any event."""
+    """Answers with the next of `answers`; an exception in its place is raised before any event. sees: what is told of
+    its models, but for `readers`, which do not.
+    """
 
     def __init__(self, answers: Sequence[Sequence[Step] | BaseException]) -> None:
         self._answers = iter(answers)
@@ -262,6 +264,8 @@ class FakeChat(Chat):
         self.prepared: list[str] = []
         self.loadings: list[LoadWishes] = []
         self.warning: str | None = None
+        self.sees: bool | None = False
+        self.readers: set[str] = set()
 
     def execute(
         self,
@@ -283,7 +287,7 @@ class FakeChat(Chat):
     def prepare(self, spec: str, loading: LoadWishes = PLAINLY) -> Prepared:
         self.loadings.append(loading)
         self.prepared.append(spec)
-        return Prepared(self.model, self.warning)
+        return Prepared(self.model, self.warning, sees=self.sees and spec not in self.readers)
 
 
 class FakeFindServer(FindServer):
