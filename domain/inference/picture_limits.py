@@ -1,4 +1,4 @@
-"""How much may be attached to one request. Its bytes are counted here; its pixels by the worker, when it decodes them."""
+"""How much may be attached to one request. Bytes are counted here, pixels by the worker."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from entrypoints.http.routes.answering import AnsweringRoutes
 from entrypoints.http.routes.cache import cache_routes
 from entrypoints.http.routes.chat import chat_routes
 from entrypoints.http.routes.completions import completion_routes
-from entrypoints.http.routes.models import model_routes
+from entrypoints.http.routes.models import ModelPath, model_routes
 from entrypoints.http.routes.system import system_routes
 from entrypoints.http.services import Services
 from entrypoints.http.share import share_routes
@@ -41,6 +41,7 @@ def create_app(
     app.json = DefaultJSONProvider(app)
     app.json.sort_keys = False
     app.url_map.merge_slashes = False
+    app.url_map.converters["model"] = ModelPath
     app.before_request(_begin_request)
     app.after_request(_name_request)
     doors = doors or Doors.at(Address("127.0.0.1", 0))

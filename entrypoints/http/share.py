@@ -24,6 +24,7 @@ TRANSFERS_AT_ONCE = 64
 MAIN = "main"
 _RANGE = re.compile(r"bytes=(\d{1,18})-(\d{0,18})", re.ASCII)
 _COUNT = re.compile(r"0{0,9}[1-9]\d{0,18}", re.ASCII)
+_UNSAFE = re.compile(r"[^ -~]")  # in a header: a name from the path may hold anything
 _TRUE = ("true", "1")
 
 OpenSharedHub = Callable[[], ModelHub]
@@ -172,5 +173,5 @@ def _refusal(fault: MlxkError) -> Response:
         kinds = {"file": "EntryNotFound", "revision": "RevisionNotFound"}
         answer.headers["X-Error-Code"] = kinds.get(str(fault.detail.get("kind")), "RepoNotFound")
     if not isinstance(fault, InvalidRequest):
-        answer.headers["X-Error-Message"] = fault.message.encode("ascii", "replace").decode()
+        answer.headers["X-Error-Message"] = _UNSAFE.sub("?", fault.message)
     return answer

@@ -14,7 +14,7 @@ from entrypoints.http.schemas.content import (
 
 URL: Shape = {
     "type": "string",
-    "description": "A data URL with base64; nothing is fetched. Other URLs stand in earlier turns only, and are counted.",
+    "description": "A data URL with base64. Nothing is fetched: other URLs, in earlier turns, are only counted.",
 }
 DETAIL = nullable(constant(*DETAILS))
 NAME = nullable({"type": "string", "maxLength": LONGEST_NAME})

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from domain.inference.choices import MAX_ANSWERS
+from domain.inference.picture_limits import MOST_PICTURES
 from domain.inference.prompt_options import REASONING_EFFORTS
 from domain.inference.request import MAX_STOP_STRINGS, MAX_TOP_LOGPROBS
 from domain.inference.sampling import RANGES
@@ -75,6 +76,10 @@ _CHAT = {
     "tools": Note("Functions that the model may call.", {"maxItems": MAX_TOOLS}),
     "tool_choice": Note("Whether it may, must or must not call, and which."),
     "parallel_tool_calls": Note("Several calls in one answer are welcome. Default: true."),
+    "chunk": Note(
+        "So many pictures of the last question at a time, each group with an answer of its own.",
+        {"minimum": 1, "maximum": MOST_PICTURES},
+    ),
     "reasoning_effort": Note("For models that know it; none switches thinking off.", {"enum": list(REASONING_EFFORTS)}),
     "chat_template_kwargs": Note("Variables of the model's template; enable_thinking switches thinking on or off."),
 }

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from entrypoints.http.openapi.error_shapes import REQUEST_ID, error_reference
-from entrypoints.http.openapi.json_shapes import STRING, Shape, component
+from entrypoints.http.openapi.json_shapes import STRING, Shape, component, constant, record
 
 JSON = "application/json"
 EVENTS = "text/event-stream"
+DONE = "[DONE]"
+ENDS = "A stream that fails ends with an Error in place of [DONE]. Lines that begin with a colon are comments."
 
 # What the doors and the server may say to any request, and to one with a body.
 ALWAYS = (400, 401, 403, 405, 500)
@@ -72,9 +74,23 @@ def answer(about: str, shape: Shape | str, example: object = None) -> Shape:
 
 
 def streamed(about: str, whole: str, chunk: str) -> Shape:
-    """One object, or a stream of events whose data are such chunks."""
-    events = {"schema": {**STRING, "description": _events(chunk)}, "x-event-data": component(chunk)}
-    return {"description": about, "content": {JSON: {"schema": component(whole)}, EVENTS: events}}
+    """One object, or a stream of events whose data are such chunks. The schema of a stream is that of one event."""
+    data = {
+        "description": f"`{DONE}` at the end, else JSON.",
+        "anyOf": [
+            constant(DONE),
+            {
+                **STRING,
+                "contentMediaType": JSON,
+                "contentSchema": {"anyOf": [component(chunk), component("Error")]},
+            },
+        ],
+    }
+    event = record({"data": data}, about=f"An event. {ENDS}")
+    return {
+        "description": about,
+        "content": {JSON: {"schema": component(whole)}, EVENTS: {"schema": event}},
+    }
 
 
 def text(about: str, media_type: str) -> Shape:
@@ -87,10 +103,3 @@ def in_path(name: str, about: str, **keywords: object) -> Shape:
 
 def in_query(name: str, about: str, schema: Shape = STRING, *, required: bool = False) -> Shape:
     return {"name": name, "in": "query", "required": required, "description": about, "schema": schema}
-
-
-def _events(chunk: str) -> str:
-    return (
-        f"Events `data: {{...}}`, each a {chunk}; then `data: [DONE]`. One that fails ends with an Error as its last "
-        "event. Lines that begin with a colon are comments and mean nothing."
-    )

@@ -8,8 +8,9 @@ from entrypoints.http.presenters.exposition import CONTENT_TYPE
 MODEL = "mlxk/demo"
 TURNS = [{"role": "user", "content": "What is the capital of France?"}]
 CHALLENGE = {"type": "string", "pattern": "^[0-9a-f]{32,128}$"}
-# What may become of a request that wants a model.
+# What may become of a request that wants a model, and of one that wants an answer.
 OF_MODELS = (404, 422, 501, 502, 507)
+OF_ANSWERS = (*OF_MODELS, 504)
 
 SYSTEM = (
     Operation(
@@ -67,7 +68,7 @@ ANSWERS = (
     Operation(
         "post", "/v1/chat/completions", "chat", "answers", "Answer a conversation",
         {"200": streamed("The answer, whole or streamed.", "ChatCompletion", "ChatCompletionChunk")},
-        OF_MODELS, body="ChatRequest",
+        OF_ANSWERS, body="ChatRequest",
         examples={
             "whole": {"model": MODEL, "messages": TURNS, "max_tokens": 64},
             "streamed": {"model": MODEL, "messages": TURNS, "max_tokens": 64, "stream": True},
@@ -79,7 +80,7 @@ ANSWERS = (
     Operation(
         "post", "/v1/completions", "complete", "answers", "Go on from a prompt as it is",
         {"200": streamed("What follows, whole or streamed.", "Completion", "CompletionChunk")},
-        OF_MODELS, body="CompletionRequest",
+        OF_ANSWERS, body="CompletionRequest",
         examples={
             "whole": {"model": MODEL, "prompt": "Once upon a time", "max_tokens": 16},
             "scored": {"model": MODEL, "prompt": "Paris is in France", "max_tokens": 0, "echo": True, "logprobs": 2},
