@@ -78,7 +78,7 @@ def _url(process: subprocess.Popen[str], home: Path) -> str:
 
 def strict_document(url: str) -> dict[str, Any]:
     """The server's document, in which answers have no field that it does not name, and requests mean models that are
-    there, or at least might be, and wait for their answers.
+    there, or at least might be.
     """
     with urllib.request.urlopen(f"{url}/openapi.json") as response:  # noqa: S310  # our own server
         document: dict[str, Any] = json.load(response)
@@ -89,7 +89,6 @@ def strict_document(url: str) -> dict[str, Any]:
     for name in sent:
         if "model" in schemas[name].get("properties", {}):
             schemas[name]["properties"]["model"] = {"enum": list(MODELS)}
-    schemas["Extension"]["properties"]["deadline_seconds"] = {"enum": [None, 600]}
     for operations in document["paths"].values():
         for operation in operations.values():
             for parameter in operation.get("parameters", ()):

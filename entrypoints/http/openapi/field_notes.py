@@ -130,15 +130,15 @@ _PARTS = {
     ("JsonSchema", "schema"): Note("A JSON Schema."),
     ("Call", "type"): Note("", {"enum": ["function"]}),
     ("Called", "arguments"): Note("JSON text."),
-    ("Load", "pinned"): Note("Whether it stays when others need its memory; without it nothing changes."),
-    ("Unload", "force"): Note("Running answers end with engine_died. Default: they finish first."),
+    ("LoadRequest", "pinned"): Note("Whether it stays when others need its memory; without it nothing changes."),
+    ("UnloadRequest", "force"): Note("Running answers end with engine_died. Default: they finish first."),
 }
 
 # By the component and the field; "" for every body.
 NOTES: Mapping[tuple[str, str], Note] = {
     **{("", name): note for name, note in _ANYWHERE.items()},
-    **{("Chat", name): note for name, note in _CHAT.items()},
-    **{("Completion", name): note for name, note in _COMPLETION.items()},
+    **{("ChatRequest", name): note for name, note in _CHAT.items()},
+    **{("CompletionRequest", name): note for name, note in _COMPLETION.items()},
     **{("Message", name): note for name, note in _MESSAGE.items()},
     **{("Extension", name): note for name, note in _EXTENSION.items()},
     **_PARTS,

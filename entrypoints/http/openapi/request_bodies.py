@@ -22,23 +22,23 @@ def request_bodies() -> dict[str, Shape]:
     """Every body, and every object inside one, by the name of its component."""
     found: dict[str, Shape] = {"ContentPart": content_part()}
     for body in BODIES:
-        shape = _object(body.schema, body.refused, found)
+        shape = _object(body.name, body.schema, body.refused, found)
         shape["properties"] |= {name: {"description": "Taken, without effect."} for name in body.without_effect}
         found[body.name] = {"description": body.about, **shape}
     return found
 
 
-def _object(schema: Schema, refused: Mapping[str, NoOp], found: dict[str, Shape]) -> Shape:
+def _object(owner: str, schema: Schema, refused: Mapping[str, NoOp], found: dict[str, Shape]) -> Shape:
     def named(field: fields.Nested) -> Shape:
         inner = field.schema
         name = component_name(type(inner))
         if name not in found:
             found[name] = {}
-            found[name] = _object(inner, REFUSED_INSIDE.get(type(inner), {}), found)
+            found[name] = _object(name, inner, REFUSED_INSIDE.get(type(inner), {}), found)
         return component(name)
 
     properties = {
-        name: _property(type(schema), name, field, field_shape(field, named))
+        name: _property(owner, name, field, field_shape(field, named))
         for name, field in schema.fields.items()
         if name not in refused
     }
@@ -53,8 +53,8 @@ def component_name(schema: type[Schema]) -> str:
     return schema.__name__.removesuffix("Schema")
 
 
-def _property(schema: type[Schema], name: str, field: fields.Field[Any], shape: Shape) -> Shape:
-    note = NOTES.get((component_name(schema), name)) or NOTES.get(("", name)) or Note("")
+def _property(owner: str, name: str, field: fields.Field[Any], shape: Shape) -> Shape:
+    note = NOTES.get((owner, name)) or NOTES.get(("", name)) or Note("")
     shape = note.bound(shape)
     if field.allow_none:
         shape = nullable(shape)
