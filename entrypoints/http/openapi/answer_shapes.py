@@ -23,6 +23,7 @@ from entrypoints.http.openapi.json_shapes import (
 REASON = constant(*(str(each) for each in FinishReason))
 BYTES = array({"type": "integer", "minimum": 0, "maximum": 255})
 TOKEN = {"token": STRING, "bytes": BYTES, "logprob": NUMBER}
+IN_STREAM = "The data of one event of a stream; the last event is [DONE], or an Error."
 EXTRAS = {"warnings": STRINGS, "mlxk": component("AnswerAdditions")}
 FUNCTION = record({"name": nullable(STRING), "arguments": STRING})
 
@@ -71,11 +72,29 @@ def _parts() -> dict[str, Shape]:
 
 
 def _chat() -> dict[str, Shape]:
-    message = record(
+    whole = {"index": COUNT, "message": _message(), **_scores("TokenLogprobs"), "finish_reason": REASON}
+    piece = {"index": COUNT, "delta": _delta(), **_scores("TokenLogprobs"), "finish_reason": nullable(REASON)}
+    return {
+        "ChatCompletion": record(
+            {**_head("chat.completion"), "choices": array(record(whole, EXTRAS)), "usage": component("Usage")}, EXTRAS
+        ),
+        "ChatCompletionChunk": record(
+            {**_head("chat.completion.chunk"), "choices": array(record(piece))},
+            {**EXTRAS, "usage": nullable(component("Usage"))},
+            about=IN_STREAM,
+        ),
+    }
+
+
+def _message() -> Shape:
+    return record(
         {"role": constant("assistant"), "content": nullable(STRING), "refusal": {"type": "null"}},
         {"reasoning_content": STRING, "tool_calls": array(component("GivenCall"))},
     )
-    delta = record(
+
+
+def _delta() -> Shape:
+    return record(
         {},
         {
             "role": constant("assistant"),
@@ -85,38 +104,6 @@ def _chat() -> dict[str, Shape]:
             "tool_calls": array(_piece_of_call()),
         },
     )
-    return {
-        "ChatCompletion": record(
-            {
-                **_head("chat.completion"),
-                "choices": array(
-                    record(
-                        {"index": COUNT, "message": message, **_scores("TokenLogprobs"), "finish_reason": REASON},
-                        EXTRAS,
-                    )
-                ),
-                "usage": component("Usage"),
-            },
-            EXTRAS,
-        ),
-        "ChatCompletionChunk": record(
-            {
-                **_head("chat.completion.chunk"),
-                "choices": array(
-                    record(
-                        {
-                            "index": COUNT,
-                            "delta": delta,
-                            **_scores("TokenLogprobs"),
-                            "finish_reason": nullable(REASON),
-                        }
-                    )
-                ),
-            },
-            {**EXTRAS, "usage": nullable(component("Usage"))},
-            about="The data of one event of a stream; the last event is [DONE], or an Error.",
-        ),
-    }
 
 
 def _completion() -> dict[str, Shape]:
@@ -130,7 +117,7 @@ def _completion() -> dict[str, Shape]:
         "CompletionChunk": record(
             {**_head("text_completion"), "choices": array(choice(nullable(REASON), {}))},
             {**EXTRAS, "usage": nullable(component("Usage"))},
-            about="The data of one event of a stream; the last event is [DONE], or an Error.",
+            about=IN_STREAM,
         ),
     }
 
