@@ -130,3 +130,66 @@ def test_its_examples_fit_its_schemas_and_are_answered(each: Any, document: dict
         Draft202012Validator(shape).validate(body)
         response = client.open(each.path, method=each.method.upper(), json=body)
         assert response.status_code == 200, (name, response.text)
+
+
+LEAST = {
+    "ChatRequest": ("/v1/chat/completions", {"model": "demo", "messages": [{"role": "user", "content": "hi"}]}),
+    "CompletionRequest": ("/v1/completions", {"model": "demo", "prompt": "hi"}),
+}
+# What a field needs beside it.
+WITH: Mapping[tuple[str, str], Mapping[str, Any]] = {
+    ("ChatRequest", "top_logprobs"): {"logprobs": True},
+    ("CompletionRequest", "max_tokens"): {"echo": True},
+}
+
+
+def bounds() -> Iterator[tuple[str, str, float, float]]:
+    """(body, field, the last value that is taken, the first that is not) for every bound of a number."""
+    schemas = openapi_document(share=True)["components"]["schemas"]
+    for body in LEAST:
+        for name, shape in schemas[body]["properties"].items():
+            step = 0.001 if "number" in shape.get("type", ()) else 1
+            if "minimum" in shape:
+                yield body, name, shape["minimum"], shape["minimum"] - step
+            if "maximum" in shape:
+                yield body, name, shape["maximum"], shape["maximum"] + step
+
+
+@pytest.fixture(scope="module")
+def client() -> Any:
+    return app().test_client()
+
+
+@pytest.mark.parametrize(("body", "name", "last", "first"), list(bounds()))
+def test_bounds_are_where_the_rules_have_them(client: Any, body: str, name: str, last: float, first: float) -> None:
+    path, least = LEAST[body]
+
+    def param(value: float) -> str | None:
+        beside = {"n": value} if name == "best_of" else WITH.get((body, name), {})
+        response = client.post(path, json={**least, **beside, name: value})
+        return None if response.status_code == 200 else response.get_json()["error"]["param"]
+
+    assert param(last) is None
+    assert param(first) == ("n" if name == "best_of" else name)
+
+
+@pytest.mark.parametrize("body", list(LEAST))
+def test_lists_and_words_are_as_long_and_as_many_as_the_rules_have_them(
+    client: Any, document: dict[str, Any], body: str
+) -> None:
+    path, least = LEAST[body]
+    properties = document["components"]["schemas"][body]["properties"]
+    (words,) = [each for each in properties["stop"]["anyOf"][0]["anyOf"] if each["type"] == "array"]
+
+    def taken(**fields: Any) -> bool:
+        return bool(client.post(path, json={**least, **fields}).status_code == 200)
+
+    assert taken(stop=["x"] * words["maxItems"])
+    assert not taken(stop=["x"] * (words["maxItems"] + 1))
+    assert not taken(stop=[""])
+    if "tools" in properties and properties["tools"].get("maxItems"):
+        tools = [
+            {"type": "function", "function": {"name": f"f{at}"}} for at in range(properties["tools"]["maxItems"] + 1)
+        ]
+        assert taken(tools=tools[:-1])
+        assert not taken(tools=tools)
