@@ -132,7 +132,7 @@ def test_its_examples_fit_its_schemas_and_are_answered(each: Any, document: dict
         assert response.status_code == 200, (name, response.text)
 
 
-LEAST = {
+LEAST: Mapping[str, tuple[str, dict[str, Any]]] = {
     "ChatRequest": ("/v1/chat/completions", {"model": "demo", "messages": [{"role": "user", "content": "hi"}]}),
     "CompletionRequest": ("/v1/completions", {"model": "demo", "prompt": "hi"}),
 }
