@@ -16,7 +16,7 @@ from entrypoints.http.limits import HttpLimits
 from entrypoints.http.listener import Address
 from entrypoints.http.openapi.document import openapi_document
 from entrypoints.http.presenters.ignored import HEADER
-from entrypoints.http.schemas.parameters import BODIES
+from entrypoints.http.schemas.parameters import BODIES, Body
 from tests.support.described_server import closed
 from tests.support.fakes.http_services import FakeServices
 
@@ -178,3 +178,12 @@ def test_what_has_no_effect_is_taken_without_a_word(client: FlaskClient, told: d
     assert "user" in names
     response = client.post(route, json={**LEAST[route], **dict.fromkeys(names, "x"), "nobody_knows": 1})
     assert (response.status_code, response.headers[HEADER]) == (200, "nobody_knows")
+
+
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: str(body.name))
+def test_no_field_is_left_out(told: dict[str, Any], body: Body) -> None:
+    for route in body.routes:
+        parameters = told["parameters"][route]
+        named = {*parameters["honoured"], *parameters["refused"], *parameters["without_effect"]}
+        assert set(body.schema.fields) <= named
+        assert set(parameters["honoured"]).isdisjoint(parameters["refused"])
