@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from application.catalog.list_models import ListModels
     from application.catalog.resolve_model import ResolveModel
     from application.inference.answering import Answering, Resolver
-    from application.inference.chat import Chat
+    from application.inference.chat import Chat, Manner
     from application.inference.chat_loaded import ChatLoaded
     from application.inference.explain_prompt import ExplainPrompt
     from application.inference.find_server import FindServer
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from application.serving.running_servers import RunningServers
     from application.serving.served_models import FirstModel, ListServedModels, ResolveServedModel
     from domain.catalog import LocatedModel
+    from domain.inference.picture_wishes import PictureRules
+    from domain.serving.load_options import PrefixCacheBudget
     from domain.serving.load_plan import LoadPlan
     from domain.serving.load_wishes import LoadWishes
     from domain.serving.model_settings import ServingRules
@@ -56,16 +58,32 @@ def presence(settings: Settings, pool: ModelPool, instance: ServerInstance) -> P
     return Presence(_folder(settings), pool, instance, __version__, time)
 
 
-def chat_loaded(pool: ModelPool, instance: ServerInstance) -> ChatLoaded:
+def picture_rules(settings: Settings) -> PictureRules:
+    from domain.inference.picture_wishes import PictureRules
+
+    seeing = settings.seeing
+    return PictureRules(seeing.chunk.value, seeing.describe.value, seeing.exif.value)
+
+
+def manner(plan: PlanLoad | PlanServedLoad, budget: PrefixCacheBudget, pictures: PictureRules) -> Manner:
+    from application.inference.chat import Manner
+    from application.serving.prefix_budget import remembering
+
+    return Manner(remembering(plan.execute, budget), pictures)
+
+
+def chat_loaded(pool: ModelPool, instance: ServerInstance, pictures: PictureRules) -> ChatLoaded:
     from application.inference.chat_loaded import ChatLoaded
 
-    return ChatLoaded(pool, instance)
+    return ChatLoaded(pool, instance, pictures)
 
 
-def explain_prompt(resolve: Resolver, plan: PlanServedLoad, pool: ModelPool, instance: ServerInstance) -> ExplainPrompt:
+def explain_prompt(
+    resolve: Resolver, plan: PlanServedLoad, pool: ModelPool, instance: ServerInstance, pictures: PictureRules
+) -> ExplainPrompt:
     from application.inference.explain_prompt import ExplainPrompt
 
-    return ExplainPrompt(resolve, plan.execute, pool, instance)
+    return ExplainPrompt(resolve, plan.execute, pool, instance, pictures)
 
 
 def find_server(

@@ -41,6 +41,13 @@ class GenerationStream(Protocol):
         """Give the slot back at the engine's next step; wakes a blocked consumer. Idempotent, never raises."""
 
 
+class PatientStream(GenerationStream, Protocol):
+    """One whose consumer need not wait for ever."""
+
+    def next_within(self, seconds: float | None) -> GenerationEvent | None:
+        """As `next`, StopIteration and all, but None when nothing came for so long. None waits as long as it takes."""
+
+
 class ModelWorker(Protocol):
     """One model in one process. Thread-safe."""
 
@@ -52,8 +59,10 @@ class ModelWorker(Protocol):
     def alive(self) -> bool:
         """False as soon as the process has ended or its channel has closed; never True again."""
 
-    def generate(self, request: GenerationRequest) -> GenerationStream:
-        """Start a request. Raises EngineDied when the worker is not alive."""
+    def generate(self, request: GenerationRequest) -> PatientStream:
+        """Start a request. Raises EngineDied when the worker is not alive, PayloadTooLarge when what the request
+        says and shows is more than can be handed over.
+        """
 
     def explain(self, request: GenerationRequest) -> PromptExplanation:
         """What is remembered of its prompt; nothing is generated. Blocks until the engine looks, between two steps;

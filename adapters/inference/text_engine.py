@@ -15,6 +15,7 @@ from adapters.inference.engine.memory import pulse_of
 from adapters.inference.engine.model import Model
 from adapters.inference.engine.pace import Bounds, Pace
 from adapters.inference.engine.probe import Probe
+from adapters.inference.engine.prompt_scores import refuse_to_score_at_once
 from adapters.inference.engine.reading import Manner, Reading
 from adapters.inference.engine.rows import Row, marked_prompt
 from adapters.inference.engine.seats import Seats, no_room
@@ -83,6 +84,8 @@ class MlxTextEngine:
         refusal = self._seats.refusal(row)
         if refusal is not None:
             raise refusal
+        if row.score_prompt is not None:
+            refuse_to_score_at_once(self._model.first_pass(row))
         if len(self._reading) >= self._bounds.max_waiting:
             raise ServerBusy(f"{len(self._reading):,} requests are waiting already", hint="ask again in a moment")
         alone = self._probe.alone if self._rows else self._probe.alone_by_kind
@@ -163,8 +166,8 @@ class MlxTextEngine:
         room = self._bounds.max_rows - self._decoding.rows
         if not len(self._reading) or room <= 0:
             return False
-        started, failed = self._reading.read(room)
-        self._tell(failed)
+        started, news = self._reading.read(room)
+        self._tell(news)
         if self._reading.blocked:
             return False
         if started is not None:

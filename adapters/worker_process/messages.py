@@ -1,4 +1,4 @@
-"""What front and worker say, as JSON objects and back.
+"""What front and worker say, as JSON objects and back, with bytes beside them where something is attached.
 
 Every object carries its kind under "kind". WorkerStarted carries the protocol's version. One frame holds the events of
 every running answer.
@@ -13,7 +13,7 @@ from pathlib import PurePath
 from typing import Any
 
 from adapters.worker_process.event_messages import decode_event, encode_event, error_in, error_out
-from adapters.worker_process.request_messages import decode_request, encode_request
+from adapters.worker_process.request_messages import decode_request, encode_request, tails_of
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import InternalError, MlxkError
 from domain.serving.load_options import LoadOptions, PrefixCacheBudget
@@ -39,7 +39,7 @@ Json = dict[str, Any]
 
 
 def encode_command(command: Command) -> Json:
-    """A command as the front sends it."""
+    """A command as the front sends it, but for `command_tails`."""
     match command:
         case LoadModel(model, options):
             return {"kind": "load", "model": _model_out(model), "options": _options_out(options)}
@@ -53,16 +53,21 @@ def encode_command(command: Command) -> Json:
             return {"kind": "ask_vitals"}
 
 
+def command_tails(command: Command) -> list[bytes]:
+    """The bytes that go with a command: of what is attached to its request."""
+    return tails_of(command.request) if isinstance(command, StartRequest | ExplainPrompt) else []
+
+
 def decode_command(message: Mapping[str, Any]) -> Command:
-    """Raises InternalError for anything that `encode_command` does not write."""
+    """Raises InternalError for anything that `encode_command` does not write. The tails stand under `tails`."""
     with _reading("command", message):
         match message["kind"]:
             case "load":
                 return LoadModel(_model_in(message["model"]), _options_in(message["options"]))
             case "start":
-                return StartRequest(int(message["id"]), decode_request(message["request"]))
+                return StartRequest(int(message["id"]), decode_request(message["request"], message.get("tails", ())))
             case "explain":
-                return ExplainPrompt(int(message["id"]), decode_request(message["request"]))
+                return ExplainPrompt(int(message["id"]), decode_request(message["request"], message.get("tails", ())))
             case "cancel":
                 return CancelRequest(int(message["id"]))
             case "ask_vitals":
@@ -151,7 +156,7 @@ def _vitals_in(body: Mapping[str, Any]) -> EngineVitals:
 def _reading(what: str, message: Mapping[str, Any]) -> Iterator[None]:
     try:
         yield
-    except (KeyError, TypeError, ValueError, MlxkError) as fault:
+    except (KeyError, TypeError, ValueError, IndexError, MlxkError) as fault:
         kind = message.get("kind")
         raise InternalError(
             f"the other end of the worker channel sent a malformed {what} ({kind!r}): {fault}"

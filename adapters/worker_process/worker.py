@@ -9,11 +9,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from adapters.worker_process.messages import decode_reply, encode_command
+from adapters.worker_process.messages import command_tails, decode_reply, encode_command
 from adapters.worker_process.process import ChildProcess
 from adapters.worker_process.stream import EventStream, PendingExplanation
 from domain.catalog import LocatedModel
-from domain.errors import EngineDied, InternalError, MlxkError
+from domain.errors import EngineDied, InternalError, MlxkError, PayloadTooLarge
 from domain.inference import Finished, GenerationRequest
 from domain.serving.load_options import LoadOptions
 from domain.serving.prompt_explanation import PromptExplanation
@@ -155,9 +155,11 @@ class ProcessWorker:
         except BrokenPipeError:
             self._reader.join()
             raise self._died() from None
-        except InternalError:  # larger than a frame may be; nothing was sent
+        except InternalError as fault:  # larger than a frame may be; nothing was sent
             self._drop(command.request_id)
-            raise
+            raise PayloadTooLarge(
+                f"the request is too large for {self._name}: {fault.message}", hint="send less", param="messages"
+            ) from fault
         return waiting
 
     def _cancel(self, request_id: int) -> None:
@@ -170,7 +172,7 @@ class ProcessWorker:
             return self._streams.pop(request_id, None)
 
     def _send(self, command: Command) -> None:
-        self._child.frames.send(encode_command(command))
+        self._child.frames.send(encode_command(command), command_tails(command))
 
     # The reader thread
 

@@ -284,8 +284,8 @@ def _events_of(step: RowStep, text: AnswerText) -> Sequence[GenerationEvent | Ml
     """What one row's step means to whoever reads the answer. A tokenizer or a parser of calls that breaks fails its own
     request only.
     """
-    if step.error is not None or step.token is None:
-        return [step.error or GenerationFailed("the engine gave neither a token nor an error")]
+    if step.error is not None:
+        return [step.error]
     try:
         return text.add(step)
     except MlxkError as error:

@@ -13,19 +13,19 @@ from domain.inference import Finished, GenerationEvent, GenerationReport, Genera
 from domain.inference.events import PicturesSeen, PromptProgress
 from domain.serving.metrics import Histogram
 from domain.serving.model_load import ModelLoad
-from ports.model_worker import GenerationStream
+from ports.model_worker import PatientStream
 
 CANCELLED = "cancelled"
 FLUSH_SECONDS = 2.0
 
 
 class MeasuredStream:
-    """GenerationStream: another one. One clock reading and one addition an event; what piles up is told at the end and
+    """PatientStream: another one. One clock reading and one addition an event; what piles up is told at the end and
     every FLUSH_SECONDS. began: when the request came. streamed: events come as they are made; the times between those
     of a whole answer say nothing.
     """
 
-    def __init__(self, events: GenerationStream, meter: Meter, model: str, began: float, *, streamed: bool) -> None:
+    def __init__(self, events: PatientStream, meter: Meter, model: str, began: float, *, streamed: bool) -> None:
         self._events = events
         self._meter = meter
         self._clock = meter.clock
@@ -43,8 +43,13 @@ class MeasuredStream:
         return self
 
     def __next__(self) -> GenerationEvent:
+        while (event := self.next_within(None)) is None:
+            pass
+        return event
+
+    def next_within(self, seconds: float | None) -> GenerationEvent | None:
         try:
-            event = next(self._events)
+            event = self._events.next_within(seconds)
         except StopIteration:
             self._end(CANCELLED)
             raise
@@ -54,6 +59,8 @@ class MeasuredStream:
         except BaseException:
             self._end("internal_error")
             raise
+        if event is None:
+            return None
         if self._streamed:
             self._time(event)
         if isinstance(event, Finished):
@@ -102,9 +109,7 @@ class MeasuredPool(ModelPool):
         """From now on."""
         self._meter = meter
 
-    def stream(
-        self, load: ModelLoad, request: GenerationRequest, *, streamed: bool, **options: Any
-    ) -> GenerationStream:
+    def stream(self, load: ModelLoad, request: GenerationRequest, *, streamed: bool, **options: Any) -> PatientStream:
         """options: as ModelPool's."""
         meter = self._meter
         if meter is None:

@@ -18,7 +18,7 @@ from domain.inference import GenerationRequest
 from domain.serving.model_load import ModelLoad
 from domain.serving.prompt_explanation import PromptExplanation
 from domain.serving.standing import ModelStanding
-from ports.model_worker import GenerationStream, LoadedModel, WorkerLauncher
+from ports.model_worker import LoadedModel, PatientStream, WorkerLauncher
 
 __all__ = ["ModelPool", "never"]
 
@@ -54,7 +54,7 @@ class ModelPool:
         streamed: bool,
         given_up: Callable[[], bool] = never,
         allowance: Allowance | None = None,
-    ) -> GenerationStream:
+    ) -> PatientStream:
         """Answer a request; blocks while the model is loaded. The consumer reads to the end or cancels. given_up: asked
         whenever `wake` is called while the request waits; the one that loads the model is not waiting. allowance: the
         memory that a load may take, asked when there is room for it; None leaves what its options say.

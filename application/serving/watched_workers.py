@@ -11,7 +11,7 @@ from domain.serving.load_options import LoadOptions
 from domain.serving.prompt_explanation import PromptExplanation
 from domain.serving.vitals import EngineVitals
 from domain.serving.worker_death import DeathCause
-from ports.model_worker import GenerationStream, LoadedModel, ModelWorker, WorkerLauncher
+from ports.model_worker import LoadedModel, ModelWorker, PatientStream, WorkerLauncher
 
 
 class Watcher(Protocol):
@@ -47,7 +47,7 @@ class WatchedWorker:
     def death(self) -> DeathCause | None:
         return self._worker.death
 
-    def generate(self, request: GenerationRequest) -> GenerationStream:
+    def generate(self, request: GenerationRequest) -> PatientStream:
         stream = self._worker.generate(request)
         self._watcher.stir()
         return stream

@@ -11,10 +11,13 @@ from entrypoints.http.gate import Doors, Gate
 from entrypoints.http.hangups import HangupWatcher
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.listener import Address
+from entrypoints.http.media_room import MediaRoom
 from entrypoints.http.request_counts import count_responses
 from entrypoints.http.request_ids import HEADER, begin_request, current_request_id
+from entrypoints.http.routes.answering import AnsweringRoutes
 from entrypoints.http.routes.cache import cache_routes
 from entrypoints.http.routes.chat import chat_routes
+from entrypoints.http.routes.completions import completion_routes
 from entrypoints.http.routes.models import model_routes
 from entrypoints.http.routes.system import system_routes
 from entrypoints.http.services import Services
@@ -44,11 +47,14 @@ def create_app(
     count_responses(app, services.meter)
     register_error_handlers(app)
     slots = slots or AnswerSlots(limits.open_answers)
+    room = MediaRoom(limits.media_bytes)
     app.register_blueprint(system_routes(services, slots))
     hangups = HangupWatcher()
     app.register_blueprint(model_routes(services, limits, slots, hangups))
-    app.register_blueprint(chat_routes(services, limits, slots, hangups))
-    app.register_blueprint(cache_routes(services, limits, slots))
+    answering = AnsweringRoutes(services, limits, slots, hangups, room)
+    app.register_blueprint(chat_routes(answering))
+    app.register_blueprint(completion_routes(answering))
+    app.register_blueprint(cache_routes(services, limits, slots, room))
     if share:
         app.register_blueprint(share_routes(services.shared_hub))
     return app

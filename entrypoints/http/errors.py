@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 
 from flask import Flask, Response, json
@@ -90,7 +91,7 @@ STATUS: Mapping[type[MlxkError], int] = {
 }
 
 # Clients retry every 5xx unless told otherwise; these would only fail again, the third after minutes of loading.
-NEVER_RETRY = (ModelNotRunnable, InsufficientMemory, ModelLoadFailed, DiskFull, DownloadRefused)
+NEVER_RETRY = (ModelNotRunnable, DependencyMissing, InsufficientMemory, ModelLoadFailed, DiskFull, DownloadRefused)
 RETRY_AFTER_SECONDS = {ServerBusy: 1, ServerShutdown: 5}
 
 
@@ -142,8 +143,9 @@ def respond(fault: MlxkError) -> Response:
     response = _json(envelope(error_object(fault)), STATUS[type(fault)])
     if isinstance(fault, NEVER_RETRY):
         response.headers["x-should-retry"] = "false"
-    if (seconds := fault.detail.get("retry_after_seconds", RETRY_AFTER_SECONDS.get(type(fault)))) is not None:
-        response.headers["Retry-After"] = str(seconds)
+    seconds = fault.detail.get("retry_after_seconds", RETRY_AFTER_SECONDS.get(type(fault)))
+    if isinstance(seconds, int | float):
+        response.headers["Retry-After"] = str(math.ceil(seconds))
     return response
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from application.inference.chat import ChatAnswer, Prepared
+from application.inference.chat import PatientAnswer, Prepared
 from application.inference.explain_prompt import ExplainedPrompt
 from application.serving.manage_models import UnloadedModel
 from application.serving.presence import Introduction, Whereabouts
@@ -22,7 +22,9 @@ class ChatUseCase(Protocol):
 
     def execute(
         self, spec: str, request: GenerationRequest, *, streamed: bool = True, given_up: Callable[[], bool] = ...
-    ) -> ChatAnswer: ...
+    ) -> PatientAnswer: ...
+
+    def at_hand(self, spec: str) -> bool: ...
 
     def prepare(self, spec: str) -> Prepared: ...
 
@@ -96,7 +98,7 @@ class ChatLoadedUseCase(Protocol):
 
     def execute(
         self, load_token: str, request: GenerationRequest, *, streamed: bool = True, given_up: Callable[[], bool] = ...
-    ) -> ChatAnswer: ...
+    ) -> PatientAnswer: ...
 
 
 class ExplainPromptUseCase(Protocol):

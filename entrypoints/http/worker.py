@@ -22,6 +22,7 @@ from domain.errors import MlxkError
 from entrypoints.http.access_log import log_refusal
 from entrypoints.http.connection import Connection
 from entrypoints.http.errors import envelope, error_object, protocol_error, unexpected
+from entrypoints.http.large_blocks import return_large_blocks
 from entrypoints.http.patience import Patience, TooSlow
 from entrypoints.http.request_ids import HEADER, begin_request
 
@@ -67,6 +68,7 @@ class FrontWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
 
     def init_process(self) -> None:
         """Everything this process does. Its model workers are gone when it ends."""
+        return_large_blocks()
         try:
             super().init_process()
         finally:

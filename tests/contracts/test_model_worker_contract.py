@@ -336,3 +336,21 @@ def test_a_closed_launcher_launches_nothing(tmp_path: Path) -> None:
         case.launcher.close()
         with pytest.raises(ServerShutdown):
             case.launcher.launch(case.model, LoadOptions())
+
+
+def test_whoever_does_not_want_to_wait_for_ever_hears_that_nothing_came(case: Case) -> None:
+    worker = case.launcher.launch(case.model, LoadOptions())
+    request = GenerationRequest((Message(Role.USER, "hello"),), TokenLimits(DefaultLength.FULL_CONTEXT, 3))
+    stream = worker.generate(request)
+    events = []
+    with pytest.raises(StopIteration):
+        while True:
+            events.append(stream.next_within(0.001))
+    assert isinstance([event for event in events if event is not None][-1], Finished)
+    with pytest.raises(StopIteration):
+        stream.next_within(None)
+    stopped = worker.generate(request)
+    stopped.cancel()
+    with pytest.raises(StopIteration):
+        stopped.next_within(None)
+    worker.close()

@@ -15,10 +15,12 @@ import pytest
 
 from adapters.worker_process.channel import FrameChannel
 from adapters.worker_process.frames import FrameSocket
-from adapters.worker_process.messages import decode_reply, encode_command
+from adapters.worker_process.messages import command_tails, decode_reply, encode_command
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import EngineDied, InternalError, ModelLoadFailed
 from domain.inference import (
+    Attachment,
+    AttachmentKind,
     DefaultLength,
     Finished,
     FinishReason,
@@ -56,10 +58,15 @@ REQUEST = GenerationRequest(
     SamplingRequest(0.5, 0.9, seed=3),
     ("stop", "\n"),
 )
+PICTURE = Attachment.of(AttachmentKind.IMAGE, bytes(range(256)) * 50, 3, "näme.png")
+SHOWING = GenerationRequest(
+    (Message(Role.USER, "look at it", attachments=(PICTURE, Attachment.of(AttachmentKind.VIDEO, b"v", 10))),)
+)
 COMMANDS: tuple[Command, ...] = (
     LoadModel(MODEL),
     StartRequest(7, REQUEST),
     ExplainPrompt(8, REQUEST),
+    StartRequest(9, SHOWING),
     CancelRequest(7),
     CancelRequest(99),
     AskVitals(),
@@ -99,10 +106,10 @@ def socket_line() -> Iterator[Line]:
         assert message is not None
         return decode_reply(message)
 
-    yield Line(
-        worker, lambda command: front.send(encode_command(command)), lambda: front.send({"kind": "dance"}), hear,
-        front.close,
-    )  # fmt: skip
+    def say(command: Command) -> None:
+        front.send(encode_command(command), command_tails(command))
+
+    yield Line(worker, say, lambda: front.send({"kind": "dance"}), hear, front.close)
     front.close()
     worker.close()
 
@@ -117,6 +124,15 @@ def test_commands_arrive_whole_and_in_order(line: Line) -> None:
     for command in COMMANDS:
         line.say(command)
     assert tuple(line.worker.receive() for _ in COMMANDS) == COMMANDS
+
+
+def test_pictures_arrive_byte_for_byte_with_their_request_however_large(line: Line) -> None:
+    large = Attachment.of(AttachmentKind.IMAGE, bytes(range(256)) * 10_000, 0)
+    command = StartRequest(1, GenerationRequest((Message(Role.USER, "", attachments=(large, PICTURE, large)),)))
+    with ThreadPoolExecutor(1) as threads:
+        saying = threads.submit(line.say, command)
+        assert line.worker.receive() == command
+        saying.result(20)
 
 
 def test_replies_arrive_whole_and_in_order(line: Line) -> None:

@@ -15,7 +15,7 @@ from adapters.runtime_support.installed import InstalledLibraryInspector
 from application.catalog.inspect_model import InspectModel
 from application.catalog.resolve_model import ResolveModel
 from application.catalog.stores import ModelStores
-from application.inference.chat import Chat
+from application.inference.chat import Chat, Manner
 from application.inference.load_plan import PlanLoad, PlanServedLoad
 from application.serving.memory_gate import MemoryGate
 from application.serving.model_pool import ModelPool
@@ -163,7 +163,7 @@ def test_chat_loads_the_planned_way_and_makes_room_for_the_draft(house: House) -
     launcher = FakeWorkerLauncher(Script(answers={"hi": "hello"}))
     pool = ModelPool(launcher, 1000 * MIB)
     gate = MemoryGate(house.stores, Machine(1000 * MIB, 900 * MIB))
-    chat = Chat(house.resolve, house.inspect, pool, gate, lambda: 0.0, house.plan.execute)
+    chat = Chat(house.resolve, house.inspect, pool, gate, lambda: 0.0, Manner(house.plan.execute))
     request = GenerationRequest((Message(Role.USER, "hi"),))
     list(chat.execute("demo", request, loading=LoadWishes(draft_model="demo")).events)
     list(chat.execute("demo", request).events)

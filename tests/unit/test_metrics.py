@@ -89,6 +89,9 @@ class Told:
             raise event
         return event
 
+    def next_within(self, seconds: float | None) -> GenerationEvent:
+        return next(self)
+
     def cancel(self) -> None:
         self.cancelled += 1
 

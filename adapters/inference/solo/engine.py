@@ -125,10 +125,14 @@ class SoloEngine:
         try:
             while not current.ready:
                 current.read()
+                steps += current.news()
                 if not current.ready and time.monotonic() >= until:
-                    return []
-            for step in current.decode():
-                steps.append(step)  # noqa: PERF402 - what was said before a fault must not be lost with it
+                    return steps
+            if current.row.only_read:
+                steps += [] if steps else current.news()
+            else:
+                for step in current.decode():
+                    steps.append(step)
         except Exception as fault:  # noqa: BLE001 - translated: the row fails with its cause, the others go on
             steps.append(_failed(current.row, fault))
         if steps[-1].finish is not None or steps[-1].error is not None:

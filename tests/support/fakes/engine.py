@@ -37,6 +37,7 @@ def babbles(row: EngineRow) -> tuple[int, ...]:
 class _Row:
     asked: EngineRow
     said: list[int] = field(default_factory=list)
+    read: bool = False
     begun_at: float = field(default_factory=time.monotonic)
 
 
@@ -111,7 +112,7 @@ class ScriptedEngine:
         if self.steps == self.lose_batch_at:
             self._rows.clear()
             raise GenerationFailed("the batch is lost")
-        steps = [self._row_step(row) for row in self._rows.values()]
+        steps = [step for row in self._rows.values() for step in self._row_steps(row)]
         for step in steps:
             if step.finish is not None or step.error is not None:
                 del self._rows[step.row_id]
@@ -136,6 +137,11 @@ class ScriptedEngine:
     def close(self) -> None:
         self.closed = True
         self._rows.clear()
+
+    def _row_steps(self, row: _Row) -> list[RowStep]:
+        told = [] if row.read else _of_prompt(row.asked)
+        row.read = True
+        return told if row.asked.only_read else [*told, self._row_step(row)]
 
     def _row_step(self, row: _Row) -> RowStep:
         asked, said = row.asked, row.said
@@ -180,9 +186,20 @@ class ScriptedEngine:
         return (*following, False).index(False)
 
 
+def _of_prompt(asked: EngineRow) -> list[RowStep]:
+    told = [RowStep(asked.row_id, None, read=len(asked.prompt))] if asked.progress else []
+    if asked.score_prompt is not None and len(asked.prompt) > 1:
+        scores = tuple(_half_of_all(token, asked.score_prompt) for token in asked.prompt[1:])
+        told.append(RowStep(asked.row_id, None, prompt_scores=scores))
+    if asked.only_read:
+        told.append(RowStep(asked.row_id, None, FinishReason.LENGTH, stats=RowStats()))
+    return told
+
+
 def _score(asked: EngineRow, token: int) -> TokenScore | None:
+    return None if asked.logprobs is None else _half_of_all(token, asked.logprobs)
+
+
+def _half_of_all(token: int, top: int) -> TokenScore:
     """The token itself holds half of the mass, its neighbours half of the rest each."""
-    if asked.logprobs is None:
-        return None
-    top = tuple((token + at, -(at + 1) * math.log(2.0)) for at in range(asked.logprobs))
-    return TokenScore(-math.log(2.0), top)
+    return TokenScore(-math.log(2.0), tuple((token + at, -(at + 1) * math.log(2.0)) for at in range(top)))

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from time import monotonic
 
-from application.inference.chat import ChatAnswer, Prepared, plainly
+from application.inference.chat import PatientAnswer, Prepared, plainly
 from application.inference.chat_loaded import ChatLoaded
 from application.inference.explain_prompt import ExplainPrompt
+from application.inference.pictures import Onlooker, answer
 from application.serving.manage_models import PreloadModels, UnloadModel
 from application.serving.measured import MeasuredPool
 from application.serving.meter import Meter
@@ -23,13 +24,15 @@ from application.serving.served_models import ServedModel
 from application.serving.watched_workers import WatchedLauncher
 from application.serving.worker_watch import WatchTimes, WorkerWatch
 from domain.catalog import LocatedModel, ModelReport, ModelSource
+from domain.catalog.fitness import can_see
 from domain.errors import CapabilityMismatch, ModelNotFound
-from domain.inference import GenerationRequest
+from domain.inference import USUAL_PICTURES, GenerationRequest
 from domain.serving.load_options import LoadOptions
 from domain.serving.model_load import ModelLoad
 from domain.serving.server_instance import ServerInstance
 from mlxk import __version__
 from ports.hub import ModelHub
+from ports.model_worker import PatientStream
 from ports.running_servers import ServerEntry, ServerRegister
 from tests.support.fakes.event_worker import EventLauncher
 from tests.support.fakes.worker import PLAIN_LOAD, PROCESS_ID, FakeWorker, FakeWorkerLauncher, Script
@@ -148,16 +151,22 @@ class FakeServices:
 
     def execute(
         self, spec: str, request: GenerationRequest, *, streamed: bool = True, given_up: Callable[[], bool] = never
-    ) -> ChatAnswer:
+    ) -> PatientAnswer:
         """application.inference.chat.Chat, but for the resolution of names."""
         self.specs.append(spec)
         if self.broken is not None:
             raise self.broken
         report = self._look_up(spec)
-        events = self.pool.stream(
-            ModelLoad(report.location, report.size_bytes), request, streamed=streamed, given_up=given_up
-        )
-        return ChatAnswer(report.location, events)
+        load = ModelLoad(report.location, report.size_bytes, LoadOptions(sees=can_see(report)))
+
+        def ask(part: GenerationRequest) -> PatientStream:
+            return self.pool.stream(load, part, streamed=streamed, given_up=given_up)
+
+        model = Onlooker(report.name, load.options.sees)
+        return PatientAnswer(report.location, answer(request, model, USUAL_PICTURES, ask))
+
+    def at_hand(self, spec: str) -> bool:
+        return any(spec in (load.model.name, load.model.name.rpartition("/")[2]) for load in self.pool.loads())
 
     def prepare(self, spec: str) -> Prepared:
         return self.bring_in(spec)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from application.inference.answer_text import AnswerFacts, AnswerText, TokenReader
+from application.inference.prompt_echo import PromptEcho
 from domain.catalog import LocatedModel
 from domain.errors import EngineDied, MlxkError, ServerShutdown
 from domain.inference import (
@@ -30,6 +31,7 @@ from domain.serving.prompt_explanation import PromptExplanation, explained
 from domain.serving.vitals import EnginePulse, EngineTotals, EngineVitals
 from domain.serving.worker_death import DeathCause
 from ports.model_worker import LoadedModel
+from ports.text_codec import EncodedPrompt
 from ports.text_engine import RowStats, RowStep, TokenScore
 
 PROCESS_ID = 4711
@@ -185,7 +187,7 @@ class FakeWorker:
 
 
 class FakeStream:
-    """GenerationStream."""
+    """PatientStream."""
 
     def __init__(self, worker: FakeWorker, request: GenerationRequest) -> None:
         self.over = False
@@ -198,10 +200,16 @@ class FakeStream:
         return self
 
     def __next__(self) -> GenerationEvent:
+        while (event := self.next_within(None)) is None:
+            pass
+        return event
+
+    def next_within(self, seconds: float | None) -> GenerationEvent | None:
         if self.over:
             raise StopIteration
         try:
-            self._wait_for_turn()
+            if not self._its_turn_within(seconds):
+                return None
             event = next(self._events)
         except BaseException:
             self.over = True
@@ -215,16 +223,19 @@ class FakeStream:
             self._cancelled = self.over = True
             self._worker.news.notify_all()
 
-    def _wait_for_turn(self) -> None:
+    def _its_turn_within(self, seconds: float | None) -> bool:
         worker, script = self._worker, self._worker.script
         if script.die_after == self._taken:
             script.die_after = None
             worker.kill()
         with worker.news:
-            worker.news.wait_for(lambda: self._cancelled or not worker.alive or script.hold_after != self._taken)
+            come = worker.news.wait_for(
+                lambda: self._cancelled or not worker.alive or script.hold_after != self._taken, seconds
+            )
         if self._cancelled:
             raise StopIteration
         worker.raise_if_dead()
+        return come
 
 
 class _Words:
@@ -244,25 +255,54 @@ class _Words:
 
 
 def _answer(script: Script, request: GenerationRequest) -> Iterator[GenerationEvent]:
-    question = request.messages[-1].content
+    question, bare = _question(request), request.bare
     if question in script.refuse:
         raise script.refuse[question]
     words = _words(script.answers.get(question, script.default))
     prompt_tokens = sum(1 + len(_words(message.content)) for message in request.messages)
+    prompt_tokens += 0 if bare is None else len(_words(question))
     allowed = request.limits.resolve(prompt_tokens, script.context_length)
     decoder = _Words(words)
+    form = script.output_format if bare is None else PLAIN
     text = AnswerText(
         TokenReader(decoder, decoder.spelled),
-        Transcript(script.output_format, request.stop_strings, _rules(request), AnswerStart(in_text=request.continues)),
-        AnswerFacts(prompt_tokens, resolve_sampling(request.sampling, {}, fresh_seed=1), allowed),
+        Transcript(form, request.stop_strings, _rules(request), AnswerStart(in_text=request.continues)),
+        AnswerFacts(
+            prompt_tokens, resolve_sampling(request.sampling, {}, fresh_seed=1), allowed, tells_stops=bool(bare)
+        ),
         clock=lambda: 0.0,
+        echo=_echo(request),
     )
     stats = RowStats(script.cached_tokens, stop_tokens=int(request.inspect))
+    if request.progress:
+        yield from text.add(RowStep(0, None, read=prompt_tokens))
+    if bare is not None and bare.echo and request.logprobs is not None:
+        scores = tuple(TokenScore(-0.5, ((at, -0.5),)) for at in range(1, prompt_tokens))
+        yield from text.add(RowStep(0, None, prompt_scores=scores))
+    if bare is not None and not bare.answers:
+        yield from text.add(RowStep(0, None, FinishReason.LENGTH, stats=stats))
+        return
     for at in range(allowed):
         finish = FinishReason.STOP if at == len(words) else FinishReason.LENGTH if at == allowed - 1 else None
         yield from text.add(RowStep(0, at, finish, score=_score(request, at, len(words)), stats=stats))
         if text.finished:
             return
+
+
+def _question(request: GenerationRequest) -> str:
+    if request.bare is None:
+        return request.messages[-1].content
+    return " ".join(map(str, request.bare.tokens)) if request.bare.text is None else request.bare.text
+
+
+def _echo(request: GenerationRequest) -> PromptEcho | None:
+    """Of a prompt whose tokens are its words."""
+    if request.bare is None or not request.bare.echo:
+        return None
+    words = _Words(_words(_question(request)))
+    reader = TokenReader(words, words.spelled)
+    prompt = EncodedPrompt(tuple(range(len(_words(_question(request))))))
+    return PromptEcho(prompt, request.bare.text, reader, scored=request.logprobs is not None)
 
 
 def _rules(request: GenerationRequest) -> CallRules | None:

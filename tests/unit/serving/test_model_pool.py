@@ -12,12 +12,13 @@ from application.serving.model_pool import Beside, ModelPool
 from application.serving.model_record import REFUSAL_SECONDS
 from domain.catalog import LocatedModel
 from domain.errors import Conflict, EngineDied, Interrupted, ModelLoadFailed, ServerShutdown
-from domain.inference import Finished, GenerationRequest, TextDelta
+from domain.inference import Finished, FinishReason, GenerationRequest, PictureFacts, PicturesSeen, TextDelta, Usage
 from domain.serving.load_options import LoadOptions
 from domain.serving.model_load import ModelLoad
 from domain.serving.prompt_explanation import PromptExplanation
 from ports.model_worker import GenerationStream
 from tests.support.fakes.clock import FakeClock
+from tests.support.fakes.event_worker import EventLauncher
 from tests.support.fakes.worker import FakeWorker, FakeWorkerLauncher, Script
 from tests.support.pool_kit import ANSWER, LIMIT_SECONDS, Asker, model, names, request, text_of, until
 
@@ -165,6 +166,17 @@ def test_a_request_that_has_shown_text_ends_with_a_typed_error_and_the_next_one_
     with pytest.raises(EngineDied, match="killed by SIGKILL"):
         next(stream)
     assert text_of(ask("a")) == ANSWER
+
+
+def test_what_was_seen_is_nothing_shown_and_is_told_again_after_a_death() -> None:
+    seen = PicturesSeen((PictureFacts("d", "PNG", 1, 1),))
+    told = {"look": (seen, TextDelta("Red."), Finished(FinishReason.STOP, Usage(1, 1)))}
+    launcher = EventLauncher(Script(die_after=1), told)
+    pool = ModelPool(launcher, 100)
+    stream = pool.stream(ModelLoad(model("a"), 1), request("look"), streamed=True)
+    assert [type(event) for event in stream] == [PicturesSeen, PicturesSeen, TextDelta, Finished]
+    assert len(launcher.workers) == 2
+    pool.close()
 
 
 def test_a_request_whose_answer_is_shown_whole_survives_a_death_in_the_middle(
