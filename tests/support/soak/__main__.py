@@ -1,4 +1,4 @@
-"""python -m tests.support.soak [--seconds 600] [--seed 8] [--rests 20]: prints the ledger; 1 when something is wrong."""
+"""python -m tests.support.soak [--seconds 600] [--seed 8] [--rests 20]: prints the ledger; ends with 1 for a fault."""
 
 from __future__ import annotations
 

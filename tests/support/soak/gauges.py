@@ -36,5 +36,7 @@ def held(*process_ids: int) -> Held:
 
 def zombies(process_ids: list[int]) -> list[int]:
     """Those that have ended and were not waited for."""
-    states = {each: Path(f"/proc/{each}/stat").read_text(encoding="utf-8").rpartition(")")[2][1] for each in process_ids}
+    states = {
+        each: Path(f"/proc/{each}/stat").read_text(encoding="utf-8").rpartition(")")[2][1] for each in process_ids
+    }
     return [each for each, state in states.items() if state == "Z"]

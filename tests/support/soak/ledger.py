@@ -16,7 +16,8 @@ HONEST = frozenset({"engine_died", "model_suspended", "server_busy"})
 
 class Outcome(StrEnum):
     """ANSWERED: whole, and right where the right answer is known. REFUSED: an error that names itself, in a response or
-    as the last event. LEFT: the client did. LOST: neither an answer nor an error. WRONG: not what it is alone.
+    as the last event. LEFT: the client did, or sent no more and was told so. LOST: neither an answer nor an error.
+    WRONG: not what it is alone.
     """
 
     ANSWERED = "answered"
@@ -39,11 +40,7 @@ class Entry:
     @property
     def is_fault(self) -> bool:
         bad = self.outcome in (Outcome.LOST, Outcome.WRONG)
-        return bad or (self.outcome is Outcome.REFUSED and self.error not in HONEST and not self._expected)
-
-    @property
-    def _expected(self) -> bool:
-        return self.wish.share < 1 and self.error == "request_timeout"
+        return bad or (self.outcome is Outcome.REFUSED and self.error not in HONEST)
 
 
 class Ledger:

@@ -26,6 +26,10 @@ CLIENTS = 14
 # A request meets at worst a frozen worker (30 s until it is ended) and a turn of the other model.
 LIMIT_SECONDS = 90.0
 SOLO_SECONDS = 60.0
+# A client that sends no more is told so after this; one that is refused as suspended asks again this much later.
+SILENCE_SECONDS = 12.0
+SUSPENDED_SECONDS = 0.3
+KILL_PAUSE_SECONDS = (1.5, 6.0)
 
 
 def soak(folder: Path, seconds: float, seed: int, *, freeze: bool, rests: int) -> Report:
@@ -57,8 +61,7 @@ class _Soak:
         self._warm_up(ledger)
         start = self._without_models()
         report = Report(self._seed, self._seconds, ledger, start, processes_at_start=self._processes())
-        pause = (self._seconds / self._rests / 8, self._seconds / self._rests / 3)
-        blows = Blows(self._server, Random(f"{self._seed} blows"), pause)  # noqa: S311
+        blows = Blows(self._server, Random(f"{self._seed} blows"), KILL_PAUSE_SECONDS)  # noqa: S311
         for number in range(self._rests):
             self._part(report, blows, number)
         report.blows = dict(blows.counts)
@@ -86,11 +89,14 @@ class _Soak:
 
     def _storm(self, ledger: Ledger, number: int, seconds: float) -> None:
         until = time.monotonic() + seconds
+        never = threading.Event()
 
         def client(place: int) -> None:
             chance = Random(f"{self._seed} {number} {place}")  # noqa: S311
             while time.monotonic() < until:
-                self._ask(ledger, drawn(chance))
+                wish = drawn(chance, silent=until - time.monotonic() > SILENCE_SECONDS)
+                if self._ask(ledger, wish).error == "model_suspended":
+                    never.wait(SUSPENDED_SECONDS)
 
         _together(CLIENTS, client)
 
@@ -103,7 +109,7 @@ class _Soak:
         for _ in range(3):
             _together(CLIENTS * 2, client)
 
-    def _ask(self, ledger: Ledger, wish: Wish) -> None:
+    def _ask(self, ledger: Ledger, wish: Wish) -> Entry:
         ledger.begin()
         try:
             entry = visit(self._port, wish, ledger.right, LIMIT_SECONDS)
@@ -112,6 +118,7 @@ class _Soak:
             ledger.add(entry)
             raise
         ledger.add(entry)
+        return entry
 
     def _solo(self, wish: Wish) -> Texts:
         with RawClient(self._port, SOLO_SECONDS) as line:
@@ -130,7 +137,7 @@ class _Soak:
         eventually(lambda: self._metric("mlxk_open_answers") == 0, "all answers to end")
         eventually(lambda: self._busy() == 0, "the models to be idle")
         eventually(lambda: self._processes() <= 2 + len(self._server.processes()), "workers that left to end")
-        eventually(lambda: self._connections_closed(), "all connections to close")
+        eventually(self._connections_closed, "all connections to close")
 
     def _busy(self) -> int:
         return sum(each["users"] + each["waiting"] for each in self._server.standing().values())

@@ -15,6 +15,7 @@ from tests.support.soak.wishes import Manner, Wish
 BITE_BYTES = 256
 BITE_SECONDS = 0.01
 SMALL_BUFFER = 4096
+TOO_SLOW = 408
 
 Texts = tuple[str, ...]
 
@@ -24,7 +25,7 @@ class Lost(Exception):
 
 
 class Told(Exception):
-    """An error that names itself: (type, message, the texts until then)."""
+    """An error that names itself: (status, type, message, the texts until then); status 200 inside a stream."""
 
 
 def visit(port: int, wish: Wish, right: Mapping[tuple[str, int], Texts], seconds: float) -> Entry:
@@ -41,10 +42,11 @@ def visit(port: int, wish: Wish, right: Mapping[tuple[str, int], Texts], seconds
             return entry(Outcome.LEFT)
         texts = read(raw, wish)
     except Told as error:
-        kind, message, texts = error.args
+        status, kind, message, texts = error.args
         if expected and not all(whole.startswith(part) for whole, part in zip(expected, texts, strict=False)):
             return entry(Outcome.WRONG, kind, f"{texts!r} is no beginning of {expected!r}")
-        return entry(Outcome.REFUSED, kind, message)
+        slow = wish.manner is Manner.SILENT and status == TOO_SLOW
+        return entry(Outcome.LEFT if slow else Outcome.REFUSED, kind, message)
     except (Lost, OSError, ValueError, KeyError) as fault:
         return entry(Outcome.LOST, "", f"{type(fault).__name__}: {fault}")
     if expected is not None and texts != expected:
@@ -72,7 +74,8 @@ def _exchange(port: int, wish: Wish, deadline: float) -> bytes | None:
         if wish.manner is Manner.HALF:
             return None
         if wish.manner is Manner.LEAVES:
-            return _leave(line, wish.patience)
+            _leave(line, wish.patience)
+            return None
         return _read_all(line, deadline, slowly=wish.manner is Manner.SLOWLY)
 
 
@@ -117,7 +120,7 @@ def read(raw: bytes, wish: Wish) -> Texts:
         body = _unchunked(body)
     if status != 200:
         error = json.loads(body)["error"]
-        raise Told(error["type"], error["message"], ())
+        raise Told(status, error["type"], error["message"], ())
     return _streamed(body, wish) if wish.stream else _whole(body, wish)
 
 
@@ -140,7 +143,7 @@ def _streamed(body: bytes, wish: Wish) -> Texts:
             return tuple(texts)
         told = json.loads(event)
         if "error" in told:
-            raise Told(told["error"]["type"], told["error"]["message"], tuple(texts))
+            raise Told(200, told["error"]["type"], told["error"]["message"], tuple(texts))
         for choice in told.get("choices", ()):
             place = int(choice["index"])
             texts[place] += _said(choice, "delta")
@@ -157,7 +160,7 @@ def _said(choice: dict[str, Any], where: str) -> str:
 
 def _unchunked(body: bytes) -> bytes:
     """Raises Lost when it breaks off: a stream that ends without its last chunk was cut."""
-    pieces = []
+    pieces: list[bytes] = []
     while body:
         size, _, body = body.partition(b"\r\n")
         length = int(size.partition(b";")[0], 16)

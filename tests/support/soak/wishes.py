@@ -11,7 +11,22 @@ MODELS = ("steady", "left", "right")
 # Of seeded requests there are so many a model: their solo answers are asked for before the storm.
 SEEDED = 12
 PATHS = {True: "/v1/chat/completions", False: "/v1/completions"}
-WORDS = "a river of small stones runs past the old mill where nobody has lived since the great flood took the bridge".split()
+WORDS = (
+    "river",
+    "of",
+    "small",
+    "stones",
+    "runs",
+    "past",
+    "the",
+    "old",
+    "mill",
+    "where",
+    "nobody",
+    "has",
+    "lived",
+    "since",
+)
 
 
 class Manner(StrEnum):
@@ -89,9 +104,12 @@ def seeded(model: str, number: int, *, stream: bool = False, manner: Manner = Ma
     )
 
 
-def drawn(chance: Random) -> Wish:
+def drawn(chance: Random, *, silent: bool) -> Wish:
+    """silent: it may be one that waits until the server's patience is at an end."""
     model = chance.choices(MODELS, (2, 1, 1))[0]
     manner = chance.choices(list(MANNERS), list(MANNERS.values()))[0]
+    if manner is Manner.SILENT and not silent:
+        manner = Manner.HALF
     stream = chance.random() < 0.6
     if manner in (Manner.READS, Manner.SLOWLY) and chance.random() < 0.3:
         return seeded(model, chance.randrange(SEEDED), stream=stream, manner=manner)
