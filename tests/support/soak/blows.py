@@ -14,6 +14,8 @@ from tests.support.managed_server import ManagedServer
 from tests.support.processes import workers
 
 PINNED = "steady"
+LOOK_SECONDS = 0.1
+FAINT_SECONDS = 0.7
 
 
 class Blows:
@@ -43,15 +45,22 @@ class Blows:
 
     def freeze(self, over: threading.Event) -> None:
         """A worker stops for good: whoever watches it has to notice."""
-        self._hit(signal.SIGSTOP, self._victims(spare_pinned=True, spares=False))
+        self._stop(over, spare_pinned=True)
 
     def faint(self, over: threading.Event) -> None:
         """A worker stops for a moment."""
-        victims = self._victims(spare_pinned=False, spares=False)
-        if victims and (victim := self._hit(signal.SIGSTOP, victims)):
-            over.wait(0.7)
+        victim = self._stop(over, spare_pinned=False)
+        over.wait(FAINT_SECONDS)
+        if victim is not None:
             with suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGCONT)
+
+    def _stop(self, over: threading.Event, *, spare_pinned: bool) -> int | None:
+        """The first worker with a model that comes along."""
+        victim = None
+        while victim is None and not over.wait(LOOK_SECONDS):
+            victim = self._hit(signal.SIGSTOP, self._victims(spare_pinned=spare_pinned, spares=False))
+        return victim
 
     def _kill(self, over: threading.Event, spare_pinned: bool) -> None:
         while not over.wait(self._chance.uniform(*self._pause)):

@@ -22,8 +22,8 @@ ENOUGH_RESTS = 9
 
 @dataclass(slots=True)
 class Report:
-    """start, end: the front with no model loaded. front, steady: at each rest; steady is the pinned model's worker,
-    from its last death on. blows: what was done to workers.
+    """start, end: the front with no model loaded. front, steady: at each rest; steady is the pinned model's worker, from
+    its last death on, without the buffers that MLX keeps for reuse. blows: what was done to workers.
     """
 
     seed: int
@@ -67,12 +67,14 @@ class Report:
 
 
 def _growth(what: str, rests: Sequence[Held], allowed_bytes: float) -> list[str]:
-    """The last third of the rests beside the first: one that does not grow has both alike."""
+    """The last third of the rests beside the one before: what does not grow has both alike, and the first third is for
+    warming up.
+    """
     if len(rests) < ENOUGH_RESTS:
         return []
     third = len(rests) // 3
     found = []
-    first, last = rests[:third], rests[-third:]
+    first, last = rests[-2 * third : -third], rests[-third:]
     grown = fmean(each.pss_bytes for each in last) - fmean(each.pss_bytes for each in first)
     if grown > allowed_bytes:
         found.append(f"{what} has grown by {grown / MEGABYTE:.1f} MB")

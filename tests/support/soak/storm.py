@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -84,7 +85,10 @@ class _Soak:
         if steady is not None and not early:
             if steady != self._steady_process:
                 report.steady.clear()
-            report.steady.append(held(steady))
+            kept = int(self._metric(f'mlxk_worker_cache_bytes{{model="{PINNED}"}}'))
+            taken = held(steady)
+            print(taken.pss_bytes/1e6, kept/1e6, self._metric(f"mlxk_worker_active_bytes{{model=\"{PINNED}\"}}")/1e6, flush=True)
+            report.steady.append(replace(taken, pss_bytes=taken.pss_bytes - kept))
         self._steady_process = steady
 
     def _storm(self, ledger: Ledger, number: int, seconds: float) -> None:
