@@ -22,8 +22,8 @@ ENOUGH_RESTS = 9
 
 @dataclass(slots=True)
 class Report:
-    """start, end: the front with no model loaded. front, steady: at each rest; steady is the pinned model's worker, from
-    its last death on, without the buffers that MLX keeps for reuse. blows: what was done to workers.
+    """start, end: the front with no model loaded. front, steady: at each rest; steady is the pinned model's worker,
+    from its last death on, without the buffers that MLX keeps for reuse. blows: what was done to workers.
     """
 
     seed: int

@@ -87,7 +87,6 @@ class _Soak:
                 report.steady.clear()
             kept = int(self._metric(f'mlxk_worker_cache_bytes{{model="{PINNED}"}}'))
             taken = held(steady)
-            print(taken.pss_bytes/1e6, kept/1e6, self._metric(f"mlxk_worker_active_bytes{{model=\"{PINNED}\"}}")/1e6, flush=True)
             report.steady.append(replace(taken, pss_bytes=taken.pss_bytes - kept))
         self._steady_process = steady
 
