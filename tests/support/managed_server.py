@@ -124,16 +124,19 @@ def managed(
     whether it keeps a worker ready. seconds: after which it is killed. log: where what it logs goes.
     """
     plan = {"flags": flags, "spare": spare, "budget_bytes": budget_bytes, "rules": rules or {}}
+    told = subprocess.DEVNULL if log is None else os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.support.managed_server", json.dumps(plan)],
         cwd=ROOT,
         env={"HOME": str(home), "MLXK_WORKSPACE_HOME": str(home), "PATH": "/usr/bin:/bin"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL if log is None else log.open("wb"),
+        stderr=told,
         text=True,
         start_new_session=True,
     )
+    if log is not None:
+        os.close(told)
     watchdog = threading.Timer(seconds, process.kill)
     watchdog.start()
     try:
