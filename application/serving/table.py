@@ -19,11 +19,14 @@ LONGEST_TRIAL_SECONDS = 5.0
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """A request in line for its model. trial: it was let in to try a suspended one. news: the table's, for this one."""
+    """A request in line for its model. news: the table's, for this one. trial: it was let in to try a suspended one.
+    joining: it belongs to one that sits there already and waits for it, so it must not wait until that has left.
+    """
 
     load: ModelLoad
     news: threading.Condition
     trial: bool = False
+    joining: bool = False
 
 
 class Table:
@@ -48,8 +51,8 @@ class Table:
         self._budget_bytes = budget_bytes
         self._uses = 0
 
-    def ticket(self, load: ModelLoad) -> Ticket:
-        return Ticket(load, threading.Condition(self._lock))
+    def ticket(self, load: ModelLoad, *, joining: bool = False) -> Ticket:
+        return Ticket(load, threading.Condition(self._lock), joining=joining)
 
     def sit_down(self, ticket: Ticket) -> tuple[Seat | None, list[Seat]]:
         """One look: a seat with one more user, or idle seats the caller must dismiss; waits for news when neither.
@@ -63,7 +66,7 @@ class Table:
             self._look_at_trial(seat)
         if not ticket.trial:
             ticket.trial = self.records.of(ticket.load).admit(ticket.load, self.clock.now())
-        if seat is not None and seat.open:
+        if seat is not None and (seat.open or (ticket.joining and seat.state is SeatState.READY and seat.users)):
             return self._use(seat), []
         if ticket not in self.line:
             self.line.append(ticket)
