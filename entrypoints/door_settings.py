@@ -29,7 +29,8 @@ class Keys:
 class DoorSettings:
     """api_key, api_key_file: all their keys count. no_auth: everybody may come in, also from elsewhere. allow_host:
     further names of this server, in lower case. cors_origin: pages of these origins may ask (`*`: of all).
-    max_body: bytes of a request's body, pictures and all; None for the server's own limits. access_log: one line for each request.
+    max_body: bytes of a request's body, pictures and all; None for the server's own limits. access_log: one line for
+    each request.
     """
 
     api_key: Setting[Keys]
