@@ -30,6 +30,8 @@ MlxkError
 ├── ModelSuspended             its worker died too often; it is tried again after a pause
 ├── GenerationFailed           the engine failed one request
 ├── EngineDied                 the engine process ended under a request
+├── BackendFailed              a server that we ask on behalf of a client cannot be reached, or breaks off
+│   └── BackendTimeout         it takes too long
 ├── ServerBusy                 all places are taken
 ├── ServerShutdown             the server is stopping
 ├── PortInUse
@@ -201,6 +203,15 @@ class GenerationFailed(MlxkError):
 class EngineDied(MlxkError):
     type = code = "engine_died"
     retryable = True
+
+
+class BackendFailed(MlxkError):
+    type = code = "bad_gateway"
+    retryable = True
+
+
+class BackendTimeout(BackendFailed):
+    type = code = "gateway_timeout"
 
 
 class ServerBusy(MlxkError):

@@ -74,6 +74,8 @@ SERVER_KEYS: Mapping[str, Shape] = {
     "cors_origin": TEXTS,
     "max_body": SIZE,
     "access_log": SWITCH,
+    "embed_backend": TEXT,
+    "allow_remote_backend": SWITCH,
 }
 SETTING_OF = {"model": "preload_model"}  # where key and setting are not called the same
 

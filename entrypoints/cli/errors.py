@@ -5,6 +5,8 @@ from __future__ import annotations
 from domain.errors import (
     AccessDenied,
     AmbiguousModel,
+    BackendFailed,
+    BackendTimeout,
     CapabilityMismatch,
     Conflict,
     ContextLengthExceeded,
@@ -73,6 +75,8 @@ EXIT_CODES: dict[type[MlxkError], int] = {
     ModelLoadFailed: FAILED,
     GenerationFailed: FAILED,
     EngineDied: FAILED,
+    BackendFailed: FAILED,
+    BackendTimeout: FAILED,
     ServerBusy: FAILED,
     ServerShutdown: FAILED,
     PortInUse: FAILED,

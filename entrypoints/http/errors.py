@@ -12,6 +12,8 @@ from werkzeug.exceptions import HTTPException
 from domain.errors import (
     AccessDenied,
     AmbiguousModel,
+    BackendFailed,
+    BackendTimeout,
     CapabilityMismatch,
     Conflict,
     ContextLengthExceeded,
@@ -82,6 +84,8 @@ STATUS: Mapping[type[MlxkError], int] = {
     ModelLoadFailed: 500,
     GenerationFailed: 500,
     EngineDied: 502,
+    BackendFailed: 502,
+    BackendTimeout: 504,
     ServerBusy: 503,
     ServerShutdown: 503,
     PortInUse: 500,

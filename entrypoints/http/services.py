@@ -6,14 +6,18 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from application.inference.chat import PatientAnswer, Prepared
+from application.inference.embed import EmbeddingAnswer
 from application.inference.explain_prompt import ExplainedPrompt
+from application.inference.rerank import RerankAnswer
 from application.serving.manage_models import UnloadedModel
 from application.serving.presence import Introduction, Whereabouts
 from application.serving.readiness import Readiness, ServerState
 from application.serving.served_models import ServedModel
 from domain.catalog import LocatedModel
 from domain.inference import GenerationRequest
+from domain.inference.embedding import EmbeddingRequest, RerankRequest
 from domain.serving.metrics import MetricFamily
+from ports.embedding_backend import EmbeddingBackend
 from ports.hub import ModelHub
 
 
@@ -29,6 +33,26 @@ class ChatUseCase(Protocol):
     def prepare(self, spec: str) -> Prepared: ...
 
     def bring_in(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = ...) -> Prepared: ...
+
+
+class EmbedUseCase(Protocol):
+    """application.inference.embed.Embed."""
+
+    def execute(
+        self, spec: str, request: EmbeddingRequest, *, given_up: Callable[[], bool] = ...
+    ) -> EmbeddingAnswer: ...
+
+
+class RerankUseCase(Protocol):
+    """application.inference.rerank.Rerank."""
+
+    def execute(self, spec: str, request: RerankRequest, *, given_up: Callable[[], bool] = ...) -> RerankAnswer: ...
+
+
+class ResolveUseCase(Protocol):
+    """application.serving.served_models.ResolveServedModel."""
+
+    def execute(self, spec: str) -> LocatedModel: ...
 
 
 class CheckReadinessUseCase(Protocol):
@@ -127,6 +151,14 @@ class Services(Protocol):
     def chat(self) -> ChatUseCase: ...
 
     def chat_loaded(self) -> ChatLoadedUseCase: ...
+
+    def embed(self) -> EmbedUseCase: ...
+
+    def rerank(self) -> RerankUseCase: ...
+
+    def embedding_backend(self) -> EmbeddingBackend | None: ...
+
+    def resolve_served_model(self) -> ResolveUseCase: ...
 
     def explain_prompt(self) -> ExplainPromptUseCase: ...
 

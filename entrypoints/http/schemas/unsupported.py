@@ -51,6 +51,21 @@ COMPLETIONS: Mapping[str, NoOp] = {
     "top_logprobs": _number(0),
 }
 
+# Of other servers' APIs: they would change the vectors.
+EMBEDDINGS: Mapping[str, NoOp] = {
+    "embedding_types": _one_of([], ["float"]),
+    "late_chunking": _off,
+    "task": _one_of(),
+    "truncate_prompt_tokens": _one_of(),
+}
+
+RERANK: Mapping[str, NoOp] = {
+    "max_chunks_per_doc": _one_of(),
+    "max_tokens_per_doc": _one_of(),
+    "rank_fields": _one_of([], ["text"]),
+    "truncate_prompt_tokens": _one_of(),
+}
+
 # These ask for nothing that shapes an answer.
 WITHOUT_EFFECT = frozenset(
     {

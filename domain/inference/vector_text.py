@@ -1,0 +1,19 @@
+"""A vector's numbers as JSON."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from domain.inference.embedding import Vector
+
+
+def vector_text(vector: Vector) -> str:
+    """A JSON array. Nine digits tell every 32-bit float from its neighbours, so what is read into one again is the same
+    to the last bit; they are written several times as fast as the seventeen of a 64-bit one.
+    """
+    return _frame(vector.dimensions) % tuple(vector.numbers())
+
+
+@lru_cache(maxsize=64)
+def _frame(dimensions: int) -> str:
+    return f"[{','.join(['%.9g'] * dimensions)}]"
