@@ -6,13 +6,16 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from application.inference.chat import PatientAnswer, Prepared
+from application.inference.embed import EmbeddingAnswer
 from application.inference.explain_prompt import ExplainedPrompt
+from application.inference.rerank import RerankAnswer
 from application.serving.manage_models import UnloadedModel
 from application.serving.presence import Introduction, Whereabouts
 from application.serving.readiness import Readiness, ServerState
 from application.serving.served_models import ServedModel
 from domain.catalog import LocatedModel
 from domain.inference import GenerationRequest
+from domain.inference.embedding import EmbeddingRequest, RerankRequest
 from domain.serving.metrics import MetricFamily
 from ports.hub import ModelHub
 
@@ -101,6 +104,24 @@ class ChatLoadedUseCase(Protocol):
     ) -> PatientAnswer: ...
 
 
+class EmbedUseCase(Protocol):
+    """application.inference.embed.Embed."""
+
+    def execute(
+        self, spec: str, request: EmbeddingRequest, *, given_up: Callable[[], bool] = ...
+    ) -> EmbeddingAnswer: ...
+
+    def bring_in(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = ...) -> Prepared: ...
+
+
+class RerankUseCase(Protocol):
+    """application.inference.rerank.Rerank."""
+
+    def execute(self, spec: str, request: RerankRequest, *, given_up: Callable[[], bool] = ...) -> RerankAnswer: ...
+
+    def bring_in(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = ...) -> Prepared: ...
+
+
 class ExplainPromptUseCase(Protocol):
     """application.inference.explain_prompt.ExplainPrompt."""
 
@@ -129,6 +150,10 @@ class Services(Protocol):
     def chat_loaded(self) -> ChatLoadedUseCase: ...
 
     def explain_prompt(self) -> ExplainPromptUseCase: ...
+
+    def embed(self) -> EmbedUseCase: ...
+
+    def rerank(self) -> RerankUseCase: ...
 
     def presence(self) -> PresenceUseCase: ...
 
