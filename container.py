@@ -173,6 +173,21 @@ class Container(containers.DeclarativeContainer):
         _chat, resolve_served_model, inspect_model, model_pool, memory_gate, served_manner
     )
 
+    model_loads = providers.ThreadSafeSingleton(
+        _later("container_embedding", "model_loads"), resolve_model, inspect_model, model_pool, memory_gate
+    )
+    embed = providers.ThreadSafeSingleton(_later("container_embedding", "embed"), model_loads, plan_load)
+    rerank = providers.ThreadSafeSingleton(_later("container_embedding", "rerank"), model_loads, plan_load)
+    served_model_loads = providers.ThreadSafeSingleton(
+        _later("container_embedding", "model_loads"), resolve_served_model, inspect_model, model_pool, memory_gate
+    )
+    served_embed = providers.ThreadSafeSingleton(
+        _later("container_embedding", "embed"), served_model_loads, plan_served_load
+    )
+    served_rerank = providers.ThreadSafeSingleton(
+        _later("container_embedding", "rerank"), served_model_loads, plan_served_load
+    )
+
     run_benchmark = providers.Factory(_run_benchmark, chat)
     chart = providers.Factory(_later("adapters.charts.png_chart", "PngChart"))
 
@@ -261,5 +276,6 @@ class Container(containers.DeclarativeContainer):
     # Inside a worker process.
     frame_channel = providers.Factory(_later("adapters.worker_process.channel", "FrameChannel"))
     text_runtime = providers.Factory(_later("adapters.inference.text_runtime", "MlxTextRuntime"))
+    vector_runtime = providers.Factory(_later("adapters.inference.embedding.runtime", "MlxVectorRuntime"))
     conversion_line = providers.Factory(_later("adapters.worker_process.conversion_channel", "ConversionChannel"))
     convert_here = providers.Callable(lambda: import_module("adapters.inference.conversion").convert_model)

@@ -13,6 +13,7 @@ from application.serving.replay import ReplayingStream
 from application.serving.seat import Seat, SeatState
 from application.serving.standings import standings
 from application.serving.table import Table, Ticket
+from application.serving.whole_answer import Asking, T, nobody_waits, whole_answer
 from domain.errors import Conflict, EngineDied, Interrupted, MlxkError
 from domain.inference import GenerationRequest
 from domain.serving.model_load import ModelLoad
@@ -66,6 +67,22 @@ class ModelPool:
         seat = self._take(load, given_up, allowance)
         return ReplayingStream(
             seat, request, streamed=streamed, live_worker=self._loader.live_worker, release=self._release
+        )
+
+    def ask(
+        self,
+        load: ModelLoad,
+        question: Asking[T],
+        *,
+        given_up: Callable[[], bool] = never,
+        allowance: Allowance | None = None,
+    ) -> tuple[T, LoadedModel]:
+        """A whole answer, and who gave it; blocks until it is there. given_up: also asked now and then while it is
+        made. Raises as `stream` does, and what the question raises.
+        """
+        seat = self._take(load, given_up, allowance)
+        return whole_answer(
+            seat, question, live_worker=self._loader.live_worker, release=self._release, given_up=given_up
         )
 
     def preload(
@@ -227,7 +244,7 @@ class ModelPool:
         try:
             while seat is None:
                 if given_up():
-                    raise _given_up(load)
+                    raise nobody_waits(load)
                 with self._changed:
                     seat, leaving = self._table.sit_down(ticket)
                 for each in leaving:
@@ -251,7 +268,7 @@ class ModelPool:
                 self._changed.wait_for(lambda: seat.state is not SeatState.LOADING or given_up())
                 if seat.state is SeatState.READY:
                     return seat
-                raise _given_up(seat.load) if seat.state is SeatState.LOADING else seat.gone
+                raise nobody_waits(seat.load) if seat.state is SeatState.LOADING else seat.gone
         except BaseException:
             self._release(seat)
             raise
@@ -280,7 +297,3 @@ class ModelPool:
                 seat.failure = EngineDied(f"{seat.load.model.name} was unloaded", hint="ask again to load it")
             self._changed.notify_all()
             return ready
-
-
-def _given_up(load: ModelLoad) -> Interrupted:
-    return Interrupted(f"nobody waits for the answer of {load.model.name} any more")

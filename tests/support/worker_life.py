@@ -10,12 +10,19 @@ from domain.catalog import LocatedModel, ModelSource
 from domain.errors import MlxkError
 from domain.inference import Finished, GenerationEvent, GenerationRequest, ReasoningDelta, TextDelta
 from domain.serving.load_options import LoadOptions
-from domain.serving.prompt_explanation import PromptExplanation
 from entrypoints.worker.session import WorkerSession
-from ports.worker_channel import CancelRequest, LoadFailed, LoadModel, ModelLoaded, RequestEvents, StartRequest
+from ports.worker_channel import (
+    CancelRequest,
+    LoadFailed,
+    LoadModel,
+    ModelLoaded,
+    RequestEvents,
+    StartRequest,
+    WholeEvent,
+)
 from tests.support.fakes.worker_channel import Front
 
-Event = GenerationEvent | PromptExplanation | MlxkError
+Event = GenerationEvent | WholeEvent | MlxkError
 
 
 class WorkerLife:

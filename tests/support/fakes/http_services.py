@@ -9,12 +9,18 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from time import monotonic
 
+from application.catalog.inspect_model import InspectModel
 from application.inference.chat import PatientAnswer, Prepared, plainly
 from application.inference.chat_loaded import ChatLoaded
+from application.inference.embed import Embed
 from application.inference.explain_prompt import ExplainPrompt
+from application.inference.model_loads import ModelLoads
 from application.inference.pictures import Onlooker, answer
+from application.inference.rerank import Rerank
+from application.inference.vector_models import VectorModels
 from application.serving.manage_models import PreloadModels, UnloadModel
 from application.serving.measured import MeasuredPool
+from application.serving.memory_gate import MemoryGate
 from application.serving.meter import Meter
 from application.serving.model_pool import ModelPool, never
 from application.serving.presence import Presence
@@ -24,10 +30,10 @@ from application.serving.served_models import ServedModel
 from application.serving.watched_workers import WatchedLauncher
 from application.serving.worker_watch import WatchTimes, WorkerWatch
 from domain.catalog import LocatedModel, ModelReport, ModelSource
-from domain.catalog.fitness import can_see
+from domain.catalog.fitness import can_see, require_embed, require_rerank
 from domain.errors import CapabilityMismatch, ModelNotFound
 from domain.inference import USUAL_PICTURES, GenerationRequest
-from domain.serving.load_options import LoadOptions
+from domain.serving.load_options import LoadOptions, Task
 from domain.serving.model_load import ModelLoad
 from domain.serving.server_instance import ServerInstance
 from mlxk import __version__
@@ -116,6 +122,15 @@ class FakeServices:
     def explain_prompt(self) -> ExplainPrompt:
         return ExplainPrompt(_Located(self._look_up), plainly, self.pool, self.instance)
 
+    def embed(self) -> Embed:
+        return Embed(VectorModels(self._model_loads(), Task.EMBED, require_embed))
+
+    def rerank(self) -> Rerank:
+        return Rerank(VectorModels(self._model_loads(), Task.RERANK, require_rerank))
+
+    def _model_loads(self) -> ModelLoads:
+        return ModelLoads(_Located(self._look_up), _Inspected(self.models), self.pool, _OpenGate(), monotonic)
+
     def presence(self) -> Presence:
         return self._presence
 
@@ -200,6 +215,27 @@ class _Located:
 
     def execute(self, spec: str) -> LocatedModel:
         return self._look_up(spec).location
+
+
+class _Inspected(InspectModel):
+    def __init__(self, reports: tuple[ModelReport, ...]) -> None:
+        self._reports = reports
+
+    def execute(self, location: LocatedModel) -> ModelReport:
+        return next(each for each in self._reports if each.location == location)
+
+
+class _OpenGate(MemoryGate):
+    """There is memory for everything."""
+
+    def __init__(self) -> None:
+        pass
+
+    def check(self, *_: object, **__: object) -> None:
+        return None
+
+    def allowance(self, *_: object, **__: object) -> None:
+        return None
 
 
 class ServedModels:
