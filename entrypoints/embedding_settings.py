@@ -12,8 +12,8 @@ from entrypoints.setting_values import Reader, Setting, as_boolean, as_text
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingSettings:
-    """backend: where requests for vectors go whose model is not here, None: nowhere. allow_remote: it may lie on another
-    machine. model, cpu: for `mlxk embed-serve`; cpu: compute without the graphics processor.
+    """backend: where requests for vectors go whose model is not here, None: nowhere. allow_remote: it may lie on
+    another machine. model, cpu: for `mlxk embed-serve`; cpu: compute without the graphics processor.
     """
 
     backend: Setting[str | None]

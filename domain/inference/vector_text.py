@@ -11,7 +11,8 @@ def vector_text(vector: Vector) -> str:
     """A JSON array. Nine digits tell every 32-bit float from its neighbours, so what is read into one again is the same
     to the last bit; they are written several times as fast as the seventeen of a 64-bit one.
     """
-    return _frame(vector.dimensions) % tuple(vector.numbers())
+    text = _frame(vector.dimensions) % tuple(vector.numbers())
+    return text.replace("-0,", "-0.0,").replace("-0]", "-0.0]")  # JSON's -0 is read as a whole number, without its sign
 
 
 @lru_cache(maxsize=64)

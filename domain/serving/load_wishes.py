@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields, replace
 
 @dataclass(frozen=True, slots=True)
 class LoadWishes:
-    """force: although it may not fit into memory. adapter: a folder. draft_model: a name, as for any model. cpu: without
-    the graphics processor. The others as in LoadOptions; None is "as usual".
+    """force: although it may not fit into memory. adapter: a folder. draft_model: a name, as for any model. cpu:
+    without the graphics processor. The others as in LoadOptions; None is "as usual".
     """
 
     force: bool = False

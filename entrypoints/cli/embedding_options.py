@@ -66,7 +66,12 @@ RERANK = Command(
         ),
     ),
     options=(
-        Option("--file", "a document from each line of this file, as `mlxk embed --batch` has them", Kind.TEXT, value="PATH"),
+        Option(
+            "--file",
+            "a document from each line of this file, as `mlxk embed --batch` has them",
+            Kind.TEXT,
+            value="PATH",
+        ),
         Option("--top-n", "print so many of the best", Kind.INTEGER, value="N", default="all"),
         Option("--instruct", _INSTRUCT_HELP, Kind.TEXT, value="TASK"),
         _CPU,
@@ -90,7 +95,9 @@ EMBED_SERVE = Command(
     ),
     options=(
         Option("--host", "address to listen on", Kind.TEXT, value="HOST", default="127.0.0.1"),
-        Option("--port", "port to listen on; 0 takes a free one", Kind.INTEGER, value="N", default=str(EMBED_SERVE_PORT)),
+        Option(
+            "--port", "port to listen on; 0 takes a free one", Kind.INTEGER, value="N", default=str(EMBED_SERVE_PORT)
+        ),
         _CPU,
         Option("--log-level", "what is logged", Kind.TEXT, value="LEVEL", choices=LOG_LEVELS, default="info"),
         Option("--log-json", "log as JSON lines"),
@@ -98,8 +105,8 @@ EMBED_SERVE = Command(
         Option("--verbose", "short for --log-level debug"),
     ),
     details=(
-        "The same server as `mlxk serve --model MODEL`, which answers for all models and needs no second one beside it. "
-        "MLXK2_EMBED_MODEL names the model where no word does.",
+        "The same server as `mlxk serve --model MODEL`, which answers for all models and needs no second one beside "
+        "it. MLXK2_EMBED_MODEL names the model where no word does.",
     ),
     examples=("mlxk embed-serve org/embedder",),
 )

@@ -78,7 +78,9 @@ class FileSource:
         except PermissionError as fault:
             raise AccessDenied(f"--file {path!r}: no permission to read it", param="--file") from fault
         except OSError as fault:
-            raise InvalidRequest(f"--file {path!r} cannot be read: {fault.strerror or fault}", param="--file") from fault
+            raise InvalidRequest(
+                f"--file {path!r} cannot be read: {fault.strerror or fault}", param="--file"
+            ) from fault
 
     def read(self, size: int) -> bytes:
         return self._file.read(size)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain
 
 from domain.errors import PayloadTooLarge, UsageError
 from domain.inference.embedding import RerankRequest
@@ -32,22 +31,31 @@ class Arguments:
     force: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """results: the best first. model: its full name."""
+
+    model: str
+    results: list[dict[str, object]]
+
+
 def execute(context: Context, arguments: Arguments) -> Outcome:
     """A line for each document, the best first."""
     if arguments.top_n is not None and arguments.top_n < 1:
         raise UsageError(f"--top-n must be at least 1, got {arguments.top_n}", hint="leave it out for all")
-    spoken_query = spoken_record(arguments.query, 1).text
+    query = spoken_record(arguments.query, 1).text
     documents = _documents(context, arguments)
 
-    def ranking() -> dict[str, object]:
-        return _rank(context, arguments, spoken_query, documents)
-
     def show() -> None:
-        results = ranking()["results"]
-        assert isinstance(results, list)
-        context.console.emit("".join(ranked_line(each, context.console.encoding) for each in results))
+        ranking = _rank(context, arguments, query, documents)
+        encoding = context.console.encoding
+        context.console.emit("".join(ranked_line(each, encoding) for each in ranking.results))
 
-    return Outcome(data=ranking, show=show)
+    def data() -> dict[str, object]:
+        ranking = _rank(context, arguments, query, documents)
+        return {"model": ranking.model, "results": ranking.results}
+
+    return Outcome(data=data, show=show)
 
 
 def _documents(context: Context, arguments: Arguments) -> list[TextRecord]:
@@ -68,7 +76,7 @@ def _documents(context: Context, arguments: Arguments) -> list[TextRecord]:
     return found
 
 
-def _rank(context: Context, arguments: Arguments, query: str, documents: list[TextRecord]) -> dict[str, object]:
+def _rank(context: Context, arguments: Arguments, query: str, documents: list[TextRecord]) -> Ranking:
     services = context.services()
     loading = LoadWishes(force=arguments.force, cpu=arguments.cpu)
     scores: list[float] = []
@@ -85,4 +93,4 @@ def _rank(context: Context, arguments: Arguments, query: str, documents: list[Te
     finally:
         services.model_pool().close()
     order = sorted(range(len(documents)), key=lambda index: -scores[index])[: arguments.top_n]
-    return {"model": model, "results": [ranked_object(documents[index], index, scores[index]) for index in order]}
+    return Ranking(model, [ranked_object(documents[index], index, scores[index]) for index in order])

@@ -13,9 +13,7 @@ from entrypoints.http.presenters.sse import encoded
 PIECE_CHARACTERS = 64 * 1024
 
 
-def present_embeddings(
-    embeddings: Embeddings, about: dict[str, object], *, base64: bool
-) -> Generator[bytes]:
+def present_embeddings(embeddings: Embeddings, about: dict[str, object], *, base64: bool) -> Generator[bytes]:
     """The body in pieces: to write some million numbers takes a second, in which others should be answered too.
     about: further fields.
     """

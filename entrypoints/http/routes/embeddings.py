@@ -83,9 +83,7 @@ class VectorRoutes:
             return _in_pieces(answer.body, held.pop_all(), answer.content_type or None, answer.status)
 
 
-def _in_pieces(
-    pieces: Generator[bytes], held: ExitStack, content_type: str | None, status: int = 200
-) -> Response:
+def _in_pieces(pieces: Generator[bytes], held: ExitStack, content_type: str | None, status: int = 200) -> Response:
     """held: until all is sent, or nobody reads any more."""
     body = ClosingStream(pieces, held.close)
     return Response(body, status, content_type=content_type, direct_passthrough=True)

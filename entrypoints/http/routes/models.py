@@ -45,7 +45,7 @@ def model_routes(services: Services, limits: HttpLimits, slots: AnswerSlots, han
         """Answers when it is loaded; at once when it was."""
         body = parse_load(read_json(request, limits.chat_body_bytes))
         with waiting() as given_up:
-            prepared = services.chat().bring_in(body.model, pinned=body.pinned, given_up=given_up)
+            prepared = services.bring_in_model().execute(body.model, pinned=body.pinned, given_up=given_up)
         if prepared.warning is not None:
             log.warning("%s", prepared.warning)
         model = services.list_served_models().of(prepared.model)
