@@ -83,7 +83,10 @@ class FileSource:
             ) from fault
 
     def read(self, size: int) -> bytes:
-        return self._file.read(size)
+        piece = self._file.read(size)
+        if not piece:
+            self._file.close()
+        return piece
 
     def ready(self) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""/v1/embeddings and /v1/rerank over fake workers: what is asked, what comes back, and who else is listed and loaded."""
+"""/v1/embeddings and /v1/rerank over fake workers: what is asked and what comes back, and who else is listed."""
 
 from __future__ import annotations
 
