@@ -49,7 +49,7 @@ class MlxTextRuntime:
         except MlxkError:
             raise
         except Exception as fault:
-            raise _failed(model, _one_line(fault)) from fault
+            raise load_failure(model, fault) from fault
 
 
 @contextmanager
@@ -63,6 +63,11 @@ def _uncollected() -> Iterator[None]:
         gc.freeze()
         if enabled:
             gc.enable()
+
+
+def load_failure(model: LocatedModel, fault: Exception) -> ModelLoadFailed:
+    """What a library's fault is to whoever wanted the model."""
+    return _failed(model, _one_line(fault))
 
 
 def _failed(model: LocatedModel, cause: str) -> ModelLoadFailed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from adapters.inference.embedding.runtime import MlxVectorRuntime
 from adapters.inference.text_runtime import MlxTextRuntime
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import MlxkError
@@ -30,7 +31,7 @@ class WorkerLife:
 
     def __init__(self, folder: Path) -> None:
         self._front = Front()
-        self._session = WorkerSession(self._front, MlxTextRuntime(), lambda _message: None)
+        self._session = WorkerSession(self._front, MlxTextRuntime(), MlxVectorRuntime(), lambda _message: None)
         self._crash: BaseException | None = None
         self._events: dict[int, list[Event]] = {}
         self._last_id = 0
