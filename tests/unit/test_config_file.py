@@ -78,10 +78,12 @@ def refusal(folder: Path, text: str) -> str:
 def test_every_key_reaches_its_setting(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, EVERYTHING)
     names = {key: SETTING_OF.get(key, key) for key in SERVER_KEYS if key != PRELOAD}
-    groups = {"embed_backend": settings.embedding.backend, "allow_remote_backend": settings.embedding.allow_remote}
-    values = {
-        key: (groups.get(key) or getattr(settings if hasattr(settings, name) else settings.doors, name)).value
+    embedding = {"embed_backend": settings.embedding.backend, "allow_remote_backend": settings.embedding.allow_remote}
+    values: dict[str, object] = {key: each.value for key, each in embedding.items()}
+    values |= {
+        key: getattr(settings if hasattr(settings, name) else settings.doors, name).value
         for key, name in names.items()
+        if key not in embedding
     }
     assert values == {
         "host": "::1", "port": 9000, "log_level": "warning", "log_json": True, "max_tokens": 200,

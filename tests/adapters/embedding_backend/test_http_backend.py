@@ -106,7 +106,11 @@ def test_an_answer_that_breaks_off_is_a_failure(text: bytes) -> None:
 
 def test_an_answer_that_does_not_come_is_late() -> None:
     done = threading.Event()
-    with listening(lambda _: bool(done.wait(30)) and None) as (url, _):
+
+    def keep_waiting(_: socket.socket) -> None:
+        done.wait(30)
+
+    with listening(keep_waiting) as (url, _):
         with pytest.raises(BackendTimeout):
             HttpEmbeddingBackend(url, silence_seconds=0.05).ask(BODY)
         done.set()
