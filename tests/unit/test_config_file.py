@@ -78,8 +78,11 @@ def refusal(folder: Path, text: str) -> str:
 def test_every_key_reaches_its_setting(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, EVERYTHING)
     names = {key: SETTING_OF.get(key, key) for key in SERVER_KEYS if key != PRELOAD}
-    embedding = {"embed_backend": settings.embedding.backend, "allow_remote_backend": settings.embedding.allow_remote}
-    values: dict[str, object] = {key: each.value for key, each in embedding.items()}
+    embedding: dict[str, object] = {
+        "embed_backend": settings.embedding.backend.value,
+        "allow_remote_backend": settings.embedding.allow_remote.value,
+    }
+    values = dict(embedding)
     values |= {
         key: getattr(settings if hasattr(settings, name) else settings.doors, name).value
         for key, name in names.items()
