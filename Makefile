@@ -80,6 +80,7 @@ models: $(VENV)/.installed-dev   ## train the built-in model again and prove its
 
 docs: $(VENV)/.installed-dev   ## make the generated documents again
 	$(BIN)/python -m scripts.generate_cli_docs
+	$(BIN)/python -m scripts.generate_openapi
 
 wheel: $(VENV)/.installed-dev   ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation --outdir $(DIST)

@@ -9,6 +9,7 @@ from application.inference.chat import PatientAnswer, Prepared
 from application.inference.embed import EmbeddingAnswer
 from application.inference.explain_prompt import ExplainedPrompt
 from application.inference.rerank import RerankAnswer
+from application.serving.describe_server import ServerFacts
 from application.serving.manage_models import UnloadedModel
 from application.serving.presence import Introduction, Whereabouts
 from application.serving.readiness import Readiness, ServerState
@@ -89,6 +90,12 @@ class UnloadModelUseCase(Protocol):
     """application.serving.manage_models.UnloadModel."""
 
     def execute(self, spec: str, *, force: bool = False, given_up: Callable[[], bool] = ...) -> UnloadedModel: ...
+
+
+class DescribeServerUseCase(Protocol):
+    """application.serving.describe_server.DescribeServer."""
+
+    def execute(self) -> ServerFacts: ...
 
 
 class Lifecycle(Protocol):
@@ -185,6 +192,8 @@ class Services(Protocol):
     def preload_models(self) -> PreloadModelsUseCase: ...
 
     def unload_model(self) -> UnloadModelUseCase: ...
+
+    def describe_server(self) -> DescribeServerUseCase: ...
 
     def lifecycle(self) -> Lifecycle: ...
 

@@ -19,6 +19,7 @@ from application.inference.model_loads import ModelLoads
 from application.inference.pictures import Onlooker, answer
 from application.inference.rerank import Rerank
 from application.inference.vector_models import VectorModels
+from application.serving.describe_server import DescribeServer, Surroundings
 from application.serving.manage_models import PreloadModels, UnloadModel
 from application.serving.measured import MeasuredPool
 from application.serving.memory_gate import MemoryGate
@@ -34,8 +35,9 @@ from domain.catalog import LocatedModel, ModelReport, ModelSource
 from domain.catalog.fitness import can_see, require_embed, require_rerank
 from domain.errors import CapabilityMismatch, ModelNotFound
 from domain.inference import USUAL_PICTURES, GenerationRequest
-from domain.serving.load_options import LoadOptions, Task
+from domain.serving.load_options import LoadOptions, PrefixCacheBudget, Task
 from domain.serving.model_load import ModelLoad
+from domain.serving.model_settings import ServingRules
 from domain.serving.server_instance import ServerInstance
 from mlxk import __version__
 from ports.embedding_backend import EmbeddingBackend
@@ -43,6 +45,7 @@ from ports.hub import ModelHub
 from ports.model_worker import PatientStream
 from ports.running_servers import ServerEntry, ServerRegister
 from tests.support.fakes.event_worker import EventLauncher
+from tests.support.fakes.memory import Machine
 from tests.support.fakes.worker import PLAIN_LOAD, PROCESS_ID, FakeWorker, FakeWorkerLauncher, Script
 
 CHANGED = datetime(2026, 5, 17, 12, 0, 0, tzinfo=UTC)
@@ -71,6 +74,10 @@ def served(name: str, source: ModelSource = ModelSource.CACHE, **facts: object) 
 
 
 MODELS = (served(DEMO, ModelSource.BUILTIN), served("org/one"), served(SLOW), served("my-work", ModelSource.WORKSPACE))
+VECTOR_MODELS = (
+    served("org/embedder", model_type="embedding", capabilities=("embeddings",)),
+    served("org/reranker", model_type="embedding", capabilities=("rerank",)),
+)
 
 
 class FakeRegister:
@@ -112,6 +119,7 @@ class FakeServices:
         self.register = register or FakeRegister()
         self._presence = Presence(self.register, self.pool, self.instance, __version__, lambda: 1.0)
         self._lifecycle = ServerLifecycle()
+        self.memory = Machine(1000, 600)
         self.specs: list[str] = []
         self.broken: Exception | None = None
         self.backend: EmbeddingBackend | None = None
@@ -166,6 +174,10 @@ class FakeServices:
 
     def worker_watch(self) -> WorkerWatch:
         return self.watch
+
+    def describe_server(self) -> DescribeServer:
+        around = Surroundings(lambda: {"mlxk": __version__, "mlx": "0.32.4"}, self.memory, lambda: True)
+        return DescribeServer(around, 700, PrefixCacheBudget(ram_bytes=10), ServingRules(aliases={"mine": "mlxk/demo"}))
 
     def lifecycle(self) -> ServerLifecycle:
         return self._lifecycle
