@@ -6,6 +6,9 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol
 
+# Says that a request has been sent on once: it goes no further, so that servers which name one another make no circle.
+FORWARDED = "X-Mlxk-Forwarded"
+
 
 @dataclass(frozen=True, slots=True)
 class BackendAnswer:
@@ -23,5 +26,5 @@ class EmbeddingBackend(Protocol):
 
     def ask(self, body: bytes) -> BackendAnswer:
         """Send the body of POST /v1/embeddings as it is; whatever comes back is an answer, an error of its own too.
-        Follows no redirect and sends nothing else on. Raises BackendFailed, BackendTimeout.
+        Follows no redirect and sends nothing of the client's but that, with FORWARDED. Raises BackendFailed, BackendTimeout.
         """

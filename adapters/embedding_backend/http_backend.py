@@ -8,13 +8,14 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from urllib.parse import urlsplit
 
 from domain.errors import BackendFailed, BackendTimeout, MlxkError
-from ports.embedding_backend import BackendAnswer
+from ports.embedding_backend import FORWARDED, BackendAnswer
 
 CONNECT_SECONDS = 3.0
 SILENCE_SECONDS = 120.0
 PIECE_BYTES = 64 * 1024
 MOST_BYTES = 512 * 1024 * 1024  # more than 2,048 vectors of any model
 ROUTE = "/v1/embeddings"
+HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity", FORWARDED: "1"}
 
 
 class HttpEmbeddingBackend:
@@ -35,7 +36,7 @@ class HttpEmbeddingBackend:
         try:
             line.connect()
             line.sock.settimeout(self._silence_seconds)
-            line.request("POST", self._path, body, {"Content-Type": "application/json", "Accept-Encoding": "identity"})
+            line.request("POST", self._path, body, HEADERS)
             answer = line.getresponse()
         except (OSError, HTTPException) as fault:
             line.close()

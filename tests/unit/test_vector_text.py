@@ -27,3 +27,8 @@ def test_the_edges_come_back_too(number: float) -> None:
 
 def test_numbers_are_as_short_as_nine_digits_allow() -> None:
     assert vector_text(Vector(struct.pack("<3f", 0.1, 1.0, -0.5))) == "[0.100000001,1,-0.5]"
+
+
+def test_a_zero_below_zero_stays_one_wherever_it_stands() -> None:
+    data = struct.pack("<4f", -0.0, 1e-10, -0.0, 10.0)
+    assert array("f", json.loads(vector_text(Vector(data)))).tobytes() == data

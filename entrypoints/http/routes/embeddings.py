@@ -21,7 +21,7 @@ from entrypoints.http.presenters.sse import ClosingStream
 from entrypoints.http.schemas.embedding import EmbeddingBody, parse_embedding
 from entrypoints.http.schemas.rerank import RerankBody, parse_rerank
 from entrypoints.http.services import Services
-from ports.embedding_backend import EmbeddingBackend
+from ports.embedding_backend import FORWARDED, EmbeddingBackend
 
 WHOLE_BYTES = 1024 * 1024  # of vectors; more are written in pieces
 
@@ -65,9 +65,9 @@ class VectorRoutes:
         return naming_ignored(body.ignored, jsonify(ranking))
 
     def elsewhere(self, body: object) -> bool:
-        """Whether the model that is asked for is not here."""
+        """Whether the model that is asked for is not here, and the request has not been sent on before."""
         name = body.get("model") if isinstance(body, Mapping) else None
-        if not isinstance(name, str) or not name.strip():
+        if not isinstance(name, str) or not name.strip() or FORWARDED in request.headers:
             return False
         try:
             self.services.resolve_served_model().execute(name)

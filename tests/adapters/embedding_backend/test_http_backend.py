@@ -61,6 +61,7 @@ def test_the_body_goes_to_the_one_route_and_nothing_of_the_client_with_it(path: 
     assert request.startswith(b"POST /v1/embeddings HTTP/1.1\r\n")
     assert request.endswith(BODY)
     assert b"authorization" not in request.lower()
+    assert b"\r\nX-Mlxk-Forwarded: 1\r\n" in request
 
 
 def test_a_path_before_the_api_is_kept() -> None:

@@ -16,7 +16,7 @@ from domain.errors import BackendTimeout, EngineDied, GenerationFailed, MlxkErro
 from entrypoints.http.app import create_app
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.routes import embeddings as routes
-from ports.embedding_backend import BackendAnswer
+from ports.embedding_backend import FORWARDED, BackendAnswer
 from tests.support.eventually import eventually
 from tests.support.fakes.http_services import FakeServices, served
 
@@ -207,6 +207,14 @@ def test_models_that_are_here_are_never_asked_for_elsewhere(house: House) -> Non
     assert house.post("/v1/embeddings", model="org/chat", input="x").status_code == 400
     assert house.post("/v1/embeddings", model="", input="x").status_code == 404
     assert house.post("/v1/embeddings", input="x").status_code == 400
+    assert not backend.asked
+
+
+def test_a_request_that_was_sent_on_goes_no_further(house: House) -> None:
+    backend = house.services.backend = Backend()
+    body = {"model": "far/away", "input": "x"}
+    answer = house.client.post("/v1/embeddings", json=body, headers={FORWARDED: "1"})
+    assert answer.status_code == 404
     assert not backend.asked
 
 
