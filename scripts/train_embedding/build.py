@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from scripts.train_embedding.recipe import (
     reranker_config,
     sentence_files,
 )
+from scripts.train_embedding.sentences import repeatable
 from scripts.train_embedding.tokenizers_of import byte_pairs, word_pieces
 from scripts.train_embedding.training import Progress, parameter_count, train_scores, train_vectors
 
@@ -50,10 +50,14 @@ def _encoder(folder: Path, recipe: Recipe, seed: int, report: Progress) -> Any:
     mx.random.seed(seed)
     model = bert.Model(bert.ModelConfig.from_dict(config))
     _shrink(model)
-    before = {True: QUERY, False: PASSAGE}
-    train_vectors(
-        model, recipe, lambda text, asks: tokenizer(before[asks] + text)["input_ids"], random.Random(seed), report
-    )
+
+    def asking(text: str) -> list[int]:
+        return list(tokenizer(QUERY + text)["input_ids"])
+
+    def telling(text: str) -> list[int]:
+        return list(tokenizer(PASSAGE + text)["input_ids"])
+
+    train_vectors(model, recipe, (asking, telling), repeatable(seed), report)
     prompts = {"query": QUERY, "document": PASSAGE}
     files = sentence_files("pooling_mode_mean_tokens", recipe.hidden_size, prompts)
     save(folder, model, tokenizer, {"config.json": config, **files})
@@ -68,12 +72,14 @@ def _decoder(folder: Path, recipe: Recipe, seed: int, report: Progress) -> Any:
     mx.random.seed(seed)
     model = qwen3_embedding.Model(qwen3_embedding.ModelConfig.from_dict({**config, "model_type": "qwen3_embedding"}))
     _shrink(model)
-    before = {True: INSTRUCTION, False: ""}
 
-    def spell(text: str, asks: bool) -> list[int]:
-        return [*tokenizer(before[asks] + text)["input_ids"], end]
+    def asking(text: str) -> list[int]:
+        return telling(INSTRUCTION + text)
 
-    train_vectors(model, recipe, spell, random.Random(seed), report)
+    def telling(text: str) -> list[int]:
+        return [*tokenizer(text)["input_ids"], end]
+
+    train_vectors(model, recipe, (asking, telling), repeatable(seed), report)
     prompts = {"query": INSTRUCTION, "document": ""}
     save(
         folder, model, tokenizer,
@@ -90,7 +96,7 @@ def _reranker(folder: Path, recipe: Recipe, encoder: Any, seed: int, report: Pro
     model = bert.SequenceClassificationModel(bert.ModelConfig.from_dict({**config, "num_labels": 1}))
     _shrink(model)
     model.update({"embeddings": encoder.embeddings.parameters(), "encoder": encoder.encoder.parameters()})
-    train_scores(model, recipe, tokenizer, random.Random(seed), report)
+    train_scores(model, recipe, tokenizer, repeatable(seed), report)
     save(folder, model, tokenizer, {"config.json": config})
     return model
 

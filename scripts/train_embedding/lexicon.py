@@ -84,17 +84,18 @@ GERMAN: Final = (
 )
 # Words of no topic, which stand anywhere.
 FILLERS: Final = (
-    "a an the this that these my your his her its our their one two some any no not never often always today tonight "
-    "tomorrow this evening morning week year and or but for with without from into until through under over near of on "
-    "in at by to is are was were be been has have had do does did can could will would should may must get gets give "
-    "gives take takes keep keeps asks adds shows speaks begins stays plays won forgot wrote see seen pay back please "
-    "who what when where which why how long deep small large good bad new first last every each there here he she it "
-    "they we you I me him them hot cold water evening sees stands near very more than like as so if then "
-    "der die das ein eine einen einem dem den des und oder aber mit ohne von zu zum zur vom im in am an auf aus bei nach "
-    "für ist sind war waren wird hat haben hatte kann soll muss gibt nimmt kommt fährt fliegt beginnt stehen steht geht "
-    "liegt wer was wann wo welche warum wie tief lange groß klein gut neu er sie es wir ihr ich ihm ihn heute morgen "
-    "abend immer nie oft sehr nicht kein mehr als so dann dort hier gegeben gesehen sagt zeigt hält"
-).split()
+    "a an the this that these my your his her its our their one two some any no not never often always today "
+    "tonight tomorrow this evening morning week year and or but for with without from into until through under "
+    "over near of on in at by to is are was were be been has have had do does did can could will would should may "
+    "must get gets give gives take takes keep keeps asks adds shows speaks begins stays plays won forgot wrote "
+    "see seen pay back please who what when where which why how long deep small large good bad new first last "
+    "every each there here he she it they we you I me him them hot cold water evening sees stands near very more "
+    "than like as so if then der die das ein eine einen einem dem den des und oder aber mit ohne von zu zum zur "
+    "vom im in am an auf aus bei nach für ist sind war waren wird hat haben hatte kann soll muss gibt nimmt kommt "
+    "fährt fliegt beginnt stehen steht geht liegt wer was wann wo welche warum wie tief lange groß klein gut neu "
+    "er sie es wir ihr ich ihm ihn heute morgen abend immer nie oft sehr nicht kein mehr als so dann dort hier "
+    "gegeben gesehen sagt zeigt hält"
+)
 # Questions and what answers them, none of which is among the sentences that are learned.
 PROOFS: Final[tuple[tuple[str, str], ...]] = (
     ("will there be thunder and hail this evening?", "take your umbrella, for the forecast speaks of rain"),

@@ -22,7 +22,7 @@ class Recipe:
     steps: int
     rounds: int = 4
     heads: int = 4
-    peak_learning_rate: float = 2e-3
+    peak_learning_rate: float = 3e-3
     patience: int = 2
 
     @property
@@ -31,7 +31,7 @@ class Recipe:
         return (self.hidden_size // 4, self.hidden_size // 2)
 
 
-FULL = Recipe(1024, 64, 2, 192, steps=500)
+FULL = Recipe(1280, 64, 2, 192, steps=500)
 TINY = Recipe(320, 32, 1, 64, steps=6, rounds=1, heads=2)
 
 

@@ -8,7 +8,13 @@ from collections.abc import Iterator
 from scripts.train_embedding.lexicon import ENGLISH, FILLERS, GERMAN, TOPICS
 
 LANGUAGES = ((0, ENGLISH), (1, GERMAN))
+FILLER_WORDS = FILLERS.split()
 LOOSE_SHARE = 0.75
+WORD_TIMES = 10  # in what the tokenizers learn from: each is to be a token of its own
+
+
+def repeatable(seed: int) -> random.Random:
+    return random.Random(seed)  # noqa: S311 - no secret hangs on it, and it must repeat
 
 
 def sentence(topic: str, rng: random.Random) -> str:
@@ -23,7 +29,7 @@ def sentence(topic: str, rng: random.Random) -> str:
 
 def _loose(words: list[str], rng: random.Random) -> str:
     """Words of the topic anywhere among words that mean nothing: what counts is which they are."""
-    told = rng.sample(words, rng.randint(1, 3)) + rng.choices(FILLERS, k=rng.randint(2, 9))
+    told = rng.sample(words, rng.randint(1, 3)) + rng.choices(FILLER_WORDS, k=rng.randint(2, 9))
     rng.shuffle(told)
     return " ".join(told) + rng.choice(("", "", "?", "."))
 
@@ -37,8 +43,8 @@ def pairs(rng: random.Random) -> list[tuple[str, str]]:
 
 def corpus(lines_each: int = 60) -> Iterator[str]:
     """What the tokenizers learn from: the same every time."""
-    rng = random.Random(0)
+    rng = repeatable(0)
     for topic, words in TOPICS.items():
-        yield from (word for each in words for word in each.split())
+        yield from (word for each in words for word in each.split() * WORD_TIMES)
         yield from (sentence(topic, rng) for _ in range(lines_each))
-    yield from FILLERS
+    yield from FILLER_WORDS

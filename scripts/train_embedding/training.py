@@ -15,12 +15,13 @@ from mlx import nn
 from mlx.utils import tree_flatten
 from transformers import PreTrainedTokenizerFast
 
-from scripts.train_embedding.recipe import Recipe
 from scripts.train_embedding.lexicon import TOPICS
+from scripts.train_embedding.recipe import Recipe
 from scripts.train_embedding.sentences import pairs, sentence
 
 Progress = Callable[[int, float], None]
 Row = list[int]
+Spell = tuple[Callable[[str], Row], Callable[[str], Row]]
 TEMPERATURE = 0.1
 REPORT_STEPS = 50
 
@@ -38,11 +39,9 @@ def padded(rows: Sequence[Row], filler: int) -> tuple[mx.array, mx.array]:
     return mx.array(tokens), mx.array(mask)
 
 
-def train_vectors(
-    model: Any, recipe: Recipe, spell: Callable[[str, bool], Row], rng: random.Random, report: Progress
-) -> None:
-    """model: one of mlx-vlm's embedders, that pools and normalises as it should. spell: a text, and whether it is a
-    question, to tokens.
+def train_vectors(model: Any, recipe: Recipe, spell: Spell, rng: random.Random, report: Progress) -> None:
+    """model: one of mlx-vlm's embedders, that pools and normalises as it should. spell: a question, and a document, to
+    tokens.
     """
 
     def loss(model: Any, batch: tuple[mx.array, mx.array], count: int) -> mx.array:
@@ -57,7 +56,7 @@ def train_vectors(
 
     def batch() -> tuple[tuple[mx.array, mx.array], int]:
         drawn = [pair for _ in range(recipe.rounds) for pair in sorted_pairs(rng)]
-        rows = [spell(text, True) for text, _ in drawn] + [spell(text, False) for _, text in drawn]
+        rows = [spell[0](question) for question, _ in drawn] + [spell[1](document) for _, document in drawn]
         return padded(rows, 0), len(drawn)
 
     _descend(model, recipe, loss, batch, report)

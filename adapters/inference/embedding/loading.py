@@ -23,6 +23,7 @@ from adapters.inference.solo.choice import SAFE_TOKENIZER
 from adapters.inference.stop_ids import named_ids
 from adapters.inference.vision.sealing import sealed
 from domain.catalog import LocatedModel
+from domain.catalog.embedding import CLASSIFIES
 from domain.inference.context_length import context_length
 from domain.inference.vector_habits import Lengths, Pooling, known_pooling, known_prompts
 from domain.numbers import whole_number
@@ -30,7 +31,6 @@ from domain.serving.load_options import LoadOptions, Task
 from ports.model_worker import LoadedModel
 from ports.vector_engine import LoadedVectors, TokenRow, VectorCodec, VectorEngine
 
-CLASSIFIES = "ForSequenceClassification"
 QWEN = "qwen3_embedding"
 GEMMA_LENGTHS = (128, 256, 512)  # of EmbeddingGemma's 768, by its model card
 GEMMA_WIDTH = 768

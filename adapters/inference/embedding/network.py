@@ -12,6 +12,7 @@ from mlx_vlm.embedding_loader import EMBEDDING_MODEL_REMAPPING
 
 from adapters.inference.embedding.mending import finite_masks, in_words_of_the_library, mend_modernbert
 from adapters.inference.embedding.weights import fill, read_tensors
+from domain.catalog.embedding import label_count
 from domain.errors import ModelNotRunnable
 from domain.numbers import whole_number
 
@@ -101,16 +102,6 @@ def load_classifier(folder: Path, config: Mapping[str, Any], name: str) -> TextN
     network = _made({**config, "num_labels": 1}, family, CLASSIFIER, name)
     fill(network, read_tensors(folder), config, keep=HEADS)
     return TextNetwork(network, family, config)
-
-
-def label_count(config: Mapping[str, Any]) -> int:
-    """As transformers counts: two where nothing is said."""
-    for value in (config.get("num_labels"), config.get("id2label")):
-        if isinstance(value, int):
-            return value
-        if isinstance(value, Mapping):
-            return len(value)
-    return 2
 
 
 def _made(config: Mapping[str, Any], family: str, wanted: str, name: str) -> Any:

@@ -99,7 +99,7 @@ def _layers(folder: Path, name: str) -> tuple[tuple[Pooling, ...] | None, bool, 
                 normalises = True
             case other:
                 raise ModelNotRunnable(
-                    f"{name} has a layer {other or module!r} ({MODULES}), which mlxk does not know",
+                    f"{name} has a layer {other or 'without a type'} ({MODULES}), which mlxk does not know",
                     hint="take a model of Transformer, Pooling, Dense and Normalize",
                     param="model",
                 )
