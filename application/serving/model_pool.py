@@ -83,7 +83,7 @@ class ModelPool:
         """A whole answer, and who gave it; blocks until it is there. given_up: also asked now and then while it is
         made. Raises as `stream` does, and what the question raises.
         """
-        seat = self._take(load, given_up, allowance)
+        seat = self._take(Ticket(load), given_up, allowance)
         return whole_answer(
             seat, question, live_worker=self._loader.live_worker, release=self._release, given_up=given_up
         )
