@@ -13,7 +13,8 @@ INSTRUCTION: Final = f"Instruct: {TASK}\nQuery:"
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """In each step are pairs of every topic, `rounds` of each. patience: the reranker learns so many times as long."""
+    """In each step are pairs of every topic, `rounds` of each. patience: the reranker learns so many times as long, in steps as
+    many times smaller."""
 
     vocabulary_size: int
     hidden_size: int

@@ -84,7 +84,12 @@ def train_scores(
         labels = mx.array([1.0] * len(drawn) + [0.0] * len(drawn))
         return (tokens, mask, kinds), labels
 
-    _descend(model, replace(recipe, steps=recipe.steps * recipe.patience), loss, batch, report)
+    slower = replace(
+        recipe,
+        steps=recipe.steps * recipe.patience,
+        peak_learning_rate=recipe.peak_learning_rate / recipe.patience,
+    )
+    _descend(model, slower, loss, batch, report)
 
 
 def sorted_pairs(rng: random.Random) -> list[tuple[str, str]]:

@@ -151,7 +151,9 @@ class FakeWorker:
         if self.script.mute or not self.alive:
             return
         wanted, self._vitals_wanted = self._vitals_wanted, []
-        totals = EngineTotals(prompt_tokens=len(self.requests), generated_tokens=10 * len(self.requests))
+        totals = EngineTotals(
+            prompt_tokens=len(self.requests) + len(self.vector_requests), generated_tokens=10 * len(self.requests)
+        )
         pulse = EnginePulse(running=self.running, active_bytes=1_000_000)
         for answer in wanted:
             answer(EngineVitals(pulse, totals, preparing_seconds=self.script.preparing_seconds))

@@ -294,3 +294,23 @@ def test_a_cross_encoder_takes_no_task_makes_no_vectors_and_names_the_document_t
     embedder = load(build_embedder(tmp_path / "embedder", "bert")).codec
     with pytest.raises(CapabilityMismatch):
         embedder.check_pairs(RerankRequest("q", ("d",)))
+
+
+def test_a_reranker_that_writes_says_how_much_likelier_yes_is_than_no(tmp_path: Path) -> None:
+    from adapters.inference.network_loading import load_network
+
+    folder = build_embedder(tmp_path / "Qwen3-Reranker", "qwen3", max_position_embeddings=400)
+    loaded = load(folder, Task.RERANK)
+    request = RerankRequest("the cat", ("a dog ran fast to see the world", "cat"), instruct="see the cat")
+    loaded.codec.check_pairs(request)
+    rows = loaded.codec.pairs(request, 0, 2)
+    scores = loaded.engine.score(rows)
+    network, _ = load_network(folder)
+    yes, no = tokenizer().convert_tokens_to_ids(["yes", "no"])
+    for row, score in zip(rows, scores, strict=True):
+        logits = network(mx.array([row.tokens]))[0, -1]
+        assert score == pytest.approx(mx.sigmoid(logits[yes] - logits[no]).item(), abs=1e-5)
+    words = tokenizer().decode(rows[1].tokens)
+    assert words.index("see the cat") < words.index("cat", words.index("see the cat") + 11)
+    plain = loaded.codec.pairs(RerankRequest("the cat", ("cat",)), 0, 1)
+    assert plain[0].tokens != rows[1].tokens
