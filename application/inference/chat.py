@@ -83,9 +83,8 @@ class Chat:
         plan = self._plan(report, loading)
         request = replace(request, limits=request.limits.of_model(plan.max_tokens))
         force = loading.force or plan.force
-        load, warning = self._loads.admitted(
-            report, plan, request.limits.requested or request.limits.server_default, force=force
-        )
+        tokens = request.limits.requested or request.limits.server_default
+        load, warning = self._loads.admitted(report, plan, tokens, force=force)
         allowance = self._loads.allowance(force=force)
 
         def ask(part: GenerationRequest) -> PatientStream:

@@ -80,13 +80,9 @@ class ModelPool:
         given_up: Callable[[], bool] = never,
         allowance: Allowance | None = None,
     ) -> tuple[T, LoadedModel]:
-        """A whole answer, and who gave it; blocks until it is there. given_up: also asked now and then while it is
-        made. Raises as `stream` does, and what the question raises.
-        """
-        seat = self._take(Ticket(load), given_up, allowance)
-        return whole_answer(
-            seat, question, live_worker=self._loader.live_worker, release=self._release, given_up=given_up
-        )
+        """A whole answer, and who gave it. given_up: asked on while it is made. Raises as `stream` and the question do."""
+        seat, live = self._take(Ticket(load), given_up, allowance), self._loader.live_worker
+        return whole_answer(seat, question, live_worker=live, release=self._release, given_up=given_up)
 
     def preload(
         self,
