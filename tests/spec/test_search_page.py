@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,16 +12,18 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli_process import clean_environment
-from tests.support.small_embedders import small_embedder, small_reranker
+from tests.support.small_embedders import small_reranker
 
 pytestmark = pytest.mark.spec
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/search-with-pipes.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+RAIN = "Take your umbrella, for the forecast speaks of rain."
 NOTES = {
-    "home.md": "I sleep in a bed.\n\nThe cat sat on the mat.\n",
-    "deep/work.md": "On monday I work.\n\n\n\nThe office is green, and far away.\n",
+    "home/kitchen.md": "This recipe for bread asks for flour and a hot pan.\n\nThe bank adds interest to every debt.\n",
+    "weather.md": f"\n\n{RAIN}\n\n\n\nThe football team won the match in the stadium.\n",
+    "garden.md": "Water the soil until the tulip shows its first leaf.",
 }
 
 
@@ -31,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in NOTES.items():
         (home / "notes" / name).parent.mkdir(parents=True, exist_ok=True)
         (home / "notes" / name).write_text(text)
-    small_embedder(home / "models/small-embedder")
+    shutil.copytree(ROOT / "tests/assets/embedding-encoder", home / "models/embedding-encoder")
     small_reranker(home / "models/small-reranker")
     script = home / "bin/mlxk"
     script.parent.mkdir()
@@ -39,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     script.chmod(0o755)
     env = clean_environment(home, HOME=str(home), MLXK_WORKSPACE_HOME=str(home / "models"))
     env |= {"PATH": f"{script.parent}:{Path(sys.executable).parent}:{env['PATH']}"}
-    env |= {"EMBEDDER": "small-embedder", "RERANKER": "small-reranker", "CHAT": "demo"}
+    env |= {"EMBEDDER": "embedding-encoder", "RERANKER": "small-reranker", "CHAT": "demo"}
     names, *rest = COMMANDS
     assert {line.split("=")[0] for line in names.splitlines()} == {
         f"export {each}" for each in ("EMBEDDER", "CHAT", "RERANKER")
@@ -59,20 +62,22 @@ def lines(file: Path) -> list[dict[str, object]]:
 
 
 def test_the_index_has_a_line_for_each_paragraph_and_says_where_it_stands(folder: Path) -> None:
-    assert [(each["path"], each["text"]) for each in lines(folder / "index.jsonl")] == [
-        ("notes/deep/work.md", "On monday I work."),
-        ("notes/deep/work.md", "The office is green, and far away."),
-        ("notes/home.md", "I sleep in a bed."),
-        ("notes/home.md", "The cat sat on the mat."),
+    found = [(each["path"], str(each["text"]).split()[0]) for each in lines(folder / "index.jsonl")]
+    assert found == [
+        ("notes/garden.md", "Water"),
+        ("notes/home/kitchen.md", "This"),
+        ("notes/home/kitchen.md", "The"),
+        ("notes/weather.md", "Take"),
+        ("notes/weather.md", "The"),
     ]
 
 
-def test_the_search_finds_the_three_nearest(folder: Path) -> None:
+def test_the_search_finds_the_paragraph_that_answers_the_question_first(folder: Path) -> None:
     hits = lines(folder / "hits.jsonl")
     near = [float(str(each["nearness"])) for each in hits]
-    assert len(hits) == 3
+    assert (len(hits), hits[0]["text"], hits[0]["path"]) == (3, RAIN, "notes/weather.md")
     assert near == sorted(near, reverse=True)
-    assert -1.001 <= near[-1] <= near[0] <= 1.001
+    assert near[0] > near[1] + 0.1
 
 
 def test_the_chat_model_answers(folder: Path) -> None:
