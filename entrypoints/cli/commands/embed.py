@@ -119,11 +119,12 @@ class _Work:
             return services.embed().execute(self._arguments.model, request, loading=loading, given_up=given_up)
 
         try:
-            for records, answer in embedded(self._batches, embed):
-                self._texts += len(records)
-                self._tokens += answer.embeddings.prompt_tokens
-                self._warn(answer.warning)
-                yield records, answer
+            with closing(embedded(self._batches, embed)) as done:
+                for records, answer in done:
+                    self._texts += len(records)
+                    self._tokens += answer.embeddings.prompt_tokens
+                    self._warn(answer.warning)
+                    yield records, answer
         finally:
             services.model_pool().close()
 

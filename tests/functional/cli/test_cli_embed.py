@@ -12,6 +12,7 @@ import pytest
 from domain.errors import ContextLengthExceeded, GenerationFailed, UnsupportedParameter
 from domain.inference.embedding import EmbeddingRequest, InputType
 from domain.serving.load_wishes import LoadWishes
+from entrypoints.cli.commands import embed as command
 from entrypoints.cli.line_batches import BATCH_LINES
 from entrypoints.settings import Settings
 from tests.support.fakes.cli_services import EMBEDDER, FakeServices, Line, Seen, report, serving
@@ -169,6 +170,16 @@ def test_a_warning_of_the_load_and_the_sum_go_to_standard_error(services: FakeSe
     services.embedding.warning = "it is large"
     seen = embed(services, "a b", "c", "--verbose")
     assert seen.err == "embed: Warning: it is large\nEmbedded 2 texts of 3 tokens\n"
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_how_far_it_is_is_told_at_a_terminal_only(
+    services: FakeServices, monkeypatch: pytest.MonkeyPatch, *, terminal: bool
+) -> None:
+    monkeypatch.setattr(command, "BETWEEN_REMARKS_SECONDS", 0.0)
+    seen = embed(services, "--batch", stdin="a text\n" * 600, terminal=terminal)
+    told = ["Embedded 256 texts ...", "Embedded 512 texts ...", "Embedded 600 texts ..."]
+    assert seen.err.splitlines() == (told if terminal else [])
 
 
 def test_documents_come_back_sorted_with_their_fields(services: FakeServices, tmp_path: Path) -> None:
