@@ -128,19 +128,21 @@ def serve_models(context: Context, arguments: Arguments, guise: Guise) -> Outcom
         context.console.complain(f"{guise.command}: Warning: {warning}")
     if arguments.print_config:
         return Outcome(data=lambda: config_object(settings), show=lambda: show_config(settings, context.console))
+    able: tuple[str, ...] = ()
     if settings.preload_model.value is not None:
         model = meaning(settings.preload_model.value, settings.serving_rules.aliases)
-        _require_model(context.services(), model, settings.loading.wishes, guise)
+        able = _require_model(context.services(), model, settings.loading.wishes, guise).capabilities
     elif settings.loading.given:
         raise UsageError(
             f"{settings.loading.given[0]} says how a model is loaded, and no model is given", hint="add --model MODEL"
         )
     if arguments.daemon:
         return start_in_background(context, settings, arguments)
-    return _serve_here(context, settings, guise.command)
+    return _serve_here(context, settings, guise.command, able)
 
 
-def _serve_here(context: Context, settings: Settings, command: str) -> Outcome:
+def _serve_here(context: Context, settings: Settings, command: str, able: tuple[str, ...]) -> Outcome:
+    """able: what the first model is for."""
     console = context.console
 
     def announce(serving: Serving) -> None:
@@ -150,7 +152,7 @@ def _serve_here(context: Context, settings: Settings, command: str) -> Outcome:
                 facts = {"url": serving.url, "host": serving.host, "port": serving.port, "model": serving.model}
                 console.emit(encode(success(command, {"status": STARTING, **facts}), console.encoding))
             else:
-                console.write(banner(serving.url, serving.model, keyed=settings.doors.keyed))
+                console.write(banner(serving.url, serving.model, keyed=settings.doors.keyed, able=able))
 
     def failed(error: MlxkError) -> None:
         """The log has told people already."""
@@ -161,9 +163,10 @@ def _serve_here(context: Context, settings: Settings, command: str) -> Outcome:
     return Outcome(data=None, show=lambda: None, exit_code=context.server()(settings, announce, failed))
 
 
-def _require_model(services: Services, spec: str, wishes: LoadWishes, guise: Guise) -> None:
+def _require_model(services: Services, spec: str, wishes: LoadWishes, guise: Guise) -> ModelReport:
     """A model that is not here, cannot answer, or cannot be loaded that way is refused before anything listens."""
-    location = services.resolve_model().execute(spec)
-    guise.require(services.inspect_model().execute(location))
+    report = services.inspect_model().execute(services.resolve_model().execute(spec))
+    guise.require(report)
     if wishes != PLAINLY:
-        services.plan_load().execute(location, wishes)
+        services.plan_load().execute(report.location, wishes)
+    return report

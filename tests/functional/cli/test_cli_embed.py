@@ -270,6 +270,23 @@ def test_embed_serve_wants_an_embedder_and_serve_takes_one(services: FakeService
     assert Line(services).run("serve", "--model", "org/embedder").code == 0
 
 
+@pytest.mark.parametrize(
+    ("model", "route", "client"),
+    [
+        ("org/chat", "/v1/chat/completions", "client.chat.completions.create"),
+        ("org/embedder", "/v1/embeddings", "client.embeddings.create"),
+        ("org/reranker", "/v1/rerank", None),
+    ],
+)
+def test_the_server_shows_how_its_first_model_is_asked(model: str, route: str, client: str | None) -> None:
+    reranker = report("org/reranker", model_type="embedding", capabilities=("rerank",))
+    seen = Line(FakeServices((EMBEDDER, reranker, report("org/chat")))).run("serve", "--model", model)
+    assert f"curl http://127.0.0.1:8000{route} " in seen.out
+    assert f'-d \'{{"model": "{model}", ' in seen.out
+    assert ("from openai" in seen.out) == (client is not None)
+    assert client is None or client in seen.out
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8002", "http://localhost", "https://[::1]:9/v1"])
 def test_a_backend_on_this_machine_needs_no_more_than_its_address(services: FakeServices, url: str) -> None:
     started = Started()
