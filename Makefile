@@ -71,7 +71,7 @@ imports: $(VENV)/.installed-dev   ## the import contracts
 test: $(VENV)/.installed-dev   ## the tests, without the nightly sweeps
 	$(BIN)/pytest -m "not nightly"
 
-nightly: $(VENV)/.installed-dev   ## everything, with the full crash sweeps
+nightly: $(VENV)/.installed-dev   ## everything, with the full crash sweeps and the soak
 	$(BIN)/pytest
 
 models: $(VENV)/.installed-dev   ## train the built-in model again and prove its answers
@@ -80,6 +80,7 @@ models: $(VENV)/.installed-dev   ## train the built-in model again and prove its
 
 docs: $(VENV)/.installed-dev   ## make the generated documents again
 	$(BIN)/python -m scripts.generate_cli_docs
+	$(BIN)/python -m scripts.generate_openapi
 
 wheel: $(VENV)/.installed-dev   ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation --outdir $(DIST)

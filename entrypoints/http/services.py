@@ -9,6 +9,7 @@ from application.inference.chat import PatientAnswer, Prepared
 from application.inference.embed import EmbeddingAnswer
 from application.inference.explain_prompt import ExplainedPrompt
 from application.inference.rerank import RerankAnswer
+from application.serving.describe_server import ServerFacts
 from application.serving.manage_models import UnloadedModel
 from application.serving.presence import Introduction, Whereabouts
 from application.serving.readiness import Readiness, ServerState
@@ -24,7 +25,13 @@ class ChatUseCase(Protocol):
     """application.inference.chat.Chat."""
 
     def execute(
-        self, spec: str, request: GenerationRequest, *, streamed: bool = True, given_up: Callable[[], bool] = ...
+        self,
+        spec: str,
+        request: GenerationRequest,
+        *,
+        streamed: bool = True,
+        given_up: Callable[[], bool] = ...,
+        joining: bool = False,
     ) -> PatientAnswer: ...
 
     def at_hand(self, spec: str) -> bool: ...
@@ -82,6 +89,12 @@ class UnloadModelUseCase(Protocol):
     def execute(self, spec: str, *, force: bool = False, given_up: Callable[[], bool] = ...) -> UnloadedModel: ...
 
 
+class DescribeServerUseCase(Protocol):
+    """application.serving.describe_server.DescribeServer."""
+
+    def execute(self) -> ServerFacts: ...
+
+
 class Lifecycle(Protocol):
     """application.serving.readiness.ServerLifecycle."""
 
@@ -100,7 +113,13 @@ class ChatLoadedUseCase(Protocol):
     """application.inference.chat_loaded.ChatLoaded."""
 
     def execute(
-        self, load_token: str, request: GenerationRequest, *, streamed: bool = True, given_up: Callable[[], bool] = ...
+        self,
+        load_token: str,
+        request: GenerationRequest,
+        *,
+        streamed: bool = True,
+        given_up: Callable[[], bool] = ...,
+        joining: bool = False,
     ) -> PatientAnswer: ...
 
 
@@ -170,6 +189,8 @@ class Services(Protocol):
     def preload_models(self) -> PreloadModelsUseCase: ...
 
     def unload_model(self) -> UnloadModelUseCase: ...
+
+    def describe_server(self) -> DescribeServerUseCase: ...
 
     def lifecycle(self) -> Lifecycle: ...
 

@@ -18,6 +18,7 @@ from application.inference.model_loads import ModelLoads
 from application.inference.pictures import Onlooker, answer
 from application.inference.rerank import Rerank
 from application.inference.vector_models import VectorModels
+from application.serving.describe_server import DescribeServer, Surroundings
 from application.serving.manage_models import PreloadModels, UnloadModel
 from application.serving.measured import MeasuredPool
 from application.serving.memory_gate import MemoryGate
@@ -33,14 +34,16 @@ from domain.catalog import LocatedModel, ModelReport, ModelSource
 from domain.catalog.fitness import can_see, require_embed, require_rerank
 from domain.errors import CapabilityMismatch, ModelNotFound
 from domain.inference import USUAL_PICTURES, GenerationRequest
-from domain.serving.load_options import LoadOptions, Task
+from domain.serving.load_options import LoadOptions, PrefixCacheBudget, Task
 from domain.serving.model_load import ModelLoad
+from domain.serving.model_settings import ServingRules
 from domain.serving.server_instance import ServerInstance
 from mlxk import __version__
 from ports.hub import ModelHub
 from ports.model_worker import PatientStream
 from ports.running_servers import ServerEntry, ServerRegister
 from tests.support.fakes.event_worker import EventLauncher
+from tests.support.fakes.memory import Machine
 from tests.support.fakes.worker import PLAIN_LOAD, PROCESS_ID, FakeWorker, FakeWorkerLauncher, Script
 
 CHANGED = datetime(2026, 5, 17, 12, 0, 0, tzinfo=UTC)
@@ -110,6 +113,7 @@ class FakeServices:
         self.register = register or FakeRegister()
         self._presence = Presence(self.register, self.pool, self.instance, __version__, lambda: 1.0)
         self._lifecycle = ServerLifecycle()
+        self.memory = Machine(1000, 600)
         self.specs: list[str] = []
         self.broken: Exception | None = None
 
@@ -155,6 +159,10 @@ class FakeServices:
     def worker_watch(self) -> WorkerWatch:
         return self.watch
 
+    def describe_server(self) -> DescribeServer:
+        around = Surroundings(lambda: {"mlxk": __version__, "mlx": "0.32.4"}, self.memory, lambda: True)
+        return DescribeServer(around, 700, PrefixCacheBudget(ram_bytes=10), ServingRules(aliases={"mine": "mlxk/demo"}))
+
     def lifecycle(self) -> ServerLifecycle:
         return self._lifecycle
 
@@ -165,7 +173,13 @@ class FakeServices:
         raise ModelNotFound("this fake shares nothing")
 
     def execute(
-        self, spec: str, request: GenerationRequest, *, streamed: bool = True, given_up: Callable[[], bool] = never
+        self,
+        spec: str,
+        request: GenerationRequest,
+        *,
+        streamed: bool = True,
+        given_up: Callable[[], bool] = never,
+        joining: bool = False,
     ) -> PatientAnswer:
         """application.inference.chat.Chat, but for the resolution of names."""
         self.specs.append(spec)
@@ -175,7 +189,7 @@ class FakeServices:
         load = ModelLoad(report.location, report.size_bytes, LoadOptions(sees=can_see(report)))
 
         def ask(part: GenerationRequest) -> PatientStream:
-            return self.pool.stream(load, part, streamed=streamed, given_up=given_up)
+            return self.pool.stream(load, part, streamed=streamed, given_up=given_up, joining=joining)
 
         model = Onlooker(report.name, load.options.sees)
         return PatientAnswer(report.location, answer(request, model, USUAL_PICTURES, ask))
