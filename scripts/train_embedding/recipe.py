@@ -13,8 +13,7 @@ INSTRUCTION: Final = f"Instruct: {TASK}\nQuery:"
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """In each step are pairs of every topic, `rounds` of each. patience: the reranker learns so many times as long, in steps as
-    many times smaller."""
+    """In each step are pairs of every topic, `rounds` of each."""
 
     vocabulary_size: int
     hidden_size: int
@@ -24,7 +23,8 @@ class Recipe:
     rounds: int = 4
     heads: int = 4
     peak_learning_rate: float = 3e-3
-    patience: int = 2
+    reranker_steps: int = 2500
+    reranker_learning_rate: float = 1e-3
 
     @property
     def shortened(self) -> tuple[int, ...]:
@@ -33,7 +33,7 @@ class Recipe:
 
 
 FULL = Recipe(1280, 64, 2, 192, steps=500)
-TINY = Recipe(320, 32, 1, 64, steps=6, rounds=1, heads=2)
+TINY = Recipe(320, 32, 1, 64, steps=6, rounds=1, heads=2, reranker_steps=6)
 
 
 def encoder_config(recipe: Recipe, vocabulary: int) -> dict[str, Any]:

@@ -84,11 +84,7 @@ def train_scores(
         labels = mx.array([1.0] * len(drawn) + [0.0] * len(drawn))
         return (tokens, mask, kinds), labels
 
-    slower = replace(
-        recipe,
-        steps=recipe.steps * recipe.patience,
-        peak_learning_rate=recipe.peak_learning_rate / recipe.patience,
-    )
+    slower = replace(recipe, steps=recipe.reranker_steps, peak_learning_rate=recipe.reranker_learning_rate)
     _descend(model, slower, loss, batch, report)
 
 

@@ -51,8 +51,7 @@ def fake_case() -> Case:
 
 
 def process_case(folder: Path) -> Case:
-    nested = {"matryoshka_dimensions": list(ALLOWED_DIMENSIONS)}
-    embedder = build_embedder(folder / "e5-tiny", "bert", **nested)
+    embedder = build_embedder(folder / "e5-tiny", "bert", matryoshka_dimensions=list(ALLOWED_DIMENSIONS))
     reranker = build_classifier(folder / "reranker", "bert")
     return Case(
         ProcessWorkerLauncher(dict(os.environ), keep_spare=True),
@@ -107,7 +106,7 @@ def test_every_text_gets_a_vector_of_unit_length_in_its_place(embedder: ModelWor
 
 def test_what_was_read_is_counted(embedder: ModelWorker) -> None:
     once, twice = embedded(embedder, "yes").prompt_tokens, embedded(embedder, "yes", "yes").prompt_tokens
-    assert 0 < once and twice == 2 * once
+    assert once > 0 and twice == 2 * once
 
 
 def test_a_question_is_read_otherwise_than_a_document(embedder: ModelWorker) -> None:
