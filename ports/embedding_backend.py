@@ -26,5 +26,7 @@ class EmbeddingBackend(Protocol):
 
     def ask(self, body: bytes) -> BackendAnswer:
         """Send the body of POST /v1/embeddings as it is; whatever comes back is an answer, an error of its own too.
-        Follows no redirect and sends nothing of the client's but that, with FORWARDED. Raises BackendFailed, BackendTimeout.
+        Follows no redirect and sends nothing of the client's but that, with FORWARDED.
+
+        Raises BackendFailed, BackendTimeout.
         """
