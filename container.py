@@ -173,6 +173,21 @@ class Container(containers.DeclarativeContainer):
         _chat, resolve_served_model, inspect_model, model_pool, memory_gate, served_manner
     )
 
+    model_loads = providers.ThreadSafeSingleton(
+        _later("container_embedding", "model_loads"), resolve_model, inspect_model, model_pool, memory_gate
+    )
+    embed = providers.ThreadSafeSingleton(_later("container_embedding", "embed"), model_loads, plan_load)
+    rerank = providers.ThreadSafeSingleton(_later("container_embedding", "rerank"), model_loads, plan_load)
+    served_model_loads = providers.ThreadSafeSingleton(
+        _later("container_embedding", "model_loads"), resolve_served_model, inspect_model, model_pool, memory_gate
+    )
+    served_embed = providers.ThreadSafeSingleton(
+        _later("container_embedding", "embed"), served_model_loads, plan_served_load
+    )
+    served_rerank = providers.ThreadSafeSingleton(
+        _later("container_embedding", "rerank"), served_model_loads, plan_served_load
+    )
+
     run_benchmark = providers.Factory(_run_benchmark, chat)
     chart = providers.Factory(_later("adapters.charts.png_chart", "PngChart"))
 
@@ -191,8 +206,12 @@ class Container(containers.DeclarativeContainer):
         _later("container_serving", "list_served_models"),
         list_models, inspect_model, resolve_served_model, owners_settings, first_model, model_pool,
     )  # fmt: skip
+    bring_in_model = providers.ThreadSafeSingleton(
+        _later("container_embedding", "bring_in"), served_model_loads, served_chat, served_embed, served_rerank
+    )
+    embedding_backend = providers.ThreadSafeSingleton(_later("container_embedding", "embedding_backend"), settings)
     preload_models = providers.Factory(
-        _later("container_serving", "preload_models"), served_chat, owners_settings, first_model
+        _later("container_serving", "preload_models"), bring_in_model, owners_settings, first_model
     )
     unload_model = providers.Factory(
         _later("application.serving.manage_models", "UnloadModel"), resolve_served_model, model_pool
@@ -265,5 +284,6 @@ class Container(containers.DeclarativeContainer):
     # Inside a worker process.
     frame_channel = providers.Factory(_later("adapters.worker_process.channel", "FrameChannel"))
     text_runtime = providers.Factory(_later("adapters.inference.text_runtime", "MlxTextRuntime"))
+    vector_runtime = providers.Factory(_later("adapters.inference.embedding.runtime", "MlxVectorRuntime"))
     conversion_line = providers.Factory(_later("adapters.worker_process.conversion_channel", "ConversionChannel"))
     convert_here = providers.Callable(lambda: import_module("adapters.inference.conversion").convert_model)

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from domain.catalog import LocatedModel
 from domain.inference import GenerationEvent, GenerationRequest
+from domain.inference.embedding import EmbeddingRequest, Embeddings, RerankRequest, RerankScores
 from domain.serving.load_options import LoadOptions
 from domain.serving.prompt_explanation import PromptExplanation
 from domain.serving.vitals import EngineVitals
 from domain.serving.worker_death import DeathCause
 
+Whole_co = TypeVar("Whole_co", covariant=True)
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """What the worker says of the model it holds. memory_bytes: active MLX memory after loading."""
+    """What the worker says of the model it holds. memory_bytes: active MLX memory after loading. device: "gpu" or
+    "cpu".
+    """
 
     name: str
     context_length: int
     process_id: int
     memory_bytes: int
+    device: str = "cpu"
 
 
 class GenerationStream(Protocol):
@@ -48,6 +54,20 @@ class PatientStream(GenerationStream, Protocol):
         """As `next`, StopIteration and all, but None when nothing came for so long. None waits as long as it takes."""
 
 
+class PendingAnswer(Protocol[Whole_co]):
+    """An answer that comes as a whole. One consumer thread; `cancel` from any thread."""
+
+    def within(self, seconds: float | None) -> Whole_co | None:
+        """Blocks for the answer; None when it is not there after so long. None waits as long as it takes.
+
+        Raises EngineDied when the worker ended under the request, any other MlxkError when the request itself failed;
+        not to be called again after either, nor after the answer.
+        """
+
+    def cancel(self) -> None:
+        """Nothing more is wanted: the worker forgets it between two passes. Idempotent, never raises."""
+
+
 class ModelWorker(Protocol):
     """One model in one process. Thread-safe."""
 
@@ -69,6 +89,15 @@ class ModelWorker(Protocol):
         running requests go on as before. Raises EngineDied; what a stream of this request would raise for a prompt that
         cannot be made (InvalidRequest and its kind, GenerationFailed).
         """
+
+    def embed(self, request: EmbeddingRequest) -> PendingAnswer[Embeddings]:
+        """Of a worker that was loaded to embed. Raises EngineDied when it is not alive, PayloadTooLarge when the
+        request is more than can be handed over. The answer also raises ContextLengthExceeded naming an input,
+        InvalidRequest and its kind, GenerationFailed.
+        """
+
+    def rerank(self, request: RerankRequest) -> PendingAnswer[RerankScores]:
+        """As `embed`, of a worker that was loaded to rerank."""
 
     @property
     def busy(self) -> bool:

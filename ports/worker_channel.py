@@ -9,14 +9,25 @@ from typing import Protocol
 from domain.catalog import LocatedModel
 from domain.errors import MlxkError
 from domain.inference import GenerationEvent, GenerationRequest
+from domain.inference.embedding import EmbeddingRequest, RerankRequest, RerankScores
 from domain.serving.load_options import LoadOptions
 from domain.serving.prompt_explanation import PromptExplanation
 from domain.serving.vitals import EngineVitals
 from ports.model_worker import LoadedModel
 
-RequestEvent = tuple[int, GenerationEvent | PromptExplanation | MlxkError]
+
+@dataclass(frozen=True, slots=True)
+class VectorsDone:
+    """All vectors of a request have been sent. prompt_tokens: read for them."""
+
+    prompt_tokens: int
+
+
+WholeEvent = PromptExplanation | VectorsDone | RerankScores
+RequestEvent = tuple[int, GenerationEvent | WholeEvent | MlxkError]
 """A request's id and what happened to it. Of a request that was started: deltas any number of times, then Finished or
-one error. Of one that was to be explained: its explanation or one error.
+one error. Of one that was to be explained: its explanation or one error. Of texts to be embedded: VectorsDone, after
+all their VectorsMade, or one error; of documents to be reranked: their scores or one error.
 """
 
 OUT_OF_MEMORY = 71
@@ -45,6 +56,22 @@ class ExplainPrompt:
 
     request_id: int
     request: GenerationRequest
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedTexts:
+    """Front to worker, after ModelLoaded, where the task is to embed. request_id: as of StartRequest."""
+
+    request_id: int
+    request: EmbeddingRequest
+
+
+@dataclass(frozen=True, slots=True)
+class RerankDocuments:
+    """Front to worker, after ModelLoaded, where the task is to rerank. request_id: as of StartRequest."""
+
+    request_id: int
+    request: RerankRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +117,26 @@ class RequestEvents:
 
 
 @dataclass(frozen=True, slots=True)
+class VectorsMade:
+    """Worker to front: some of a request's vectors, in any order. at: places of their inputs. data: their numbers, one
+    vector after another, as Vector has them; all of one length.
+    """
+
+    request_id: int
+    at: tuple[int, ...]
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class TellVitals:
     """Worker to front: the answer to all AskVitals so far."""
 
     vitals: EngineVitals
 
 
-Command = LoadModel | StartRequest | ExplainPrompt | CancelRequest | AskVitals
-Reply = WorkerStarted | ModelLoaded | LoadFailed | RequestEvents | TellVitals
+Question = StartRequest | ExplainPrompt | EmbedTexts | RerankDocuments
+Command = LoadModel | Question | CancelRequest | AskVitals
+Reply = WorkerStarted | ModelLoaded | LoadFailed | RequestEvents | VectorsMade | TellVitals
 
 
 class WorkerChannel(Protocol):

@@ -38,6 +38,10 @@ class MlxTextRuntime:
         if not (Path(model.path) / "config.json").is_file():
             raise _failed(model, f"there is no config.json in {model.path}")
         self.warm()
+        if options.cpu:
+            from adapters.inference.mlx_process import use_cpu
+
+            use_cpu()
         from adapters.inference.text_loading import load_text
 
         try:
@@ -45,7 +49,7 @@ class MlxTextRuntime:
         except MlxkError:
             raise
         except Exception as fault:
-            raise _failed(model, _one_line(fault)) from fault
+            raise load_failure(model, fault) from fault
 
 
 @contextmanager
@@ -59,6 +63,11 @@ def _uncollected() -> Iterator[None]:
         gc.freeze()
         if enabled:
             gc.enable()
+
+
+def load_failure(model: LocatedModel, fault: Exception) -> ModelLoadFailed:
+    """What a library's fault is to whoever wanted the model."""
+    return _failed(model, _one_line(fault))
 
 
 def _failed(model: LocatedModel, cause: str) -> ModelLoadFailed:

@@ -19,7 +19,9 @@ _DECISIVE = {
     "mlx_vlm": ("models", "utils.py", "embedding_loader.py"),
     "mlx_audio": ("stt/models", "stt/utils.py", "tts/models", "tts/utils.py"),
 }
-_TEXT_EMBEDDERS = frozenset({"bert", "modernbert", "xlm_roberta", "llama_bidirec", "embedding_gemma2"})
+_TEXT_EMBEDDERS = frozenset({"bert", "modernbert", "xlm_roberta", "llama_bidirec"})
+_EMBEDDER, _SEES = "_embedding", "_vl_"
+_CLASSIFIER = "SequenceClassificationModel"
 
 
 class InstalledLibraryInspector:
@@ -67,6 +69,7 @@ def _look(folders: dict[str, Path]) -> InstalledLibraries:
         text=_text_table(text) if text else None,
         vision=_vision_table(vision, vision_families) if vision else None,
         embedders=_embedder_table(vision, vision_families) if vision else None,
+        rerankers=_reranker_table(vision, vision_families) if vision else None,
         speech_to_text=_audio_table(audio / "stt") if audio else None,
         text_to_speech=_audio_table(audio / "tts") if audio else None,
     )
@@ -106,10 +109,20 @@ def _vision_table(folder: Path, families: frozenset[str]) -> TypeTable:
 def _embedder_table(folder: Path, families: frozenset[str]) -> TypeTable:
     """mlx-vlm's embedding loader renames decoders to their embedding module before the ordinary look-up."""
     renamed = _names(read_constant(folder / "embedding_loader.py", "EMBEDDING_MODEL_REMAPPING"))
-    embedders = {name for name in families if name.endswith("_embedding") or name in _TEXT_EMBEDDERS}
+    embedders = {
+        name for name in families if name in _TEXT_EMBEDDERS or (name.endswith(_EMBEDDER) and _SEES not in name)
+    }
     return TypeTable(
         modules=frozenset(embedders | (set(renamed.values()) & families)), renamed=renamed, folds_case=True
     )
+
+
+def _reranker_table(folder: Path, families: frozenset[str]) -> TypeTable:
+    renamed = _names(read_constant(folder / "embedding_loader.py", "EMBEDDING_MODEL_REMAPPING"))
+    classifiers = {
+        name for name in families if offers(read_source(folder / "models" / name / "__init__.py"), _CLASSIFIER)
+    }
+    return TypeTable(modules=frozenset(classifiers), renamed=renamed, folds_case=True)
 
 
 def _audio_table(folder: Path) -> TypeTable:

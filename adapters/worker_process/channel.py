@@ -6,7 +6,7 @@ import os
 import socket
 
 from adapters.worker_process.frames import FrameSocket
-from adapters.worker_process.messages import decode_command, encode_reply
+from adapters.worker_process.messages import decode_command, encode_reply, reply_tails
 from ports.worker_channel import Command, Reply
 
 
@@ -24,7 +24,7 @@ class FrameChannel:
         return None if message is None else decode_command(message)
 
     def send(self, reply: Reply) -> None:
-        self._frames.send(encode_reply(reply))
+        self._frames.send(encode_reply(reply), reply_tails(reply))
 
     def close(self) -> None:
         """Hang up. Idempotent."""

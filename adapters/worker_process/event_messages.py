@@ -7,6 +7,8 @@
     [id, "explained", {...}]                          [id, "read", done, total]
     [id, "pictures", [{...}, ...]]                    [id, "prompt", piece, [[chosen, [top, ...], offset], ...]]
 
+    [id, "embedded", prompt_tokens]                   [id, "reranked", [score, ...], prompt_tokens]
+
 Errors travel by their `code` and come back as the same class.
 """
 
@@ -35,10 +37,11 @@ from domain.inference import (
     ToolCallDelta,
     Usage,
 )
+from domain.inference.embedding import RerankScores
 from domain.serving.cache_check import CacheChecks
 from domain.serving.prompt_divergence import Divergence, Loss, PromptDivergence
 from domain.serving.prompt_explanation import PromptExplanation, TokenText
-from ports.worker_channel import RequestEvent
+from ports.worker_channel import RequestEvent, VectorsDone, WholeEvent
 
 ERRORS = {leaf.code: leaf for leaf in leaves()}
 Json = dict[str, Any]
@@ -60,7 +63,7 @@ def encode_event(event: RequestEvent) -> list[object]:
         case MlxkError():
             return [request_id, "error", error_out(what)]
         case other:
-            return [request_id, *_before_text_out(other)]
+            return [request_id, *_beside_text_out(other)]
 
 
 def decode_event(request_id: int, kind: str, *values: Any) -> RequestEvent:
@@ -91,8 +94,12 @@ def error_in(message: Mapping[str, Any]) -> MlxkError:
     )
 
 
-def _before_text_out(what: PromptProgress | PromptDelta | PicturesSeen | PromptExplanation) -> list[object]:
+def _beside_text_out(what: PromptProgress | PromptDelta | PicturesSeen | WholeEvent) -> list[object]:
     match what:
+        case VectorsDone(prompt_tokens):
+            return ["embedded", prompt_tokens]
+        case RerankScores(scores, prompt_tokens):
+            return ["reranked", list(scores), prompt_tokens]
         case PromptDelta(text, logprobs):
             return ["prompt", text, [_logprob_out(each) for each in logprobs]]
         case PromptProgress(done, total):
@@ -166,7 +173,7 @@ def _explanation_in(body: Json) -> PromptExplanation:
     return PromptExplanation(divergence, prompt, remembered, CacheChecks(**body["checks"]))
 
 
-_EVENT_KINDS: dict[str, Callable[..., GenerationEvent | PromptExplanation | MlxkError]] = {
+_EVENT_KINDS: dict[str, Callable[..., GenerationEvent | WholeEvent | MlxkError]] = {
     "text": TextDelta,
     "scored": lambda text, logprobs: TextDelta(text, _logprobs_in(logprobs)),
     "thought": ReasoningDelta,
@@ -176,5 +183,7 @@ _EVENT_KINDS: dict[str, Callable[..., GenerationEvent | PromptExplanation | Mlxk
     "pictures": lambda pictures: PicturesSeen(tuple(PictureFacts(**each) for each in pictures)),
     "end": _end_in,
     "explained": _explanation_in,
+    "embedded": VectorsDone,
+    "reranked": lambda scores, prompt_tokens: RerankScores(tuple(map(float, scores)), int(prompt_tokens)),
     "error": error_in,
 }

@@ -14,27 +14,31 @@ from typing import Any
 
 from adapters.worker_process.event_messages import decode_event, encode_event, error_in, error_out
 from adapters.worker_process.request_messages import decode_request, encode_request, tails_of
+from adapters.worker_process.vector_messages import decode_embedding, decode_reranking, encode_embedding
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import InternalError, MlxkError
-from domain.serving.load_options import LoadOptions, PrefixCacheBudget
+from domain.serving.load_options import LoadOptions, PrefixCacheBudget, Task
 from domain.serving.vitals import EnginePulse, EngineTotals, EngineVitals
 from ports.model_worker import LoadedModel
 from ports.worker_channel import (
     AskVitals,
     CancelRequest,
     Command,
+    EmbedTexts,
     ExplainPrompt,
     LoadFailed,
     LoadModel,
     ModelLoaded,
     Reply,
     RequestEvents,
+    RerankDocuments,
     StartRequest,
     TellVitals,
+    VectorsMade,
     WorkerStarted,
 )
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 Json = dict[str, Any]
 
 
@@ -47,6 +51,10 @@ def encode_command(command: Command) -> Json:
             return {"kind": "start", "id": request_id, "request": encode_request(request)}
         case ExplainPrompt(request_id, request):
             return {"kind": "explain", "id": request_id, "request": encode_request(request)}
+        case EmbedTexts(request_id, embedding):
+            return {"kind": "embed", "id": request_id, "request": encode_embedding(embedding)}
+        case RerankDocuments(request_id, reranking):
+            return {"kind": "rerank", "id": request_id, "request": asdict(reranking)}
         case CancelRequest(request_id):
             return {"kind": "cancel", "id": request_id}
         case AskVitals():
@@ -68,6 +76,10 @@ def decode_command(message: Mapping[str, Any]) -> Command:
                 return StartRequest(int(message["id"]), decode_request(message["request"], message.get("tails", ())))
             case "explain":
                 return ExplainPrompt(int(message["id"]), decode_request(message["request"], message.get("tails", ())))
+            case "embed":
+                return EmbedTexts(int(message["id"]), decode_embedding(message["request"]))
+            case "rerank":
+                return RerankDocuments(int(message["id"]), decode_reranking(message["request"]))
             case "cancel":
                 return CancelRequest(int(message["id"]))
             case "ask_vitals":
@@ -76,21 +88,22 @@ def decode_command(message: Mapping[str, Any]) -> Command:
                 raise ValueError(f"unknown kind {kind!r}")
 
 
+def reply_tails(reply: Reply) -> list[bytes]:
+    """The bytes that go with a reply: of vectors."""
+    return [reply.data] if isinstance(reply, VectorsMade) else []
+
+
 def encode_reply(reply: Reply) -> Json:
-    """A reply as the worker sends it."""
+    """A reply as the worker sends it, but for `reply_tails`."""
     match reply:
         case RequestEvents(events):
             return {"kind": "events", "events": [encode_event(event) for event in events]}
+        case VectorsMade(request_id, at, _):
+            return {"kind": "vectors", "id": request_id, "at": list(at)}
         case WorkerStarted(process_id):
             return {"kind": "started", "protocol": PROTOCOL_VERSION, "process_id": process_id}
         case ModelLoaded(facts):
-            return {
-                "kind": "loaded",
-                "name": facts.name,
-                "context_length": facts.context_length,
-                "process_id": facts.process_id,
-                "memory_bytes": facts.memory_bytes,
-            }
+            return {"kind": "loaded", "facts": asdict(facts)}
         case LoadFailed(error):
             return {"kind": "load_failed", "error": error_out(error)}
         case TellVitals(vitals):
@@ -103,13 +116,15 @@ def decode_reply(message: Mapping[str, Any]) -> Reply:
         match message["kind"]:
             case "events":
                 return RequestEvents([decode_event(*event) for event in message["events"]])
+            case "vectors":
+                (data,) = message["tails"]
+                return VectorsMade(int(message["id"]), tuple(map(int, message["at"])), data)
             case "started":
                 if message["protocol"] != PROTOCOL_VERSION:
                     raise ValueError(f"protocol {message['protocol']!r}, this process speaks {PROTOCOL_VERSION}")
                 return WorkerStarted(int(message["process_id"]))
             case "loaded":
-                numbers = (int(message[key]) for key in ("context_length", "process_id", "memory_bytes"))
-                return ModelLoaded(LoadedModel(str(message["name"]), *numbers))
+                return ModelLoaded(LoadedModel(**message["facts"]))
             case "load_failed":
                 return LoadFailed(error_in(message["error"]))
             case "vitals":
@@ -143,6 +158,7 @@ def _options_in(body: Mapping[str, Any]) -> LoadOptions:
             **body,
             "adapter": None if adapter is None else PurePath(adapter),
             "draft": None if draft is None else _model_in(draft),
+            "task": Task(body["task"]),
             "prefix_cache": PrefixCacheBudget(**{**cache, "folder": None if folder is None else PurePath(folder)}),
         }
     )

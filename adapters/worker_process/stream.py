@@ -8,8 +8,9 @@ from collections.abc import Callable
 from domain.errors import InternalError, MlxkError
 from domain.inference import Finished, GenerationEvent
 from domain.serving.prompt_explanation import PromptExplanation
+from ports.worker_channel import WholeEvent
 
-Event = GenerationEvent | PromptExplanation | MlxkError
+Event = GenerationEvent | WholeEvent | MlxkError
 
 
 class EventStream:
@@ -50,8 +51,8 @@ class EventStream:
         if isinstance(item, MlxkError):
             self._over = True
             raise item
-        if isinstance(item, PromptExplanation):
-            raise _misplaced(item)
+        if isinstance(item, WholeEvent):
+            raise misplaced(item)
         self._over = isinstance(item, Finished)
         return item
 
@@ -78,9 +79,9 @@ class PendingExplanation:
         if isinstance(item, MlxkError):
             raise item
         if not isinstance(item, PromptExplanation):
-            raise _misplaced(item)
+            raise misplaced(item)
         return item
 
 
-def _misplaced(event: GenerationEvent | PromptExplanation) -> InternalError:
+def misplaced(event: GenerationEvent | WholeEvent) -> InternalError:
     return InternalError(f"the worker answered with a {type(event).__name__} that nobody asked for")

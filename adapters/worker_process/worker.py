@@ -11,11 +11,13 @@ from functools import partial
 from typing import TypeVar
 
 from adapters.worker_process.messages import command_tails, decode_reply, encode_command
+from adapters.worker_process.pending import PendingEmbeddings, PendingScores
 from adapters.worker_process.process import ChildProcess
 from adapters.worker_process.stream import EventStream, PendingExplanation
 from domain.catalog import LocatedModel
 from domain.errors import EngineDied, InternalError, MlxkError, PayloadTooLarge
 from domain.inference import Finished, GenerationRequest
+from domain.inference.embedding import EmbeddingRequest, RerankRequest
 from domain.serving.load_options import LoadOptions
 from domain.serving.prompt_explanation import PromptExplanation
 from domain.serving.vitals import EngineVitals
@@ -25,20 +27,25 @@ from ports.worker_channel import (
     AskVitals,
     CancelRequest,
     Command,
+    EmbedTexts,
     ExplainPrompt,
     LoadFailed,
     LoadModel,
     ModelLoaded,
+    Question,
     Reply,
     RequestEvents,
+    RerankDocuments,
     StartRequest,
     TellVitals,
+    VectorsMade,
+    WholeEvent,
     WorkerStarted,
 )
 
 _LOG = logging.getLogger(__name__)
-Waiting = EventStream | PendingExplanation
-Asked = TypeVar("Asked", EventStream, PendingExplanation)
+Waiting = EventStream | PendingExplanation | PendingEmbeddings | PendingScores
+Asked = TypeVar("Asked", EventStream, PendingExplanation, PendingEmbeddings, PendingScores)
 ASK_VITALS = encode_command(AskVitals())
 HINTS = {
     DeathCause.KILLED: "it may have run out of memory; ask again",
@@ -119,6 +126,16 @@ class ProcessWorker:
     def explain(self, request: GenerationRequest) -> PromptExplanation:
         return self._ask(ExplainPrompt(self._new_id(), request), PendingExplanation()).wait()
 
+    def embed(self, request: EmbeddingRequest) -> PendingEmbeddings:
+        request_id = self._new_id()
+        pending = PendingEmbeddings(partial(self._cancel, request_id), len(request.inputs))
+        return self._ask(EmbedTexts(request_id, request), pending, "input")
+
+    def rerank(self, request: RerankRequest) -> PendingScores:
+        request_id = self._new_id()
+        pending = PendingScores(partial(self._cancel, request_id))
+        return self._ask(RerankDocuments(request_id, request), pending, "documents")
+
     def ask_vitals(self, answer: Callable[[EngineVitals], None]) -> None:
         """One question is on its way at most. What cannot be sent now waits for the next one that can: a process that
         takes nothing off its line says nothing either way.
@@ -150,7 +167,8 @@ class ProcessWorker:
             self._last_id += 1
             return self._last_id
 
-    def _ask(self, command: StartRequest | ExplainPrompt, waiting: Asked) -> Asked:
+    def _ask(self, command: Question, waiting: Asked, largest: str = "messages") -> Asked:
+        """largest: the parameter that makes a request large."""
         with self._lock:
             if self._closing or self._death is not None:
                 raise self._died()
@@ -164,7 +182,7 @@ class ProcessWorker:
         except InternalError as fault:  # larger than a frame may be; nothing was sent
             self._drop(command.request_id)
             raise PayloadTooLarge(
-                f"the request is too large for {self._name}: {fault.message}", hint="send less", param="messages"
+                f"the request is too large for {self._name}: {fault.message}", hint="send less", param=largest
             ) from fault
         return waiting
 
@@ -198,9 +216,13 @@ class ProcessWorker:
                 for request_id, event in events:
                     stream = self._streams.get(request_id)
                     if stream is not None:
-                        if isinstance(event, Finished | PromptExplanation | MlxkError):
+                        if isinstance(event, Finished | WholeEvent | MlxkError):
                             self._drop(request_id)
                         stream.put(event)
+            case VectorsMade(request_id):
+                pending = self._streams.get(request_id)
+                if isinstance(pending, PendingEmbeddings):
+                    pending.put_vectors(reply)
             case TellVitals(vitals):
                 with self._lock:
                     wanted, self._vitals_wanted = self._vitals_wanted or self._attentive, []

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from application.catalog.inspect_model import InspectModel
 from application.inference.answering import ChatAnswer, PatientAnswer, PlanFor, Prepared, Resolver, never
+from application.inference.model_loads import REMEMBERED_NAMES, RESOLUTION_SECONDS, ModelLoads
 from application.inference.pictures import Onlooker, answer
 from application.serving.memory_gate import MemoryGate
 from application.serving.model_pool import ModelPool
 from domain.catalog import LocatedModel, ModelReport
 from domain.catalog.fitness import can_see, require_chat
-from domain.errors import ModelLoadFailed
 from domain.inference import USUAL_PICTURES, GenerationRequest, PictureRules
 from domain.serving.load_plan import PLAIN_PLAN, LoadPlan
 from domain.serving.load_wishes import PLAINLY, LoadWishes
-from domain.serving.model_load import ModelLoad
 from ports.model_worker import PatientStream
 
-__all__ = ["Chat", "ChatAnswer", "Manner", "PatientAnswer", "Prepared", "Resolver", "plainly"]
-
-RESOLUTION_SECONDS = 2.0
-REMEMBERED_NAMES = 256
+__all__ = ["RESOLUTION_SECONDS", "Chat", "ChatAnswer", "Manner", "PatientAnswer", "Prepared", "Resolver", "plainly"]
 
 
 def plainly(_model: LocatedModel, _wishes: LoadWishes) -> LoadPlan:
@@ -46,9 +41,7 @@ USUAL_MANNER = Manner()
 
 
 class Chat:
-    """Thread-safe. A name is looked up on the disk at most every RESOLUTION_SECONDS: requests come faster than models
-    change. clock: monotonic seconds.
-    """
+    """Thread-safe. clock: monotonic seconds."""
 
     def __init__(
         self,
@@ -59,15 +52,11 @@ class Chat:
         clock: Callable[[], float],
         manner: Manner = USUAL_MANNER,
     ) -> None:
-        self._resolve = resolve
-        self._inspect = inspect
+        self._loads = ModelLoads(resolve, inspect, pool, gate, clock)
         self._pool = pool
-        self._gate = gate
-        self._clock = clock
         self._plan_for = manner.plan_for
         self._pictures = manner.pictures
         self._guard = threading.Lock()
-        self._known: dict[str, tuple[float, ModelReport]] = {}
         self._lately: dict[str, str] = {}  # identities of loads, by the names that were answered with them
 
     def execute(
@@ -89,20 +78,21 @@ class Chat:
         InsufficientMemory, ModelLoadFailed, ModelSuspended, ServerShutdown; the events raise what GenerationStream
         says.
         """
-        report = self._look_up(spec)
+        report = self._loads.look_up(spec)
         require_chat(report)
         plan = self._plan(report, loading)
         request = replace(request, limits=request.limits.of_model(plan.max_tokens))
         force = loading.force or plan.force
-        load, warning = self._admitted(report, plan, request.limits.requested or request.limits.server_default, force)
-        allowance = self._allowance(force)
+        tokens = request.limits.requested or request.limits.server_default
+        load, warning = self._loads.admitted(report, plan, tokens, force=force)
+        allowance = self._loads.allowance(force=force)
 
         def ask(part: GenerationRequest) -> PatientStream:
             return self._pool.stream(
                 load, part, streamed=streamed, given_up=given_up, allowance=allowance, joining=joining
             )
 
-        with self._forgetting(spec):
+        with self._loads.forgetting(spec):
             events = answer(request, Onlooker(report.name, load.options.sees), self._pictures, ask)
         with self._guard:
             if len(self._lately) >= REMEMBERED_NAMES:
@@ -127,13 +117,15 @@ class Chat:
         return self._prepare(spec, PLAINLY, pinned, given_up)
 
     def _prepare(self, spec: str, wishes: LoadWishes, pinned: bool | None, given_up: Callable[[], bool]) -> Prepared:
-        report = self._look_up(spec)
+        report = self._loads.look_up(spec)
         require_chat(report)
         plan = self._plan(report, wishes)
         force = wishes.force or plan.force
-        load, warning = self._admitted(report, plan, None, force)
-        with self._forgetting(spec):
-            loaded = self._pool.preload(load, pinned=pinned, given_up=given_up, allowance=self._allowance(force))
+        load, warning = self._loads.admitted(report, plan, None, force=force)
+        with self._loads.forgetting(spec):
+            loaded = self._pool.preload(
+                load, pinned=pinned, given_up=given_up, allowance=self._loads.allowance(force=force)
+            )
         return Prepared(report.location, warning, loaded.context_length, load.options.sees)
 
     def _plan(self, report: ModelReport, wishes: LoadWishes) -> LoadPlan:
@@ -142,40 +134,3 @@ class Chat:
         if not can_see(report):
             return plan
         return replace(plan, options=replace(plan.options, sees=True, exif=self._pictures.exif))
-
-    def _admitted(
-        self, report: ModelReport, plan: LoadPlan, tokens: int | None, force: bool
-    ) -> tuple[ModelLoad, str | None]:
-        """What is to be loaded, and a warning when it takes most of the memory."""
-        need_bytes = report.size_bytes + plan.extra_bytes
-        fingerprint = f"{report.size_bytes} {report.last_modified.isoformat()}"
-        load = ModelLoad(report.location, need_bytes, plan.options, plan.keeping, fingerprint)
-        if self._pool.holds(load):
-            return load, None
-        return load, self._gate.check(report, tokens, self._pool.reclaimable_bytes, force=force, plan=plan)
-
-    def _allowance(self, force: bool) -> Callable[[ModelLoad], int | None]:
-        return lambda load: self._gate.allowance(self._pool.beside(load), force=force)
-
-    @contextmanager
-    def _forgetting(self, spec: str) -> Iterator[None]:
-        """After a failed load the next request looks at the folder afresh: it may have been mended."""
-        try:
-            yield
-        except ModelLoadFailed:
-            with self._guard:
-                self._known.pop(spec, None)
-            raise
-
-    def _look_up(self, spec: str) -> ModelReport:
-        now = self._clock()
-        with self._guard:
-            found = self._known.get(spec)
-        if found is not None and now - found[0] < RESOLUTION_SECONDS:
-            return found[1]
-        report = self._inspect.execute(self._resolve.execute(spec))
-        with self._guard:
-            if len(self._known) >= REMEMBERED_NAMES:
-                self._known.clear()
-            self._known[spec] = (now, report)
-        return report

@@ -123,8 +123,8 @@ class EngineLoop:
 
     def run(self) -> None:
         """Work until drained. Raises whatever breaks the engine or one of the threads as a whole."""
-        writer = started("mlxk-text", self._write_events, self._inbox)
-        preparer = started("mlxk-prepare", self._prepare_requests, self._inbox)
+        writer = started("mlxk-text", self._write_events, self._inbox.put)
+        preparer = started("mlxk-prepare", self._prepare_requests, self._inbox.put)
         try:
             while self._take_commands():
                 self._step()

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from application.serving.meter import SHORT_SECONDS, Meter
 from application.serving.model_pool import ModelPool
+from application.serving.whole_answer import Asking, T
 from domain.errors import Interrupted, MlxkError
 from domain.inference import Finished, GenerationEvent, GenerationReport, GenerationRequest
 from domain.inference.events import PicturesSeen, PromptProgress
 from domain.serving.metrics import Histogram
 from domain.serving.model_load import ModelLoad
-from ports.model_worker import PatientStream
+from ports.model_worker import LoadedModel, PatientStream
 
 CANCELLED = "cancelled"
+WHOLE = "stop"  # of an answer that is there all at once
 FLUSH_SECONDS = 2.0
 
 
@@ -120,17 +123,36 @@ class MeasuredPool(ModelPool):
             return super().stream(load, request, streamed=streamed, **options)
         began, model = meter.clock(), load.model.name
         meter.answer_began(model)
-        how = "internal_error"
-        try:
+        with _failures(meter, model, began):
             events = super().stream(load, request, streamed=streamed, **options)
-            how = ""
-        except Interrupted:
-            how = CANCELLED
-            raise
-        except MlxkError as fault:
-            how = fault.code
-            raise
-        finally:
-            if how:
-                meter.answer_ended(model, how, meter.clock() - began, None)
         return MeasuredStream(events, meter, model, began, streamed=streamed)
+
+    def ask(self, load: ModelLoad, question: Asking[T], **options: Any) -> tuple[T, LoadedModel]:
+        """options: as ModelPool's."""
+        meter = self._meter
+        if meter is None:
+            return super().ask(load, question, **options)
+        began, model = meter.clock(), load.model.name
+        meter.answer_began(model)
+        with _failures(meter, model, began):
+            found = super().ask(load, question, **options)
+        meter.answer_ended(model, WHOLE, meter.clock() - began, None)
+        return found
+
+
+@contextmanager
+def _failures(meter: Meter, model: str, began: float) -> Iterator[None]:
+    """Tell of an answer that ended before it was there."""
+    how = "internal_error"
+    try:
+        yield
+        how = ""
+    except Interrupted:
+        how = CANCELLED
+        raise
+    except MlxkError as fault:
+        how = fault.code
+        raise
+    finally:
+        if how:
+            meter.answer_ended(model, how, meter.clock() - began, None)

@@ -13,6 +13,7 @@ from application.serving.replay import ReplayingStream
 from application.serving.seat import Seat, SeatState
 from application.serving.standings import standings
 from application.serving.table import Table, Ticket
+from application.serving.whole_answer import Asking, T, nobody_waits, whole_answer
 from domain.errors import Conflict, EngineDied, Interrupted, MlxkError
 from domain.inference import GenerationRequest
 from domain.serving.model_load import ModelLoad
@@ -59,8 +60,7 @@ class ModelPool:
         """Answer a request; blocks while the model is loaded. The consumer reads to the end or cancels. given_up: asked
         whenever `wake` is called while the request waits; the one that loads the model is not waiting. allowance: the
         memory that a load may take, asked when there is room for it; None leaves what its options say. joining: the
-        consumer reads another stream of this model beside it, and not before it has both: it is let in as long as that
-        one has a place.
+        consumer has another stream of this model and waits for both: it is let in as long as that one has a place.
 
         Raises ModelLoadFailed (also for a while after it has failed, as long as the files are the same), EngineDied
         (the worker died while loading), ModelSuspended (it has died too often), InsufficientMemory (pinned models leave
@@ -70,6 +70,18 @@ class ModelPool:
         return ReplayingStream(
             seat, request, streamed=streamed, live_worker=self._loader.live_worker, release=self._release
         )
+
+    def ask(
+        self,
+        load: ModelLoad,
+        question: Asking[T],
+        *,
+        given_up: Callable[[], bool] = never,
+        allowance: Allowance | None = None,
+    ) -> tuple[T, LoadedModel]:
+        """A whole answer, and who gave it. given_up: asked meanwhile too. Raises as `stream` and the question do."""
+        seat, live = self._take(self._table.ticket(load), given_up, allowance), self._loader.live_worker
+        return whole_answer(seat, question, live_worker=live, release=self._release, given_up=given_up)
 
     def preload(
         self,
@@ -231,7 +243,7 @@ class ModelPool:
         try:
             while seat is None:
                 if given_up():
-                    raise _given_up(load)
+                    raise nobody_waits(load)
                 with self._changed:
                     seat, leaving = self._table.sit_down(ticket)
                 for each in leaving:
@@ -255,7 +267,7 @@ class ModelPool:
                 seat.news.wait_for(lambda: seat.state is not SeatState.LOADING or given_up())
                 if seat.state is SeatState.READY:
                     return seat
-                raise _given_up(seat.load) if seat.state is SeatState.LOADING else seat.gone
+                raise nobody_waits(seat.load) if seat.state is SeatState.LOADING else seat.gone
         except BaseException:
             self._release(seat)
             raise
@@ -286,7 +298,3 @@ class ModelPool:
                 seat.failure = EngineDied(f"{seat.load.model.name} was unloaded", hint="ask again to load it")
             self._table.tell_all()
             return ready
-
-
-def _given_up(load: ModelLoad) -> Interrupted:
-    return Interrupted(f"nobody waits for the answer of {load.model.name} any more")

@@ -7,11 +7,12 @@ from typing import Protocol
 
 from domain.catalog import LocatedModel
 from domain.inference import GenerationRequest
+from domain.inference.embedding import EmbeddingRequest, Embeddings, RerankRequest, RerankScores
 from domain.serving.load_options import LoadOptions
 from domain.serving.prompt_explanation import PromptExplanation
 from domain.serving.vitals import EngineVitals
 from domain.serving.worker_death import DeathCause
-from ports.model_worker import LoadedModel, ModelWorker, PatientStream, WorkerLauncher
+from ports.model_worker import LoadedModel, ModelWorker, PatientStream, PendingAnswer, WorkerLauncher
 
 
 class Watcher(Protocol):
@@ -55,6 +56,16 @@ class WatchedWorker:
     def explain(self, request: GenerationRequest) -> PromptExplanation:
         self._watcher.stir()
         return self._worker.explain(request)
+
+    def embed(self, request: EmbeddingRequest) -> PendingAnswer[Embeddings]:
+        pending = self._worker.embed(request)
+        self._watcher.stir()
+        return pending
+
+    def rerank(self, request: RerankRequest) -> PendingAnswer[RerankScores]:
+        pending = self._worker.rerank(request)
+        self._watcher.stir()
+        return pending
 
     def ask_vitals(self, answer: Callable[[EngineVitals], None]) -> None:
         self._worker.ask_vitals(answer)

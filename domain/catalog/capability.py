@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.catalog.backend import Backend
-from domain.catalog.embedding import Embedder, classify_embedder, reranks
+from domain.catalog.embedding import Embedder, classifies, classify_embedder, rerank_evidence
 from domain.catalog.framework import Framework, detect_framework
 from domain.catalog.location import LocatedModel
 from domain.catalog.manifest import ModelManifest
@@ -62,8 +62,9 @@ class ModelProfile:
 def probe(location: LocatedModel, manifest: ModelManifest) -> ModelProfile:
     """Read the facts; never fails, whatever the files hold."""
     framework, framework_evidence = detect_framework(location, manifest)
-    embedder = None if reranks(manifest) else classify_embedder(location, manifest)
-    capabilities = _capabilities(location, manifest, embedder)
+    reranks = rerank_evidence(location, manifest)
+    embedder = classify_embedder(location, manifest) if reranks is None else None
+    capabilities = _capabilities(location, manifest, embedder, reranks)
     label, label_evidence = _label(location, manifest, capabilities)
     backend, backend_evidence = _backend(location, manifest, capabilities)
     return ModelProfile(
@@ -91,11 +92,13 @@ def chat_evidence(location: LocatedModel, manifest: ModelManifest) -> str | None
     return None
 
 
-def _capabilities(location: LocatedModel, manifest: ModelManifest, embedder: Embedder | None) -> dict[Capability, str]:
+def _capabilities(
+    location: LocatedModel, manifest: ModelManifest, embedder: Embedder | None, reranks: str | None
+) -> dict[Capability, str]:
     if embedder is not None:
         return {Capability.EMBEDDINGS: embedder.evidence}
-    if reranks(manifest):
-        return {Capability.RERANK: f"config.json: architectures {manifest.architectures[0]}"}
+    if reranks is not None:
+        return {Capability.RERANK: reranks}
     transcriber = transcriber_evidence(manifest)
     if transcriber is not None:
         found = {Capability.AUDIO: transcriber}
@@ -145,6 +148,8 @@ def _backend(
         chosen = audio_backend(location, manifest)
         if chosen is not None:
             return chosen
+    if Capability.RERANK in capabilities and not classifies(manifest):
+        return Backend.MLX_LM, capabilities[Capability.RERANK]
     for capability in (Capability.VISION, Capability.EMBEDDINGS, Capability.RERANK):
         if capability in capabilities:
             return Backend.MLX_VLM, capabilities[capability]

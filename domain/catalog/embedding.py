@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,6 +13,9 @@ from domain.catalog.manifest import ModelManifest
 _DECLARED_ENCODERS = ("xlm-roberta", "modernbert", "nomic_bert")
 _EMBEDS = re.compile(r"embed(?!ded)", re.ASCII)
 _DECODER_TYPES = ("qwen3", "mistral")
+JUDGE_TYPES = ("qwen3",)
+CLASSIFIES = "ForSequenceClassification"
+_RERANKS = re.compile(r"rerank", re.ASCII)
 _SENTENCE_FILES = ("modules.json", "config_sentence_transformers.json", "1_Pooling/config.json")
 
 
@@ -44,6 +48,27 @@ def classify_embedder(location: LocatedModel, manifest: ModelManifest) -> Embedd
     return None
 
 
-def reranks(manifest: ModelManifest) -> bool:
-    """A cross-encoder scores pairs; it makes no vectors."""
-    return any(architecture.endswith("ForSequenceClassification") for architecture in manifest.architectures)
+def rerank_evidence(location: LocatedModel, manifest: ModelManifest) -> str | None:
+    """What shows that the model scores pairs and makes no vectors: a cross-encoder, or one that would write yes or no.
+    None for everything else.
+    """
+    if classifies(manifest):
+        return f"config.json: architectures {manifest.architectures[0]}"
+    causal = any("ForCausalLM" in architecture for architecture in manifest.architectures)
+    if causal and manifest.model_type in JUDGE_TYPES and _RERANKS.search(location.name.lower()):
+        return f"name: {location.name}"
+    return None
+
+
+def classifies(manifest: ModelManifest) -> bool:
+    return any(architecture.endswith(CLASSIFIES) for architecture in manifest.architectures)
+
+
+def label_count(config: Mapping[str, object]) -> int:
+    """Of a classifier, as transformers counts: two where nothing is said."""
+    for value in (config.get("num_labels"), config.get("id2label")):
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if isinstance(value, Mapping):
+            return len(value)
+    return 2

@@ -8,6 +8,8 @@ from domain.errors import CapabilityMismatch, ModelNotRunnable, ModelUnhealthy
 
 TEXT_GENERATION = "text-generation"
 VISION = "vision"
+EMBEDDINGS = "embeddings"
+RERANK = "rerank"
 
 
 def can_chat(report: ModelReport) -> bool:
@@ -20,19 +22,58 @@ def can_see(report: ModelReport) -> bool:
     return report.backend == Backend.MLX_VLM and VISION in report.runnable_capabilities
 
 
+def can_embed(report: ModelReport) -> bool:
+    """Sound, runnable here, and able to turn text into vectors."""
+    return report.healthy and report.runtime_compatible and EMBEDDINGS in report.capabilities
+
+
+def can_rerank(report: ModelReport) -> bool:
+    """Sound, runnable here, and able to put documents in order."""
+    return report.healthy and report.runtime_compatible and RERANK in report.capabilities
+
+
+def can_serve(report: ModelReport) -> bool:
+    """A server has a route for what it does."""
+    return can_chat(report) or can_embed(report) or can_rerank(report)
+
+
 def require_chat(report: ModelReport) -> None:
     """Raises ModelUnhealthy, CapabilityMismatch or ModelNotRunnable, in that order, naming the reason."""
+    _require(report, TEXT_GENERATION, "write text", "`mlxk list --text` shows the models that do")
+
+
+def require_embed(report: ModelReport) -> None:
+    """As `require_chat`."""
+    _require(report, EMBEDDINGS, "turn text into vectors", "`mlxk list --embeddings` shows the models that do")
+
+
+def require_rerank(report: ModelReport) -> None:
+    """As `require_chat`."""
+    _require(report, RERANK, "rerank documents", "take a reranker, such as bge-reranker or Qwen3-Reranker")
+
+
+def require_served(report: ModelReport) -> None:
+    """As `require_chat`, for a model that a server has any route for."""
+    if EMBEDDINGS in report.capabilities:
+        require_embed(report)
+    elif RERANK in report.capabilities:
+        require_rerank(report)
+    else:
+        require_chat(report)
+
+
+def _require(report: ModelReport, capability: str, does: str, others: str) -> None:
     if not report.healthy:
         raise ModelUnhealthy(
             f"{report.name} cannot be used: {report.health_reason}",
             hint=f"see `mlxk health {report.name}`",
             param="model",
         )
-    if TEXT_GENERATION not in report.capabilities:
+    if capability not in report.capabilities:
         able = ", ".join(report.capabilities) or "nothing mlxk knows"
         raise CapabilityMismatch(
-            f"{report.name} does not write text; it is for: {able}",
-            hint="`mlxk list --text` shows the models that do",
+            f"{report.name} does not {does}; it is for: {able}",
+            hint=others,
             param="model",
         )
     if not report.runtime_compatible:

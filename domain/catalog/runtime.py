@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from domain.catalog.backend import Backend
 from domain.catalog.capability import Capability, ModelProfile
+from domain.catalog.embedding import classifies, label_count
 from domain.catalog.framework import Framework
 from domain.catalog.health import Health
 from domain.catalog.libraries import InstalledLibraries, TypeTable
@@ -42,8 +43,10 @@ def judge_runtime(
         return _refused(profile, "config.json asks to run the model's own code (model_file), which mlxk never does")
     if profile.backend is Backend.MLX_AUDIO:
         return _single(profile, audio_gate(profile, manifest, libraries))
-    if Capability.EMBEDDINGS in profile.capabilities or Capability.RERANK in profile.capabilities:
+    if Capability.EMBEDDINGS in profile.capabilities:
         return _single(profile, embedding_gate(profile, manifest, libraries))
+    if Capability.RERANK in profile.capabilities:
+        return _single(profile, rerank_gate(profile, manifest, libraries))
     if profile.backend is Backend.MLX_VLM:
         return _seeing(profile, manifest, libraries)
     return _single(profile, text_gate(profile, manifest, libraries))
@@ -92,6 +95,20 @@ def embedding_gate(profile: ModelProfile, manifest: ModelManifest, libraries: In
     if libraries.embedders.module_for(profile.architecture, manifest.architectures) is None:
         return f"Embedding encoder not supported: {profile.architecture} — use bge/e5 or Qwen3-Embedding"
     return None
+
+
+def rerank_gate(profile: ModelProfile, manifest: ModelManifest, libraries: InstalledLibraries) -> str | None:
+    """Why the model cannot rerank; None when it can, a cross-encoder with mlx-vlm, one that writes with mlx-lm."""
+    if not classifies(manifest):
+        return text_gate(profile, manifest, libraries)
+    if libraries.rerankers is None:
+        return "mlx-vlm not installed"
+    labels = label_count(manifest.config)
+    if labels != 1:
+        return f"It sorts texts into {labels} classes; a reranker has one number to say"
+    if libraries.rerankers.module_for(profile.architecture, manifest.architectures) is None:
+        return f"Reranker not supported: {profile.architecture} — use bge-reranker or Qwen3-Reranker"
+    return _model_type_gate(profile)
 
 
 def _seeing(profile: ModelProfile, manifest: ModelManifest, libraries: InstalledLibraries) -> RuntimeVerdict:

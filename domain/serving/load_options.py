@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import PurePath
 
 from domain.catalog.location import LocatedModel
@@ -15,6 +16,14 @@ DEFAULT_KV_GROUP_SIZE = 64
 DEFAULT_DRAFT_TOKENS = 3
 MAX_DRAFT_TOKENS = 16
 LEAST_KV_TOKENS = 64
+
+
+class Task(StrEnum):
+    """What a model is loaded for: some folders serve for several."""
+
+    GENERATE = "generate"
+    EMBED = "embed"
+    RERANK = "rerank"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +42,8 @@ class LoadOptions:
     proposed at once. kv_bits: quantise the KV cache. max_kv_size: tokens a KV cache may hold before its oldest are
     forgotten. prefix_cache: what to remember of prompts. memory_bytes:
     what weights, caches and work may take in all, None without limit. sees: load what looks at pictures too; the
-    model says so, not the user. exif: read where, when and with what a picture was taken, if its file tells.
+    model says so, not the user. exif: read where, when and with what a picture was taken, if its file tells. task: what
+    for; another one is another load. cpu: compute without the graphics processor.
 
     Raises InvalidRequest for values out of range, and for what excludes one another.
     """
@@ -49,6 +59,8 @@ class LoadOptions:
     memory_bytes: int | None = None
     sees: bool = False
     exif: bool = True
+    task: Task = Task.GENERATE
+    cpu: bool = False
 
     def __post_init__(self) -> None:
         if self.kv_bits is not None and self.kv_bits not in KV_BITS:
@@ -94,4 +106,6 @@ class LoadOptions:
             return ""
         draft = None if self.draft is None else self.draft.identity
         parts = (self.adapter, draft, self.draft_ngram, self.draft_tokens, self.kv_bits, self.kv_group_size)
-        return repr((*map(str, parts), self.max_kv_size))
+        what_for = () if self.task is Task.GENERATE else (self.task.value,)
+        where = ("cpu",) if self.cpu else ()
+        return repr((*map(str, parts), self.max_kv_size, *what_for, *where))

@@ -14,5 +14,7 @@ def build_services(settings: Settings) -> Services:
 
     container = Container(settings=settings, keep_spare=True)
     container.chat.override(container.served_chat)
+    container.embed.override(container.served_embed)
+    container.rerank.override(container.served_rerank)
     container.model_pool.override(container.served_pool)
     return cast(Services, container)

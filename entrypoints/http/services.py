@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from application.inference.chat import PatientAnswer, Prepared
+from application.inference.embed import EmbeddingAnswer
 from application.inference.explain_prompt import ExplainedPrompt
+from application.inference.rerank import RerankAnswer
 from application.serving.describe_server import ServerFacts
 from application.serving.manage_models import UnloadedModel
 from application.serving.presence import Introduction, Whereabouts
@@ -14,7 +16,9 @@ from application.serving.readiness import Readiness, ServerState
 from application.serving.served_models import ServedModel
 from domain.catalog import LocatedModel
 from domain.inference import GenerationRequest
+from domain.inference.embedding import EmbeddingRequest, RerankRequest
 from domain.serving.metrics import MetricFamily
+from ports.embedding_backend import EmbeddingBackend
 from ports.hub import ModelHub
 
 
@@ -33,9 +37,17 @@ class ChatUseCase(Protocol):
 
     def at_hand(self, spec: str) -> bool: ...
 
-    def prepare(self, spec: str) -> Prepared: ...
 
-    def bring_in(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = ...) -> Prepared: ...
+class BringInUseCase(Protocol):
+    """application.inference.bring_in.BringIn."""
+
+    def execute(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = ...) -> Prepared: ...
+
+
+class ResolveUseCase(Protocol):
+    """application.serving.served_models.ResolveServedModel."""
+
+    def execute(self, spec: str) -> LocatedModel: ...
 
 
 class CheckReadinessUseCase(Protocol):
@@ -120,6 +132,24 @@ class ChatLoadedUseCase(Protocol):
     ) -> PatientAnswer: ...
 
 
+class EmbedUseCase(Protocol):
+    """application.inference.embed.Embed."""
+
+    def execute(
+        self, spec: str, request: EmbeddingRequest, *, given_up: Callable[[], bool] = ...
+    ) -> EmbeddingAnswer: ...
+
+    def bring_in(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = ...) -> Prepared: ...
+
+
+class RerankUseCase(Protocol):
+    """application.inference.rerank.Rerank."""
+
+    def execute(self, spec: str, request: RerankRequest, *, given_up: Callable[[], bool] = ...) -> RerankAnswer: ...
+
+    def bring_in(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = ...) -> Prepared: ...
+
+
 class ExplainPromptUseCase(Protocol):
     """application.inference.explain_prompt.ExplainPrompt."""
 
@@ -147,7 +177,17 @@ class Services(Protocol):
 
     def chat_loaded(self) -> ChatLoadedUseCase: ...
 
+    def embedding_backend(self) -> EmbeddingBackend | None: ...
+
+    def bring_in_model(self) -> BringInUseCase: ...
+
+    def resolve_served_model(self) -> ResolveUseCase: ...
+
     def explain_prompt(self) -> ExplainPromptUseCase: ...
+
+    def embed(self) -> EmbedUseCase: ...
+
+    def rerank(self) -> RerankUseCase: ...
 
     def presence(self) -> PresenceUseCase: ...
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ports.text_runtime import TextRuntime
+from ports.vector_engine import VectorRuntime
 from ports.worker_channel import WorkerChannel
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class WorkerParts:
 
     channel: WorkerChannel
     runtime: TextRuntime
+    vectors: VectorRuntime
 
 
 def build(fd: int) -> WorkerParts:
@@ -29,7 +31,7 @@ def build(fd: int) -> WorkerParts:
     from container import Container
 
     container = Container()
-    return WorkerParts(container.frame_channel(fd), container.text_runtime())
+    return WorkerParts(container.frame_channel(fd), container.text_runtime(), container.vector_runtime())
 
 
 def build_conversion(fd: int) -> tuple[ConversionLine, Callable[[ConversionJob, OnWork], None]]:

@@ -12,18 +12,23 @@ from collections.abc import Callable
 
 from application.inference.engine_loop import EngineLoop
 from application.inference.prepare_request import FreshValues, PrepareRequest
+from application.inference.vector_loop import VectorLoop
 from domain.errors import InternalError, MlxkError, ModelLoadFailed
+from domain.serving.load_options import Task
 from domain.serving.vitals import EngineVitals
 from ports.text_runtime import LoadedText, TextRuntime
+from ports.vector_engine import LoadedVectors, VectorRuntime
 from ports.worker_channel import (
     AskVitals,
     CancelRequest,
     Command,
+    EmbedTexts,
     ExplainPrompt,
     LoadFailed,
     LoadModel,
     ModelLoaded,
     RequestEvents,
+    RerankDocuments,
     StartRequest,
     TellVitals,
     WorkerChannel,
@@ -44,12 +49,20 @@ class WorkerSession:
     closes its engine, so that remembered prompts are on the disk, but takes no longer than CLOSING_SECONDS.
     """
 
-    def __init__(self, channel: WorkerChannel, runtime: TextRuntime, hang_up: Callable[[str | None], None]) -> None:
+    def __init__(
+        self,
+        channel: WorkerChannel,
+        runtime: TextRuntime,
+        vectors: VectorRuntime,
+        hang_up: Callable[[str | None], None],
+    ) -> None:
+        """vectors: loads what is not to generate."""
         self._channel = channel
         self._runtime = runtime
+        self._vectors = vectors
         self._hang_up = hang_up
         self._loads: queue.SimpleQueue[LoadModel] = queue.SimpleQueue()
-        self._loop: EngineLoop | None = None
+        self._loop: EngineLoop | VectorLoop | None = None
         self._closed = threading.Event()
 
     def run(self) -> int:
@@ -60,11 +73,13 @@ class WorkerSession:
             self._runtime.warm()
         try:
             command = self._loads.get()
-            loaded = self._runtime.load(command.model, command.options)
+            generates = command.options.task is Task.GENERATE
+            runtime = self._runtime if generates else self._vectors
+            loaded = runtime.load(command.model, command.options)
         except MlxkError as error:
             self._channel.send(LoadFailed(error))
             return 1
-        self._serve(loaded)
+        self._serve(loaded, self._text_loop(loaded) if isinstance(loaded, LoadedText) else self._vector_loop(loaded))
         return 0
 
     def drain(self) -> None:
@@ -74,7 +89,7 @@ class WorkerSession:
         else:
             self._loop.drain()
 
-    def _serve(self, loaded: LoadedText) -> None:
+    def _text_loop(self, loaded: LoadedText) -> EngineLoop:
         loop = EngineLoop(
             loaded.engine,
             PrepareRequest(loaded.codec, FreshValues(_fresh_seed, _fresh_call_id, time.monotonic)),
@@ -82,6 +97,12 @@ class WorkerSession:
             tell=_LOG.debug if _LOG.isEnabledFor(logging.DEBUG) else None,
         )
         loop.forewarn(self._tell)
+        return loop
+
+    def _vector_loop(self, loaded: LoadedVectors) -> VectorLoop:
+        return VectorLoop(loaded.engine, loaded.codec, self._channel.send, time.monotonic)
+
+    def _serve(self, loaded: LoadedText | LoadedVectors, loop: EngineLoop | VectorLoop) -> None:
         self._loop = loop
         self._channel.send(ModelLoaded(loaded.facts))
         loop.run()
@@ -116,9 +137,11 @@ class WorkerSession:
                 loop.submit(request_id, request)
             case ExplainPrompt(request_id, request), EngineLoop() as loop:
                 loop.explain(request_id, request)
-            case CancelRequest(request_id), EngineLoop() as loop:
+            case ((EmbedTexts(request_id, asked) | RerankDocuments(request_id, asked)), VectorLoop() as vector_loop):
+                vector_loop.submit(request_id, asked)
+            case CancelRequest(request_id), (EngineLoop() | VectorLoop()) as loop:
                 loop.cancel(request_id)
-            case AskVitals(), EngineLoop() as loop:
+            case AskVitals(), (EngineLoop() | VectorLoop()) as loop:
                 loop.ask_vitals(self._tell)
             case _:
                 raise InternalError(f"the front sent {type(command).__name__} out of turn")

@@ -32,20 +32,26 @@ from domain.inference import (
     TokenLimits,
     Usage,
 )
+from domain.inference.embedding import EmbeddingRequest, InputType, RerankRequest, RerankScores
+from domain.serving.load_options import LoadOptions, Task
 from domain.serving.vitals import EnginePulse, EngineTotals, EngineVitals
 from ports.model_worker import LoadedModel
 from ports.worker_channel import (
     AskVitals,
     CancelRequest,
     Command,
+    EmbedTexts,
     ExplainPrompt,
     LoadFailed,
     LoadModel,
     ModelLoaded,
     Reply,
     RequestEvents,
+    RerankDocuments,
     StartRequest,
     TellVitals,
+    VectorsDone,
+    VectorsMade,
     WorkerChannel,
     WorkerStarted,
 )
@@ -67,13 +73,19 @@ COMMANDS: tuple[Command, ...] = (
     StartRequest(7, REQUEST),
     ExplainPrompt(8, REQUEST),
     StartRequest(9, SHOWING),
+    LoadModel(MODEL, LoadOptions(task=Task.EMBED)),
+    EmbedTexts(10, EmbeddingRequest(("né \ud83e", (1, 2, 3)), InputType.QUERY, "find it", 64)),
+    EmbedTexts(11, EmbeddingRequest(("a",))),
+    RerankDocuments(12, RerankRequest("né", ("a", "b"), "in order")),
     CancelRequest(7),
     CancelRequest(99),
     AskVitals(),
 )
 REPLIES: tuple[Reply, ...] = (
     WorkerStarted(12),
-    ModelLoaded(LoadedModel("org/näme", 4096, 12, 10**10)),
+    ModelLoaded(LoadedModel("org/näme", 4096, 12, 10**10, "gpu")),
+    VectorsMade(10, (1, 0), bytes(range(16))),
+    RequestEvents([(10, VectorsDone(12)), (12, RerankScores((0.125, 1.0), 9))]),
     RequestEvents([(7, TextDelta("né")), (8, Finished(FinishReason.STOP, Usage(3, 4)))]),
     TellVitals(EngineVitals(EnginePulse(2, 1, 0.25), EngineTotals(steps=9), 0.5, preparing=1, preparing_seconds=0.125)),
 )

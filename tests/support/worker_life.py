@@ -5,17 +5,25 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from adapters.inference.embedding.runtime import MlxVectorRuntime
 from adapters.inference.text_runtime import MlxTextRuntime
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import MlxkError
 from domain.inference import Finished, GenerationEvent, GenerationRequest, ReasoningDelta, TextDelta
 from domain.serving.load_options import LoadOptions
-from domain.serving.prompt_explanation import PromptExplanation
 from entrypoints.worker.session import WorkerSession
-from ports.worker_channel import CancelRequest, LoadFailed, LoadModel, ModelLoaded, RequestEvents, StartRequest
+from ports.worker_channel import (
+    CancelRequest,
+    LoadFailed,
+    LoadModel,
+    ModelLoaded,
+    RequestEvents,
+    StartRequest,
+    WholeEvent,
+)
 from tests.support.fakes.worker_channel import Front
 
-Event = GenerationEvent | PromptExplanation | MlxkError
+Event = GenerationEvent | WholeEvent | MlxkError
 
 
 class WorkerLife:
@@ -23,7 +31,7 @@ class WorkerLife:
 
     def __init__(self, folder: Path) -> None:
         self._front = Front()
-        self._session = WorkerSession(self._front, MlxTextRuntime(), lambda _message: None)
+        self._session = WorkerSession(self._front, MlxTextRuntime(), MlxVectorRuntime(), lambda _message: None)
         self._crash: BaseException | None = None
         self._events: dict[int, list[Event]] = {}
         self._last_id = 0

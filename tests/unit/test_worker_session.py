@@ -29,6 +29,7 @@ from ports.worker_channel import (
 )
 from tests.support.fakes.engine import ScriptedEngine
 from tests.support.fakes.text_runtime import ScriptedRuntime
+from tests.support.fakes.vector_runtime import ScriptedVectorRuntime
 from tests.support.fakes.worker_channel import Front
 
 MODEL = LocatedModel("org/scripted", PurePath("/nowhere"), ModelSource.CACHE)
@@ -41,7 +42,7 @@ class Life:
     def __init__(self, runtime: ScriptedRuntime) -> None:
         self.front = Front()
         self.hang_ups: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self.session = WorkerSession(self.front, runtime, self.hang_ups.put)
+        self.session = WorkerSession(self.front, runtime, ScriptedVectorRuntime(), self.hang_ups.put)
         self.codes: list[int] = []
         self.thread = threading.Thread(target=lambda: self.codes.append(self.session.run()), daemon=True)
         self.thread.start()

@@ -130,7 +130,16 @@ def test_the_embedders_are_modules_that_pool_text() -> None:
     assert LIBRARIES.embedders is not None
     for kind in ("bert", "modernbert", "xlm-roberta", "qwen3", "gemma3_text"):
         assert LIBRARIES.embedders.module_for(kind), kind
-    assert LIBRARIES.embedders.module_for("llama") is None
+    for kind in ("llama", "qwen3_vl_embedding", "embedding_gemma2"):
+        assert LIBRARIES.embedders.module_for(kind) is None, kind
+
+
+def test_the_rerankers_are_modules_with_a_classifier() -> None:
+    assert LIBRARIES.rerankers is not None
+    for kind in ("bert", "modernbert", "xlm-roberta"):
+        assert LIBRARIES.rerankers.module_for(kind), kind
+    for kind in ("qwen3", "gemma3_text"):
+        assert LIBRARIES.rerankers.module_for(kind) is None, kind
 
 
 def test_nothing_is_imported_to_learn_this() -> None:

@@ -9,13 +9,20 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from time import monotonic
 
+from application.catalog.inspect_model import InspectModel
+from application.inference.bring_in import BringIn
 from application.inference.chat import PatientAnswer, Prepared, plainly
 from application.inference.chat_loaded import ChatLoaded
+from application.inference.embed import Embed
 from application.inference.explain_prompt import ExplainPrompt
+from application.inference.model_loads import ModelLoads
 from application.inference.pictures import Onlooker, answer
+from application.inference.rerank import Rerank
+from application.inference.vector_models import VectorModels
 from application.serving.describe_server import DescribeServer, Surroundings
 from application.serving.manage_models import PreloadModels, UnloadModel
 from application.serving.measured import MeasuredPool
+from application.serving.memory_gate import MemoryGate
 from application.serving.meter import Meter
 from application.serving.model_pool import ModelPool, never
 from application.serving.presence import Presence
@@ -25,14 +32,15 @@ from application.serving.served_models import ServedModel
 from application.serving.watched_workers import WatchedLauncher
 from application.serving.worker_watch import WatchTimes, WorkerWatch
 from domain.catalog import LocatedModel, ModelReport, ModelSource
-from domain.catalog.fitness import can_see
+from domain.catalog.fitness import can_see, require_embed, require_rerank
 from domain.errors import CapabilityMismatch, ModelNotFound
 from domain.inference import USUAL_PICTURES, GenerationRequest
-from domain.serving.load_options import LoadOptions, PrefixCacheBudget
+from domain.serving.load_options import LoadOptions, PrefixCacheBudget, Task
 from domain.serving.model_load import ModelLoad
 from domain.serving.model_settings import ServingRules
 from domain.serving.server_instance import ServerInstance
 from mlxk import __version__
+from ports.embedding_backend import EmbeddingBackend
 from ports.hub import ModelHub
 from ports.model_worker import PatientStream
 from ports.running_servers import ServerEntry, ServerRegister
@@ -66,6 +74,10 @@ def served(name: str, source: ModelSource = ModelSource.CACHE, **facts: object) 
 
 
 MODELS = (served(DEMO, ModelSource.BUILTIN), served("org/one"), served(SLOW), served("my-work", ModelSource.WORKSPACE))
+VECTOR_MODELS = (
+    served("org/embedder", model_type="embedding", capabilities=("embeddings",)),
+    served("org/reranker", model_type="embedding", capabilities=("rerank",)),
+)
 
 
 class FakeRegister:
@@ -110,6 +122,7 @@ class FakeServices:
         self.memory = Machine(1000, 600)
         self.specs: list[str] = []
         self.broken: Exception | None = None
+        self.backend: EmbeddingBackend | None = None
 
     def chat(self) -> FakeServices:
         return self
@@ -120,6 +133,15 @@ class FakeServices:
     def explain_prompt(self) -> ExplainPrompt:
         return ExplainPrompt(_Located(self._look_up), plainly, self.pool, self.instance)
 
+    def embed(self) -> Embed:
+        return Embed(VectorModels(self._model_loads(), Task.EMBED, require_embed))
+
+    def rerank(self) -> Rerank:
+        return Rerank(VectorModels(self._model_loads(), Task.RERANK, require_rerank))
+
+    def _model_loads(self) -> ModelLoads:
+        return ModelLoads(_Located(self._look_up), _Inspected(self.models), self.pool, _OpenGate(), monotonic)
+
     def presence(self) -> Presence:
         return self._presence
 
@@ -127,7 +149,16 @@ class FakeServices:
         return ServedModels(self.models, self.pool, self._look_up)
 
     def preload_models(self) -> PreloadModels:
-        return PreloadModels(self, self.preload, tuple, tuple)
+        return PreloadModels(self.bring_in_model(), self.preload, tuple, tuple)
+
+    def bring_in_model(self) -> BringIn:
+        return BringIn(self._look_up, self.bring_in, self.embed().bring_in, self.rerank().bring_in)
+
+    def resolve_served_model(self) -> _Located:
+        return _Located(self._look_up)
+
+    def embedding_backend(self) -> EmbeddingBackend | None:
+        return self.backend
 
     def unload_model(self) -> UnloadModel:
         return UnloadModel(_Located(self._look_up), self.pool)
@@ -214,6 +245,27 @@ class _Located:
 
     def execute(self, spec: str) -> LocatedModel:
         return self._look_up(spec).location
+
+
+class _Inspected(InspectModel):
+    def __init__(self, reports: tuple[ModelReport, ...]) -> None:
+        self._reports = reports
+
+    def execute(self, location: LocatedModel) -> ModelReport:
+        return next(each for each in self._reports if each.location == location)
+
+
+class _OpenGate(MemoryGate):
+    """There is memory for everything."""
+
+    def __init__(self) -> None:
+        pass
+
+    def check(self, *_: object, **__: object) -> None:
+        return None
+
+    def allowance(self, *_: object, **__: object) -> None:
+        return None
 
 
 class ServedModels:

@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from application.inference.answer_text import AnswerFacts, AnswerText, TokenReader
 from application.inference.prompt_echo import PromptEcho
@@ -23,6 +24,7 @@ from domain.inference import (
     ToolCall,
     resolve_sampling,
 )
+from domain.inference.embedding import EmbeddingRequest, Embeddings, RerankRequest, RerankScores
 from domain.inference.transcript import AnswerStart, Transcript
 from domain.inference.transcript_calls import CallRules
 from domain.serving.load_options import LoadOptions
@@ -33,7 +35,9 @@ from domain.serving.worker_death import DeathCause
 from ports.model_worker import LoadedModel
 from ports.text_codec import EncodedPrompt
 from ports.text_engine import RowStats, RowStep, TokenScore
+from tests.support.fakes.vectors import FakePending, VectorScript, fake_embeddings, fake_scores
 
+T = TypeVar("T")
 PROCESS_ID = 4711
 PLAIN_LOAD = LoadOptions()
 
@@ -47,7 +51,7 @@ class Script:
     the worker dies once a stream has had so many tokens; then this is None again, so that the next worker lives.
     fail_to_load: model name -> error. output_format: how answers mark thoughts and calls; a call is a JSON object
     between the marks. cached_tokens: said of every prompt. mute: workers say nothing of their vitals until this is
-    False again. preparing_seconds: what they say of it.
+    False again. preparing_seconds: what they say of it. vectors: what becomes of questions for vectors and scores.
     """
 
     answers: dict[str, str] = field(default_factory=dict)
@@ -61,6 +65,7 @@ class Script:
     cached_tokens: int = 0
     mute: bool = False
     preparing_seconds: float = 0.0
+    vectors: VectorScript = field(default_factory=VectorScript)
 
 
 class FakeWorkerLauncher:
@@ -101,7 +106,7 @@ class FakeWorkerLauncher:
 
 class FakeWorker:
     """ModelWorker. requests: all it was asked; streams: all it gave; running: how many have not ended. What it was
-    asked it remembers, to the word.
+    asked it remembers, to the word. vector_requests, pending: the same of vectors and scores.
     """
 
     def __init__(self, model: LocatedModel, script: Script, process_id: int, news: threading.Condition) -> None:
@@ -109,6 +114,8 @@ class FakeWorker:
         self.news = news
         self.requests: list[GenerationRequest] = []
         self.streams: list[FakeStream] = []
+        self.vector_requests: list[EmbeddingRequest | RerankRequest] = []
+        self.pending: list[FakePending[Any]] = []
         self._loaded = LoadedModel(model.name, script.context_length, process_id, memory_bytes=1_000_000)
         self._death: str | None = None
         self._cause: DeathCause | None = None
@@ -125,7 +132,7 @@ class FakeWorker:
 
     @property
     def running(self) -> int:
-        return sum(not stream.over for stream in self.streams)
+        return sum(not each.over for each in self.streams) + sum(not each.over for each in self.pending)
 
     @property
     def busy(self) -> bool:
@@ -144,7 +151,9 @@ class FakeWorker:
         if self.script.mute or not self.alive:
             return
         wanted, self._vitals_wanted = self._vitals_wanted, []
-        totals = EngineTotals(prompt_tokens=len(self.requests), generated_tokens=10 * len(self.requests))
+        totals = EngineTotals(
+            prompt_tokens=len(self.requests) + len(self.vector_requests), generated_tokens=10 * len(self.requests)
+        )
         pulse = EnginePulse(running=self.running, active_bytes=1_000_000)
         for answer in wanted:
             answer(EngineVitals(pulse, totals, preparing_seconds=self.script.preparing_seconds))
@@ -166,6 +175,19 @@ class FakeWorker:
         matched = divergence(prompt, remembered, 0, Loss.NONE).matched_tokens
         found = divergence(prompt, remembered, min(matched, len(prompt) - 1), Loss.NONE)
         return explained(found, lambda token: words[token].encode())
+
+    def embed(self, request: EmbeddingRequest) -> FakePending[Embeddings]:
+        return self._whole(request, lambda: fake_embeddings(request, self._loaded.context_length))
+
+    def rerank(self, request: RerankRequest) -> FakePending[RerankScores]:
+        return self._whole(request, lambda: fake_scores(request, self._loaded.context_length))
+
+    def _whole(self, request: EmbeddingRequest | RerankRequest, make: Callable[[], T]) -> FakePending[T]:
+        self.raise_if_dead()
+        self.vector_requests.append(request)
+        pending = FakePending(self.script.vectors, make, self.news, self)
+        self.pending.append(pending)
+        return pending
 
     def close(self) -> None:
         self._die("was closed")

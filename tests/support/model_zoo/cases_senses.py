@@ -214,11 +214,49 @@ SENSE_CASES = (
     Case(
         "reranker",
         whisper(
-            **{"config.json": {"model_type": "modernbert", "architectures": ["ModernBertForSequenceClassification"]}}
+            **{
+                "config.json": {
+                    "model_type": "modernbert",
+                    "architectures": ["ModernBertForSequenceClassification"],
+                    "id2label": {"0": "LABEL_0"},
+                }
+            }
         ),
         label="embedding",
         capabilities=("rerank",),
         backend="mlx-vlm",
         context_length=None,
+    ),
+    Case(
+        "classifier_of_two_classes",
+        whisper(**{"config.json": {"model_type": "bert", "architectures": ["BertForSequenceClassification"]}}),
+        label="embedding",
+        capabilities=("rerank",),
+        context_length=None,
+        why_not="It sorts texts into 2 classes; a reranker has one number to say",
+    ),
+    Case(
+        "reranker_unsupported",
+        whisper(
+            **{
+                "config.json": {
+                    "model_type": "qwen3",
+                    "architectures": ["Qwen3ForSequenceClassification"],
+                    "num_labels": 1,
+                }
+            }
+        ),
+        label="embedding",
+        capabilities=("rerank",),
+        context_length=None,
+        why_not="Reranker not supported: qwen3 — use bge-reranker or Qwen3-Reranker",
+    ),
+    Case(
+        "reranker_that_writes",
+        text_model(llama_config(model_type="qwen3", architectures=["Qwen3ForCausalLM"])),
+        name="mlx-community/Qwen3-Reranker-0.6B-mxfp8",
+        label="embedding",
+        capabilities=("rerank",),
+        backend="mlx-lm",
     ),
 )

@@ -1,0 +1,34 @@
+"""Loads embedders and rerankers. Importing this module is cheap; MLX comes with `load`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from adapters.inference.text_runtime import MlxTextRuntime, load_failure
+from domain.catalog import LocatedModel
+from domain.errors import MlxkError, ModelLoadFailed
+from domain.serving.load_options import LoadOptions
+from ports.vector_engine import LoadedVectors
+
+
+class MlxVectorRuntime:
+    """VectorRuntime over mlx-vlm's and mlx-lm's networks: safetensors and tokenizer files of a local folder; no code,
+    no pickles, no hub.
+    """
+
+    def load(self, model: LocatedModel, options: LoadOptions) -> LoadedVectors:
+        if not (Path(model.path) / "config.json").is_file():
+            raise ModelLoadFailed(f"cannot load {model.name}: there is no config.json in {model.path}")
+        MlxTextRuntime().warm()
+        if options.cpu:
+            from adapters.inference.mlx_process import use_cpu
+
+            use_cpu()
+        try:
+            from adapters.inference.embedding.loading import load_vectors
+
+            return load_vectors(model, options)
+        except MlxkError:
+            raise
+        except Exception as fault:
+            raise load_failure(model, fault) from fault
