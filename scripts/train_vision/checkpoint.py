@@ -1,0 +1,97 @@
+"""Writing the model as files that mlx-vlm loads, and asking the saved files."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import mlx.core as mx
+from mlx.utils import tree_flatten
+from mlx_vlm import generate, load
+from mlx_vlm.prompt_utils import get_chat_template
+from PIL import Image
+from transformers import PreTrainedTokenizerFast
+
+from scripts.train_vision.lessons import TEXT_ONLY, answer_to, questions_for
+from scripts.train_vision.pictures import Scene, draw, every_scene
+
+_ANSWER_TOKENS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """pictures: shown with the question, before or after it."""
+
+    text: str
+    answer: str
+    pictures: tuple[Image.Image, ...] = ()
+    before: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How many of the answers came word for word."""
+
+    right: int
+    total: int
+    wrong: tuple[str, ...]
+
+
+def save(folder: Path, model: Any, configs: Mapping[str, object], tokenizer: PreTrainedTokenizerFast) -> None:
+    """Write bfloat16 weights, tokenizer and chat template to `folder`, and `configs` by the names of their files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save_pretrained(str(folder))
+    settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    settings.pop("backend", None)  # only transformers 5 knows it; the class below loads in 4 and 5
+    every = {**configs, "tokenizer_config.json": {**settings, "tokenizer_class": "PreTrainedTokenizerFast"}}
+    for name, value in every.items():
+        (folder / name).write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    weights = {name: array.astype(mx.bfloat16) for name, array in tree_flatten(model.parameters())}
+    mx.save_safetensors(str(folder / "model.safetensors"), weights, metadata={"format": "mlx"})
+
+
+def unseen_questions(seed: int, each: int) -> Iterator[Question]:
+    """Fresh drawings: `each` of every scene, and as many pairs and triples."""
+    rng = random.Random(seed)  # noqa: S311 - no secret hangs on it, and it must repeat
+    scenes = every_scene()
+    groups: list[Sequence[Scene]] = [(scene,) for scene in scenes for _ in range(each)]
+    groups += [tuple(rng.choice(scenes) for _ in range(count)) for count in (2, 3) for _ in range(each * 12)]
+    for group in groups:
+        pictures = tuple(draw(scene, rng) for scene in group)
+        for question in questions_for(group):
+            yield Question(question, answer_to(question, group), pictures, before=rng.random() < 0.5)
+    for text, answer in TEXT_ONLY.items():
+        yield Question(text, answer)
+
+
+def score(folder: Path, questions: Iterator[Question]) -> dict[str, Score]:
+    """Ask the saved model, greedily; by question. An answer is right word for word."""
+    model, processor = load(str(folder))
+    found: dict[str, list[tuple[bool, str]]] = {}
+    for question in questions:
+        said = generate(
+            model,
+            processor,
+            prompt_of(processor, question),
+            image=list(question.pictures) or None,
+            max_tokens=_ANSWER_TOKENS,
+            temperature=0.0,
+            verbose=False,
+        ).text
+        found.setdefault(question.text, []).append((said == question.answer, f"{question.answer!r} but {said!r}"))
+    return {
+        text: Score(sum(right for right, _ in told), len(told), tuple(what for right, what in told if not right))
+        for text, told in found.items()
+    }
+
+
+def prompt_of(processor: Any, question: Question) -> str:
+    """As the model's own template writes it."""
+    words = {"type": "text", "text": question.text}
+    pictures = [{"type": "image"}] * len(question.pictures)
+    content = [*pictures, words] if question.before else [words, *pictures]
+    return str(get_chat_template(processor, [{"role": "user", "content": content}], add_generation_prompt=True))
