@@ -196,6 +196,11 @@ class Container(containers.DeclarativeContainer):
         _later("container_serving", "find_server"), settings, resolve_model, chat.provider, plan_load.provider
     )
 
+    running_servers = providers.Factory(_later("container_serving", "running_servers"), settings)
+    background_servers = providers.Factory(_later("container_serving", "background_servers"), settings)
+    server_logs = providers.Factory(_later("container_serving", "server_logs"), settings)
+    background_service = providers.Factory(_later("container_serving", "background_service"), settings)
+
     filesystem = providers.Factory(_later("adapters.filesystem.local", "LocalFileSystem"))
     file_locks = providers.Factory(_later("adapters.filesystem.locks", "FlockFileLocks"))
     prefix_store = providers.Factory(

@@ -6,20 +6,25 @@ makes one part, importing what it needs then.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mlxk import __version__
 
 if TYPE_CHECKING:
+    from adapters.server_client.background import BackgroundLauncher
     from adapters.server_client.entries import ServerFolder
+    from adapters.server_client.log_files import LogFiles
     from application.inference.answering import Answering, Resolver
     from application.inference.chat_loaded import ChatLoaded
     from application.inference.explain_prompt import ExplainPrompt
     from application.inference.find_server import FindServer
     from application.inference.load_plan import PlanLoad, PlanServedLoad
+    from application.serving.background_service import BackgroundService
     from application.serving.model_pool import ModelPool
     from application.serving.presence import Presence
+    from application.serving.running_servers import RunningServers
     from domain.catalog import LocatedModel
     from domain.serving.load_plan import LoadPlan
     from domain.serving.load_wishes import LoadWishes
@@ -66,6 +71,35 @@ def find_server(
         return plan().execute(model, wishes)
 
     return FindServer(resolve, FoundServers(_folder(settings), __version__), local, plan_for)
+
+
+def running_servers(settings: Settings) -> RunningServers:
+    from time import monotonic, sleep
+
+    from adapters.server_client.processes import EnteredProcesses
+    from application.serving.running_servers import RunningServers
+
+    return RunningServers(EnteredProcesses(_folder(settings)), monotonic, sleep)
+
+
+def background_servers(settings: Settings) -> BackgroundLauncher:
+    from adapters.server_client.background import BackgroundLauncher
+
+    return BackgroundLauncher(settings.user_state_dir.value, settings.environ)
+
+
+def server_logs(settings: Settings) -> LogFiles:
+    from adapters.server_client.log_files import LogFiles
+
+    return LogFiles(settings.user_state_dir.value)
+
+
+def background_service(settings: Settings) -> BackgroundService:
+    """Raises DependencyMissing where neither of the two managers is at home."""
+    from adapters.service_manager import service_manager_for
+    from application.serving.background_service import BackgroundService
+
+    return BackgroundService(service_manager_for(sys.platform, settings.environ))
 
 
 def _folder(settings: Settings) -> ServerFolder:

@@ -33,6 +33,7 @@ MlxkError
 ├── ServerBusy                 all places are taken
 ├── ServerShutdown             the server is stopping
 ├── PortInUse
+├── ServerNotFound             no server of this user runs, or none on that port
 ├── Interrupted                the user pressed Ctrl-C
 └── InternalError              a fault of mlxk's own
 
@@ -214,6 +215,10 @@ class ServerShutdown(MlxkError):
 
 class PortInUse(MlxkError):
     type = code = "port_in_use"
+
+
+class ServerNotFound(MlxkError):
+    type = code = "server_not_found"
 
 
 class Interrupted(MlxkError):

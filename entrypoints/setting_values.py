@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -18,10 +18,11 @@ T = TypeVar("T")
 
 
 class Source(StrEnum):
-    """Where a value came from; a flag beats the environment, which beats the default."""
+    """Where a value came from; a flag beats the environment, which beats the file, which beats the default."""
 
     FLAG = "flag"
     ENVIRONMENT = "environment"
+    FILE = "file"
     DEFAULT = "default"
 
 
@@ -33,9 +34,24 @@ class Setting(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class FileValue:
+    """A value in the configuration file, as text; a list has several. place: file, table and key."""
+
+    texts: tuple[str, ...]
+    place: str
+
+    def read(self, parse: Callable[[str], T]) -> T:
+        """A list is read as variables are: with commas between. Raises UsageError."""
+        return _parsed(self.place, ",".join(self.texts), parse)
+
+
+@dataclass(frozen=True, slots=True)
 class Reader:
+    """file: by setting name."""
+
     flags: Mapping[str, object]
     environ: Mapping[str, str]
+    file: Mapping[str, FileValue] = field(default_factory=dict)
 
     def read(self, name: str, variable: str, parse: Callable[[str], T], default: T) -> Setting[T]:
         """A variable that is set but empty counts as unset."""
@@ -44,9 +60,12 @@ class Reader:
             option = f"--{name.replace('_', '-')}"
             return Setting(_parsed(option, str(flag), parse), Source.FLAG, option)
         text = self.environ.get(variable, "").strip()
-        if not text:
-            return Setting(default, Source.DEFAULT, variable)
-        return Setting(_parsed(variable, text, parse), Source.ENVIRONMENT, variable)
+        if text:
+            return Setting(_parsed(variable, text, parse), Source.ENVIRONMENT, variable)
+        if name in self.file:
+            written = self.file[name]
+            return Setting(written.read(parse), Source.FILE, written.place)
+        return Setting(default, Source.DEFAULT, variable)
 
 
 def _parsed(name: str, text: str, parse: Callable[[str], T]) -> T:

@@ -9,9 +9,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from domain.byte_size import parse_size
+from domain.duration import parse_duration
 from domain.serving.load_wishes import LoadWishes
+from domain.serving.model_settings import ServingRules
 from entrypoints.setting_values import (
     LOG_LEVELS,
     Reader,
@@ -25,6 +28,9 @@ from entrypoints.setting_values import (
     as_positive,
     as_text,
 )
+
+if TYPE_CHECKING:
+    from entrypoints.config_file import ConfigFile
 
 __all__ = ["LOG_LEVELS", "LoadSettings", "Setting", "Settings", "Source", "load_settings"]
 
@@ -56,7 +62,9 @@ class LoadSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """environ: the process's environment as it was at start-up, for child processes; never printed."""
+    """environ: the process's environment as it was at start-up, for child processes; never printed. config_file: the
+    one that was read, None where none was asked for or found; config_warnings: what its owner should mend.
+    """
 
     hf_cache_dir: Setting[Path]
     user_cache_dir: Setting[Path]
@@ -79,7 +87,11 @@ class Settings:
     cache_ram: Setting[int | None]
     cache_disk: Setting[int]
     cache_dir: Setting[Path]
+    idle_ttl: Setting[float]
     loading: LoadSettings
+    serving_rules: ServingRules
+    config_file: Path | None
+    config_warnings: tuple[str, ...]
     environ: Mapping[str, str]
 
     def __repr__(self) -> str:
@@ -87,12 +99,35 @@ class Settings:
         return f"Settings(host={self.host.value!r}, port={self.port.value!r}, cache={str(self.hf_cache_dir.value)!r})"
 
 
-def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """flags: values keyed by setting name; None means "not given". environ: default the process's own.
+def load_settings(
+    flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None, *, with_file: bool = False
+) -> Settings:
+    """flags: values keyed by setting name; None means "not given". environ: default the process's own. with_file: the
+    configuration counts too; a command that can do without it must not fail for it. Its name is the flag `config`.
 
-    Raises UsageError naming the variable and its value when one cannot be read.
+    Raises UsageError naming the variable, or file and key, and its value when one cannot be read.
     """
-    reader = Reader(flags or {}, dict(os.environ) if environ is None else dict(environ))
+    flags, environ = flags or {}, dict(os.environ) if environ is None else dict(environ)
+    config = _config(flags, environ) if with_file else None
+    return _settings(Reader(flags, environ, config.server if config else {}), config)
+
+
+def keep_from_children(variable: str) -> None:
+    """What this process alone was told: libraries and child processes do not see it from now on; Settings.environ still
+    does.
+    """
+    os.environ.pop(variable, None)
+
+
+def _config(flags: Mapping[str, object], environ: Mapping[str, str]) -> ConfigFile:
+    from entrypoints.config_file import find_config  # tomllib is for those that need it
+
+    named = flags.get("config")
+    return find_config(None if named is None else str(named), environ)
+
+
+def _settings(reader: Reader, config: ConfigFile | None) -> Settings:
+    idle_ttl = reader.read("idle_ttl", "MLXK_IDLE_TTL", parse_duration, default=0.0)
     return Settings(
         hf_cache_dir=_cache_dir(reader.environ),
         user_cache_dir=_user_cache_dir(reader.environ),
@@ -115,9 +150,19 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
         cache_ram=reader.read("cache_ram", "MLXK_CACHE_RAM", parse_size, default=None),
         cache_disk=reader.read("cache_disk", "MLXK_CACHE_DISK", parse_size, default=0),
         cache_dir=reader.read("cache_dir", "MLXK_CACHE_DIR", as_folder, default=_prompts_dir(reader.environ)),
+        idle_ttl=idle_ttl,
         loading=_loading(reader),
+        serving_rules=_rules(config, idle_ttl.value),
+        config_file=config.path if config else None,
+        config_warnings=config.warnings if config else (),
         environ=reader.environ,
     )
+
+
+def _rules(config: ConfigFile | None, idle_seconds: float) -> ServingRules:
+    if config is None:
+        return ServingRules(idle_seconds=idle_seconds)
+    return ServingRules(config.models, config.aliases, idle_seconds)
 
 
 def _loading(reader: Reader) -> LoadSettings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from domain.inference import GenerationRequest
@@ -13,7 +13,10 @@ from ports.model_worker import GenerationStream
 
 @dataclass(frozen=True, slots=True)
 class ServerEntry:
-    """host: a loopback address. version: mlxk's. started: seconds since 1970."""
+    """host: the address it is bound to. version: mlxk's. started: seconds since 1970. supervisor_id: the process that
+    answers signals, 0 for process_id itself. stopping: it takes no more requests. born: what tells both processes from
+    later ones of their numbers, in this order; the register fills it in.
+    """
 
     process_id: int
     host: str
@@ -21,6 +24,13 @@ class ServerEntry:
     version: str
     started: float
     instance: ServerInstance
+    supervisor_id: int = 0
+    stopping: bool = False
+    born: tuple[str, str] = field(default=("", ""), compare=False)
+
+    @property
+    def signalled_id(self) -> int:
+        return self.supervisor_id or self.process_id
 
 
 class ServerRegister(Protocol):

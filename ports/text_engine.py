@@ -97,7 +97,8 @@ class TextEngine(Protocol):
 
     def admit(self, row: EngineRow) -> None:
         """Queue a row for prefill. Raises GenerationFailed when the row cannot be taken, UnsupportedParameter when this
-        model as it was loaded cannot honour what the row asks for, InvalidRequest for a logit_bias of a token that does
+        model as it was loaded cannot honour what the row asks for, CapabilityMismatch for pictures that it cannot be
+        shown, InvalidRequest for a logit_bias of a token that does
         not exist, ServerBusy when too many rows wait; other rows go on.
         """
 
@@ -120,9 +121,9 @@ class TextEngine(Protocol):
     def active_rows(self) -> int:
         """Rows admitted and neither finished, failed nor cancelled."""
 
-    def explain(self, prompt: tuple[int, ...]) -> PromptDivergence:
-        """What is remembered of this prompt, and where it leaves that. Reads nothing, changes nothing; rows that run go
-        on as before. Never raises.
+    def explain(self, prompt: tuple[int, ...], media: PromptMedia | None = None) -> PromptDivergence:
+        """What is remembered of this prompt, and where it leaves that. media: as in EngineRow. Reads nothing, changes
+        nothing; rows that run go on as before. Never raises.
         """
 
     def idle(self) -> CacheCheck | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.inference.chat_template import ChatTemplate, Turn
@@ -22,15 +22,18 @@ PARAGRAPH_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What one rendering takes. tools: as templates read them. variables: for the template."""
+    """What one rendering takes. tools: as templates read them. variables: for the template. spell: how it gets a
+    turn.
+    """
 
     messages: tuple[Message, ...]
     tools: tuple[Turn, ...]
     variables: Mapping[str, object]
+    spell: Callable[[Message], Turn] = Message.for_template
 
     @property
     def turns(self) -> list[Turn]:
-        return [message.for_template() for message in self.messages]
+        return [self.spell(message) for message in self.messages]
 
     @property
     def continued(self) -> Message | None:
@@ -41,11 +44,14 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class PromptText:
-    """turn_ends: lengths of the text at which a turn ends, rising. reasoning_open: it ends inside a thought."""
+    """turn_ends: lengths of the text at which a turn ends, rising. reasoning_open: it ends inside a thought.
+    starts_tool_call: it ends with the opening of a call.
+    """
 
     text: str
     turn_ends: tuple[int, ...] = ()
     reasoning_open: bool = False
+    starts_tool_call: bool = False
 
 
 def render_prompt(template: ChatTemplate, output_format: OutputFormat, conversation: Conversation) -> PromptText:

@@ -21,7 +21,7 @@ ADAPTER_WEIGHTS = "adapters.safetensors"
 
 def load_network(folder: Path) -> tuple[Any, dict[str, Any]]:
     """The network, its weights in memory, and the model's config. Raises whatever mlx-lm raises."""
-    with _without_wildcards(folder) as plain:
+    with without_wildcards(folder) as plain:
         network, config = load_model(plain, trust_remote_code=False)
     return network, config
 
@@ -53,7 +53,7 @@ def apply_adapter(network: Any, folder: Path, name: str) -> None:
 
 
 @contextmanager
-def _without_wildcards(folder: Path) -> Iterator[Path]:
+def without_wildcards(folder: Path) -> Iterator[Path]:
     """The folder under a name that means itself where mlx-lm looks for its weights with a pattern."""
     if glob.escape(str(folder)) == str(folder):
         yield folder

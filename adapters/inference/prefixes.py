@@ -21,7 +21,9 @@ class Prefix:
 
 
 class Prefixes(Protocol):
-    """Every call from the engine's thread."""
+    """Every call from the engine's thread. Tokens of pictures come as domain.serving.picture_tokens marks them: the
+    same placeholders for another picture are other tokens, and no remembered beginning ends within one.
+    """
 
     def longest(self, tokens: Sequence[int]) -> Prefix | None:
         """The longest remembered beginning of these tokens, shorter than all of them: at least the last token is left

@@ -8,7 +8,7 @@ from typing import Any
 
 from mlx_lm.tokenizer_utils import BPEStreamingDetokenizer, NewlineTokenizer, SPMStreamingDetokenizer
 
-from adapters.inference.chat_template import ChatTemplate
+from adapters.inference.chat_template import ChatTemplate, Turn
 from adapters.inference.constraints import new_constraint_factory
 from adapters.inference.conversation_prompt import (
     Conversation,
@@ -32,7 +32,7 @@ from adapters.inference.token_decoder import (
 )
 from adapters.inference.tool_parsing import parse_calls, read_tool_format
 from domain.errors import CapabilityMismatch, InvalidRequest, MlxkError
-from domain.inference import GenerationRequest, OutputFormat, PromptOptions, Tool, ToolCall, ToolMode, ToolUse
+from domain.inference import GenerationRequest, Message, OutputFormat, PromptOptions, Tool, ToolCall, ToolMode, ToolUse
 from domain.inference.text_length import TextLength
 from ports.text_codec import EncodedPrompt, TokenDecoder
 from ports.token_constraint import TokenConstraint
@@ -45,6 +45,8 @@ class MlxTextCodec:
     Special tokens spelled out in a message are read as such, as mlx-lm reads them.
     config: the model's config.json, for the stop tokens that it names.
     """
+
+    _marks_templates = False  # the tokenizer adds its marks to what the template has written
 
     def __init__(
         self,
@@ -75,6 +77,12 @@ class MlxTextCodec:
         return self._context_length
 
     @property
+    def vocabulary(self) -> Mapping[str, int]:
+        """Tokens by their texts."""
+        words: Mapping[str, int] = self._tokenizer.get_vocab()
+        return words
+
+    @property
     def declared_stops(self) -> frozenset[int]:
         return self._declared_stops
 
@@ -87,14 +95,11 @@ class MlxTextCodec:
         return self._output_format
 
     def encode(self, request: GenerationRequest) -> EncodedPrompt:
-        for at, message in enumerate(request.messages):
-            _refuse_half_characters(f"message {at}", message.content)
+        refuse_half_turns(request)
         with self._lock:
-            if request.prompt.template and self._template.exists:
+            if self._by_template(request):
                 return self._encode_by_template(request)
-            self._refuse_tools_without_template(request)
-            text = as_paragraphs(request.messages) if request.prompt.template else bare_text(request.messages)
-            _refuse_half_characters("the prompt", text)
+            text = self._written_plainly(request).text
             return EncodedPrompt(tuple(self._tokens(text, special=not self._begins_specially(text))))
 
     def decoder(self) -> TokenDecoder:
@@ -118,17 +123,29 @@ class MlxTextCodec:
 
     # Prompts; the lock is held
 
+    def _by_template(self, request: GenerationRequest) -> bool:
+        return request.prompt.template and self._template.exists
+
     def _encode_by_template(self, request: GenerationRequest) -> EncodedPrompt:
+        prompt = self._written_by_template(request)
+        tokens, anchors = self._tokens_and_anchors(prompt)
+        return EncodedPrompt(tokens, anchors, prompt.reasoning_open, starts_tool_call=prompt.starts_tool_call)
+
+    def _written_by_template(self, request: GenerationRequest) -> PromptText:
         prompt = render_prompt(self._template, self._output_format, self._conversation(request))
-        text, reasoning_open = prompt.text, prompt.reasoning_open
         opening = self._forced_opening(request.tools)
         if opening:
             marks = self._output_format.reasoning
-            text += f"{marks.closing}\n\n{opening}" if marks is not None and reasoning_open else opening
-            reasoning_open = False
+            closing = f"{marks.closing}\n\n" if marks is not None and prompt.reasoning_open else ""
+            prompt = PromptText(prompt.text + closing + opening, prompt.turn_ends, starts_tool_call=True)
+        _refuse_half_characters("the prompt", prompt.text)
+        return prompt
+
+    def _written_plainly(self, request: GenerationRequest) -> PromptText:
+        self._refuse_tools_without_template(request)
+        text = as_paragraphs(request.messages) if request.prompt.template else bare_text(request.messages)
         _refuse_half_characters("the prompt", text)
-        tokens, anchors = self._tokens_and_anchors(PromptText(text, prompt.turn_ends))
-        return EncodedPrompt(tokens, anchors, reasoning_open, starts_tool_call=bool(opening))
+        return PromptText(text)
 
     def _conversation(self, request: GenerationRequest) -> Conversation:
         tools = self._tools_for_template(request.tools)
@@ -138,7 +155,10 @@ class MlxTextCodec:
                 "the model's chat template knows no tools", hint="send the request without tools", param="tools"
             )
         variables = template_variables(request.prompt, known, self._thinking(request.prompt))
-        return Conversation(request.messages, tuple(tool.for_template() for tool in tools), variables)
+        return Conversation(request.messages, tuple(tool.for_template() for tool in tools), variables, self._spell)
+
+    def _spell(self, message: Message) -> Turn:
+        return message.for_template()
 
     def _tools_for_template(self, tools: ToolUse) -> tuple[Tool, ...]:
         """A named tool is shown alone where no grammar can see to it that it is the one that is called."""
@@ -189,11 +209,14 @@ class MlxTextCodec:
         begin = self._tokenizer.bos_token
         return bool(begin) and text.startswith(begin)
 
+    def _adds_special(self, text: str) -> bool:
+        return self._marks_templates and not self._begins_specially(text)
+
     def _tokens_and_anchors(self, prompt: PromptText) -> tuple[tuple[int, ...], tuple[int, ...]]:
         inner = self._tokenizer._tokenizer
         if not inner.is_fast or isinstance(inner, NewlineTokenizer):
-            return tuple(self._tokens(prompt.text, special=False)), ()
-        encoded = inner(prompt.text, add_special_tokens=False)
+            return tuple(self._tokens(prompt.text, special=self._adds_special(prompt.text))), ()
+        encoded = inner(prompt.text, add_special_tokens=self._adds_special(prompt.text))
         anchors = (_token_at(encoded, end, len(prompt.text)) for end in prompt.turn_ends)
         return tuple(encoded["input_ids"]), tuple(sorted({anchor for anchor in anchors if anchor}))
 
@@ -222,6 +245,12 @@ def _token_at(encoded: Any, end: int, length: int) -> int:
         return len(encoded["input_ids"])
     token = encoded.char_to_token(end)
     return token if token is not None and encoded.token_to_chars(token).start == end else 0
+
+
+def refuse_half_turns(request: GenerationRequest) -> None:
+    """Raises InvalidRequest for text that is no Unicode."""
+    for at, message in enumerate(request.messages):
+        _refuse_half_characters(f"message {at}", message.content)
 
 
 def _refuse_half_characters(where: str, text: str) -> None:

@@ -1,8 +1,9 @@
-"""The batched decode loop: our own, over mlx-lm's models and cache classes."""
+"""The batched decode loop: our own, over mlx-lm's and mlx-vlm's models and cache classes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import mlx.core as mx
@@ -14,26 +15,29 @@ from adapters.inference.engine.model import Model
 from adapters.inference.engine.pace import Bounds, Pace
 from adapters.inference.engine.probe import Probe
 from adapters.inference.engine.reading import Manner, Reading
-from adapters.inference.engine.rows import Row
+from adapters.inference.engine.rows import Row, marked_prompt
 from adapters.inference.engine.seats import Seats, no_room
+from adapters.inference.engine.vision import VisionNetwork
 from adapters.inference.prefixes import NoPrefixes, Prefixes
-from adapters.inference.vocabulary import refuse_unknown_tokens
+from adapters.inference.vocabulary import refuse_pictures, refuse_unknown_tokens
 from domain.errors import GenerationFailed, ServerBusy
 from domain.serving.cache_check import CacheCheck
 from domain.serving.kv_room import KvRoom
-from domain.serving.prompt_divergence import PromptDivergence
+from domain.serving.prompt_divergence import Loss, PromptDivergence
+from ports.text_codec import PromptMedia
 from ports.text_engine import EngineRow, RowStep, TokenScore
 
 BURST_STEPS = 4
 
 
 class MlxTextEngine:
-    """TextEngine over one mlx-lm model. Every call from the thread that made it: MLX streams belong to threads.
+    """TextEngine over one mlx-lm model, or one of mlx-vlm that was made a VisionNetwork. Every call from the thread
+    that made it: MLX streams belong to threads.
 
     Prompts are read by priority, then first come first served; what a step has read it reports at once, and running
-    rows decode at least every Pace.step_seconds, or a chunk later. A fault inside a step costs the caches of the rows
-    it touched, never the rows: they are read in again from their tokens and decode alone until each has shown that it
-    was not the cause.
+    rows decode at least every Pace.step_seconds, or a chunk later, and after each picture that was encoded. A fault
+    inside a step costs the caches of the rows it touched, never the rows: they are read in again from their tokens and
+    decode alone until each has shown that it was not the cause.
 
     Invariant: a row in `_rows` is in `_reading` until its first token is drawn, then in `_decoding`.
     """
@@ -53,7 +57,7 @@ class MlxTextEngine:
         self._pace = pace or Pace()
         self._bounds = bounds or Bounds()
         self._rows: dict[int, Row] = {}
-        self._prefixes = prefixes or NoPrefixes()
+        self._prefixes = _usable(prefixes, model)
         make_caches = make_caches or (lambda: make_prompt_cache(model))
         self._probe = Probe(model, make_caches, self._pace.step_seconds)
         self._model = Model(model, make_caches, stop_tokens, self._probe.vocabulary)
@@ -73,6 +77,7 @@ class MlxTextEngine:
 
     def admit(self, row: EngineRow) -> None:
         refuse_unknown_tokens(row, self._model.vocabulary)
+        refuse_pictures(row, self._model.eyes is not None)
         refusal = self._seats.refusal(row)
         if refusal is not None:
             raise refusal
@@ -83,7 +88,7 @@ class MlxTextEngine:
             other.alone = alone
         self._arrivals += 1
         self._rows[row.row_id] = Row(row, self._arrivals, self._pace.clock(), alone=alone)
-        self._reading.add(self._rows[row.row_id])
+        self._reading.add(self._rows[row.row_id], by_itself=row.media is not None)
 
     def cancel(self, row_id: int) -> None:
         row = self._rows.pop(row_id, None)
@@ -96,7 +101,7 @@ class MlxTextEngine:
         self._expire()
         if not self._decoding.rows:
             self._decoded_at = self._pace.clock()
-        if not self._read_a_chunk() or self._pace.clock() - self._decoded_at >= self._patience:
+        if not self._read_a_chunk() or self._reading.encoded or self._pace.clock() - self._decoded_at >= self._patience:
             self._tell(self._decoding.step(self._hear))
             self._decoded_at = self._pace.clock()
             self._read_in_again()
@@ -106,8 +111,12 @@ class MlxTextEngine:
             mx.clear_cache()
         return self._news
 
-    def explain(self, prompt: tuple[int, ...]) -> PromptDivergence:
-        return self._prefixes.explain(prompt)
+    def explain(self, prompt: tuple[int, ...], media: PromptMedia | None = None) -> PromptDivergence:
+        found = self._prefixes.explain(marked_prompt(prompt, media))
+        eyes = None if self._model is None else self._model.eyes
+        if eyes is not None and found.reusable_tokens < eyes.first_pass(prompt, media):
+            return replace(found, reusable_tokens=0, loss=Loss.NO_SNAPSHOT if found.reusable_tokens else found.loss)
+        return found
 
     def idle(self) -> CacheCheck | None:
         if self._model is None or self._rows:
@@ -126,6 +135,8 @@ class MlxTextEngine:
         self._reading.clear()
         self._decoding.clear()
         self._prefixes.close()
+        if self._model.eyes is not None:
+            self._model.eyes.encodings.clear()
         self._model = self._probe = self._reading = self._decoding = None  # type: ignore[assignment]
         mx.clear_cache()
 
@@ -195,10 +206,11 @@ class MlxTextEngine:
             self._drop_done()
 
     def _room(self) -> KvRoom:
-        """What is left for caches beside the weights and the work of one step."""
+        """What is left for caches beside the weights, encoded pictures, and the work of one step."""
         limit = self._bounds.memory_bytes
         if limit is not None:
-            limit = max(0, limit - self._weights_bytes - self._probe.work_bytes)
+            encodings = 0 if self._model.eyes is None else self._model.eyes.encodings.reserved_bytes
+            limit = max(0, limit - self._weights_bytes - self._probe.work_bytes - encodings)
         return KvRoom(limit, self._probe.row)
 
     def _expire(self) -> None:
@@ -215,3 +227,11 @@ class MlxTextEngine:
         self._decoding.drop_done()
         if not self._rows:
             mx.clear_cache()
+
+
+def _usable(prefixes: Prefixes | None, model: Any) -> Prefixes:
+    """Nothing is remembered where each prompt is read as one: its beginning is worth nothing to another."""
+    if prefixes is not None and isinstance(model, VisionNetwork) and model.whole_prompts:
+        prefixes.close()
+        return NoPrefixes()
+    return prefixes or NoPrefixes()

@@ -25,35 +25,47 @@ from ports.model_worker import LoadedModel
 from ports.text_engine import TextEngine
 from ports.text_runtime import LoadedText
 
+CONFIG, GENERATION_CONFIG = "config.json", "generation_config.json"
+
 
 def load_text(model: LocatedModel, options: LoadOptions) -> LoadedText:
     """Read weights and tokenizer. Raises whatever mlx-lm and transformers raise; InvalidRequest for options that this
     model cannot honour.
     """
-    folder = Path(model.path)
-    network, config = load_network(folder)
-    if options.adapter is not None:
-        apply_adapter(network, Path(options.adapter), model.name)
-    tokenizer = load_tokenizer(folder, dict(SAFE_TOKENIZER), eos_token_ids=config.get("eos_token_id"))
-    generation_config = json_object(folder / "generation_config.json")
-    codec = MlxTextCodec(tokenizer, context_length(config), generation_config, json_object(folder / "config.json"))
-    engine = _engine(model, network, tokenizer, codec.stop_tokens, options)
+    network, codec = _seeing(model, options) if options.sees else _reading(model, options)
+    engine = _engine(model, network, codec, options)
     gc.collect()
     gc.freeze()  # the model is no garbage either
     facts = LoadedModel(model.name, codec.context_length, os.getpid(), mx.get_active_memory())
     return LoadedText(engine, codec, facts)
 
 
-def _engine(
-    model: LocatedModel, network: Any, tokenizer: Any, stop_tokens: frozenset[int], options: LoadOptions
-) -> TextEngine:
+def _reading(model: LocatedModel, options: LoadOptions) -> tuple[Any, MlxTextCodec]:
+    folder = Path(model.path)
+    network, config = load_network(folder)
+    if options.adapter is not None:
+        apply_adapter(network, Path(options.adapter), model.name)
+    tokenizer = load_tokenizer(folder, dict(SAFE_TOKENIZER), eos_token_ids=config.get("eos_token_id"))
+    generation_config = json_object(folder / GENERATION_CONFIG)
+    return network, MlxTextCodec(tokenizer, context_length(config), generation_config, json_object(folder / CONFIG))
+
+
+def _seeing(model: LocatedModel, options: LoadOptions) -> tuple[Any, MlxTextCodec]:
+    """mlx-vlm is imported for those who need it."""
+    from adapters.inference.vision.loading import load_seeing
+
+    folder = Path(model.path)
+    return load_seeing(folder, options, json_object(folder / GENERATION_CONFIG))
+
+
+def _engine(model: LocatedModel, network: Any, codec: MlxTextCodec, options: LoadOptions) -> TextEngine:
     """The batched one where that is possible."""
     alone = why_alone(network, options)
     options = _shared_out(options, mx.get_active_memory())
     prefixes = open_prefixes(network, model, options)
     if alone is None:
-        return MlxTextEngine(network, stop_tokens, Bounds(memory_bytes=options.memory_bytes), prefixes)
-    return SoloLoader(model, network, tokenizer.get_vocab()).engine(options, stop_tokens, alone, prefixes)
+        return MlxTextEngine(network, codec.stop_tokens, Bounds(memory_bytes=options.memory_bytes), prefixes)
+    return SoloLoader(model, network, codec.vocabulary).engine(options, codec.stop_tokens, alone, prefixes)
 
 
 def _shared_out(options: LoadOptions, weights_bytes: int) -> LoadOptions:

@@ -7,7 +7,7 @@ from typing import Any
 import mlx.core as mx
 from mlx_lm.models.cache import make_prompt_cache
 
-from domain.errors import GenerationFailed, InvalidRequest
+from domain.errors import CapabilityMismatch, GenerationFailed, InvalidRequest
 from ports.text_engine import EngineRow
 
 
@@ -34,3 +34,26 @@ def refuse_unknown_tokens(row: EngineRow, vocabulary: int) -> None:
             f"logit_bias names token {strange[0]}, and this model's vocabulary has {vocabulary:,} tokens",
             param="logit_bias",
         )
+
+
+def refuse_pictures(row: EngineRow, sees: bool) -> None:
+    """Raises CapabilityMismatch for pictures that nobody would look at; GenerationFailed for places of pictures that
+    the prompt does not have.
+    """
+    if row.media is None:
+        return
+    if not sees:
+        raise CapabilityMismatch(
+            "this model, as it was loaded, takes no pictures",
+            hint="load a vision model, without --draft-model, --draft-ngram, --kv-bits and --max-kv-size",
+        )
+    end = 0
+    for picture in row.media.pictures:
+        if not end <= picture.start < picture.end <= len(row.prompt):
+            raise GenerationFailed(
+                f"a picture is said to stand from token {picture.start:,} to {picture.end:,} of a prompt of "
+                f"{len(row.prompt):,} tokens, after one that ends at {end:,}"
+            )
+        end = picture.end
+    if row.media.inputs and not row.media.pictures:
+        raise GenerationFailed("the prompt shows something, and does not say where")

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from adapters.server_client.announced import SUFFIX, servers_folder
+from adapters.server_client.identity import born
 from domain.serving.server_instance import ServerInstance
 from ports.running_servers import ServerEntry
 
-FORMAT = 1
+FORMAT = 2
 LARGEST_BYTES = 4096
 HIGHEST_PORT = 65535
-LOOPBACK = ("127.", "::1")
 
 
 class ServerFolder:
@@ -85,6 +85,9 @@ class ServerFolder:
             "port": entry.port,
             "version": entry.version,
             "started": entry.started,
+            "supervisor": entry.supervisor_id,
+            "born": [born(each) or "" for each in (entry.process_id, entry.signalled_id)],
+            "stopping": entry.stopping,
             "secret": entry.instance.secret,
         }
 
@@ -93,17 +96,21 @@ class ServerFolder:
         if body.get("format") != FORMAT or body.get("machine") != self._machine:
             return None
         kinds: dict[str, type | tuple[type, ...]] = {
-            "pid": int, "host": str, "port": int, "version": str, "started": (int, float), "secret": str
+            "pid": int, "host": str, "port": int, "version": str, "started": (int, float), "secret": str,
+            "supervisor": int, "born": list, "stopping": bool,
         }  # fmt: skip
         if not all(isinstance(body.get(name), kind) for name, kind in kinds.items()):
             return None
-        if not body["host"].startswith(LOOPBACK) or not body["secret"] or body["pid"] < 1:
+        if len(body["born"]) != 2 or not all(isinstance(each, str) for each in body["born"]):
+            return None
+        if not body["secret"] or body["pid"] < 1 or body["supervisor"] < 0:
             return None
         if not 1 <= body["port"] <= HIGHEST_PORT:
             return None
         return ServerEntry(
-            body["pid"], body["host"], body["port"], body["version"], body["started"], ServerInstance(body["secret"])
-        )
+            body["pid"], body["host"], body["port"], body["version"], body["started"], ServerInstance(body["secret"]),
+            body["supervisor"], body["stopping"], tuple(body["born"]),
+        )  # fmt: skip
 
 
 def _private_json(path: Path) -> dict[str, Any] | None:

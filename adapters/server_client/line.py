@@ -27,14 +27,14 @@ class Line:
         self._buffer = b""
         self._deadline: float | None = None
 
-    def get(self, path: str, seconds: float) -> object:
-        """The JSON of a short answer with status 200, all within `seconds`; the line stays open."""
+    def get(self, path: str, seconds: float, statuses: tuple[int, ...] = (200,)) -> object:
+        """The JSON of a short answer with one of these statuses, all within `seconds`; the line stays open."""
         self._deadline = time.monotonic() + seconds
         self._socket.settimeout(seconds)
         self._socket.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode("ascii"))
         status, headers = self.head()
         length = int(headers.get("content-length", "-1"))
-        if status != 200 or not 0 <= length <= LONGEST_WORD:
+        if status not in statuses or not 0 <= length <= LONGEST_WORD:
             raise ValueError(f"status {status}, {length} bytes")
         while len(self._buffer) < length:
             self._fill()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from adapters.server_client.line import Line
 
 MOST_SERVERS = 8
+LOOPBACK = ("127.", "::1")
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (bound to all addresses: asked at the loopback one)
 # A healthy server answers within a few milliseconds, a very busy one within some tens.
 LOOK_UP_SECONDS = 0.25
 PROVING_SECONDS = 2.0  # of a server that has been found: what comes in its place takes longer
@@ -40,7 +42,7 @@ class FoundServers:
         found: list[RunningServer] = []
         for path, entry in self._folder.entries()[:MOST_SERVERS]:
             left = deadline - time.monotonic()
-            if entry.version != self._version or left <= 0:
+            if entry.version != self._version or left <= 0 or not answers_commands(entry):
                 continue
             try:
                 line, tokens = introduce(entry, left)
@@ -54,6 +56,11 @@ class FoundServers:
             line.close()
             found.append(FoundServer(entry, tokens))
         return found
+
+
+def answers_commands(entry: ServerEntry) -> bool:
+    """On a loopback address: a prompt is never sent to another machine."""
+    return entry.host.startswith(LOOPBACK) and not entry.stopping
 
 
 class FoundServer:
@@ -75,15 +82,20 @@ class FoundServer:
         return AnswerStream(lambda: introduce(self._entry, PROVING_SECONDS)[0], body, streamed=streamed)
 
 
+def line_to(entry: ServerEntry) -> Line:
+    """To whoever listens there. Raises OSError."""
+    from adapters.server_client.line import Line
+
+    return Line(EVERYWHERE.get(entry.host, entry.host), entry.port)
+
+
 def introduce(entry: ServerEntry, seconds: float) -> tuple[Line, frozenset[str]]:
     """An open line to the server, which has just proved on it to be the one of the entry, and the loads it holds.
 
     Raises OSError when it is gone or slow, WrongProof when somebody else answers, ValueError for any other answer.
     """
-    from adapters.server_client.line import Line
-
     challenge = os.urandom(16).hex()
-    line = Line(entry.host, entry.port)
+    line = line_to(entry)
     try:
         told = line.get(INTRODUCTION + challenge, seconds)
         if not isinstance(told, dict) or not isinstance(told.get("proof"), str):

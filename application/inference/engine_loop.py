@@ -139,7 +139,7 @@ class EngineLoop:
             case EngineRow(row_id=row_id):
                 self._admit(row_id, command)
             case Explain(request_id, prompt):
-                self._outbox.put(Found(request_id, self._engine.explain(prompt), self._checks))
+                self._outbox.put(Found(request_id, self._engine.explain(prompt.tokens, prompt.media), self._checks))
             case Cancel(row_id):
                 self._running.discard(row_id)
                 self._engine.cancel(row_id)
@@ -153,7 +153,7 @@ class EngineLoop:
             return
         self._rested = False
         if self._reuse.wanted:
-            self._outbox.put(Found(row_id, self._engine.explain(row.prompt)))
+            self._outbox.put(Found(row_id, self._engine.explain(row.prompt, row.media)))
         try:
             self._engine.admit(row)
         except MlxkError as refusal:
@@ -189,7 +189,7 @@ class EngineLoop:
 
     def _hand_on(self, prepared: PreparedRequest) -> None:
         """The text thread hears of a row before the engine does, so before its first step."""
-        self._outbox.put(Begin(prepared.row.row_id, prepared.text))
+        self._outbox.put(Begin(prepared.row.row_id, prepared.text, prepared.seen))
         self._inbox.put(prepared.row)
 
     # The text thread
@@ -198,9 +198,11 @@ class EngineLoop:
         texts: dict[int, AnswerText] = {}
         while (item := self._outbox.get()) is not None:
             match item:
-                case Begin(row_id, text):
+                case Begin(row_id, text, seen):
                     if row_id in self._live:
                         texts[row_id] = text
+                        if seen is not None:
+                            self._emit([(row_id, seen)])
                 case Cancel(row_id):
                     texts.pop(row_id, None)
                     self._reuse.drop(row_id)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from application.inference.answer_text import AnswerText
 from domain.errors import MlxkError
-from domain.inference import GenerationRequest
+from domain.inference import GenerationRequest, PicturesSeen
 from domain.serving.cache_check import CacheChecks
 from domain.serving.prompt_divergence import PromptDivergence
+from ports.text_codec import EncodedPrompt
 from ports.text_engine import EngineRow, RowStep
 
 
@@ -25,7 +26,7 @@ class Ask:
 @dataclass(frozen=True, slots=True)
 class Explain:
     request_id: int
-    prompt: tuple[int, ...]
+    prompt: EncodedPrompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Crash:
 class Begin:
     row_id: int
     text: AnswerText
+    seen: PicturesSeen | None = None
 
 
 @dataclass(frozen=True, slots=True)

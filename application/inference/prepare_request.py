@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from application.inference.answer_text import AnswerFacts, AnswerText, TokenReader
 from domain.errors import ContextLengthExceeded, GenerationFailed, MlxkError
-from domain.inference import GenerationRequest, resolve_sampling
+from domain.inference import GenerationRequest, PicturesSeen, resolve_sampling
 from domain.inference.text_length import text_length
 from domain.inference.transcript import AnswerStart, Transcript
 from domain.inference.transcript_calls import CallRules
@@ -26,10 +26,11 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, slots=True)
 class PreparedRequest:
-    """row: for the engine. text: for whoever reads the engine's steps."""
+    """row: for the engine. text: for whoever reads the engine's steps. seen: to be told before the answer."""
 
     row: EngineRow
     text: AnswerText
+    seen: PicturesSeen | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class PrepareRequest:
             logprobs=request.logprobs,
             constraint=_guarded("grammar", lambda: codec.constraint(request, prompt)),
             anchors=prompt.anchors,
+            media=prompt.media,
             count_stops=request.inspect,
             ignore_stops=request.ignore_stops,
             urgency=request.urgency,
@@ -74,12 +76,13 @@ class PrepareRequest:
         )
         reader = TokenReader(_guarded("tokenizer", codec.decoder), codec.token_bytes)
         facts = AnswerFacts(len(prompt.tokens), sampling, max_tokens, codec.declared_stops)
-        return PreparedRequest(row, AnswerText(reader, self._transcript(request, prompt), facts, self._fresh.clock))
+        text = AnswerText(reader, self._transcript(request, prompt), facts, self._fresh.clock)
+        return PreparedRequest(row, text, prompt.seen)
 
-    def prompt(self, request: GenerationRequest) -> tuple[int, ...]:
-        """The tokens alone. Raises as `execute` does, but not for an answer that cannot fit."""
+    def prompt(self, request: GenerationRequest) -> EncodedPrompt:
+        """The prompt alone. Raises as `execute` does, but not for an answer that cannot fit."""
         _refuse_hopeless(request, self._codec)
-        return _guarded("chat template or tokenizer", lambda: self._codec.encode(request)).tokens
+        return _guarded("chat template or tokenizer", lambda: self._codec.encode(request))
 
     def spelled(self, token: int) -> bytes:
         """A token's bytes, for whoever reads the engine's steps. Raises GenerationFailed when the tokenizer breaks."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from domain.errors import InvalidRequest
+from domain.inference.attachment import Attachment, AttachmentKind
 from domain.inference.constraint import OutputConstraint
 from domain.inference.limits import DefaultLength, TokenLimits
 from domain.inference.message import Message, Role
@@ -41,9 +42,12 @@ class GenerationRequest:
     where the model begins to write the other side's turns as plain text. output: the form it must have. logprobs: how
     many of the likeliest tokens to report with each token, None for no report at all. inspect: find out how often the
     model says a stop token when it stops, which costs a step or two. ignore_stops: stop tokens end nothing, for
-    measuring. progress: tell how far the prompt has been read (PromptProgress).
+    measuring. progress: tell how far the prompt has been read (PromptProgress). describe_pictures: write before each
+    picture what is known of it (picture_lines). picture_numbers: what the pictures are called there, in the order in
+    which they are shown over all turns; () counts them from 1.
 
-    Raises InvalidRequest for an empty conversation, an empty stop string, too many of a thing, or two forms at once.
+    Raises InvalidRequest for an empty conversation, an empty stop string, too many of a thing, two forms at once, or
+    numbers that are not one for each picture.
     """
 
     messages: tuple[Message, ...]
@@ -59,6 +63,8 @@ class GenerationRequest:
     progress: bool = False
     ignore_stops: bool = False
     urgency: Urgency = field(default_factory=Urgency)
+    describe_pictures: bool = False
+    picture_numbers: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "messages", _without_empty_end(self.messages))
@@ -78,6 +84,14 @@ class GenerationRequest:
                 hint="send one of them",
                 param=self.output.param,
             )
+        shown = len(self.pictures)
+        if self.picture_numbers and len(self.picture_numbers) != shown:
+            raise InvalidRequest(f"{len(self.picture_numbers)} picture numbers for {shown} pictures", param="messages")
+
+    @property
+    def pictures(self) -> tuple[Attachment, ...]:
+        """All pictures, in the order in which the model sees them."""
+        return tuple(each for turn in self.messages for each in turn.attachments if each.kind is AttachmentKind.IMAGE)
 
     @property
     def continues(self) -> bool:

@@ -33,7 +33,7 @@ class LoadOptions:
     proposed at once. kv_bits: quantise the KV cache. max_kv_size: tokens a KV cache may hold before its oldest are
     forgotten. prefix_cache: what to remember of prompts. memory_bytes:
     what weights, caches and work may take in all, None without limit. sees: load what looks at pictures too; the
-    model says so, not the user.
+    model says so, not the user. exif: read where, when and with what a picture was taken, if its file tells.
 
     Raises InvalidRequest for values out of range, and for what excludes one another.
     """
@@ -48,6 +48,7 @@ class LoadOptions:
     prefix_cache: PrefixCacheBudget = field(default_factory=PrefixCacheBudget)
     memory_bytes: int | None = None
     sees: bool = False
+    exif: bool = True
 
     def __post_init__(self) -> None:
         if self.kv_bits is not None and self.kv_bits not in KV_BITS:
@@ -84,9 +85,11 @@ class LoadOptions:
 
     @property
     def key(self) -> str:
-        """What tells two loads of one model apart; "" for the plain one. Budgets do not count."""
+        """What tells two loads of one model apart; "" for the plain one. Budgets do not count, nor what is read of
+        pictures.
+        """
         plain = LoadOptions()
-        bare = replace(self, prefix_cache=plain.prefix_cache, memory_bytes=None, sees=False)
+        bare = replace(self, prefix_cache=plain.prefix_cache, memory_bytes=None, sees=False, exif=True)
         if bare == plain:
             return ""
         draft = None if self.draft is None else self.draft.identity

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from domain.serving.picture_tokens import plain
+
 SHOWN_TOKENS = 8
 _STRIDE = 4_096
 
@@ -19,6 +21,7 @@ class Divergence(StrEnum):
     PROMPT_GOES_ON = "prompt_goes_on"
     PROMPT_ENDS = "prompt_ends"
     TOKENS_DIFFER = "tokens_differ"
+    PICTURES_DIFFER = "pictures_differ"
 
 
 class Loss(StrEnum):
@@ -77,7 +80,9 @@ def nearest(prompt: tuple[int, ...], remembered: Iterable[tuple[int, ...]]) -> t
 def divergence(
     prompt: tuple[int, ...], remembered: Iterable[tuple[int, ...]], reusable_tokens: int, loss: Loss
 ) -> PromptDivergence:
-    """loss: what stands in the way where fewer are reusable than agree; the last token is told apart here."""
+    """Tokens of pictures as picture_tokens marks them. loss: what stands in the way where fewer are reusable than
+    agree; the last token is told apart here.
+    """
     matched, sequence = nearest(prompt, remembered)
     kind = _kind(prompt, matched, sequence)
     if reusable_tokens >= matched:
@@ -90,9 +95,13 @@ def divergence(
         matched_tokens=matched,
         reusable_tokens=reusable_tokens,
         loss=loss,
-        prompt_next=prompt[matched : matched + SHOWN_TOKENS],
-        remembered_next=() if sequence is None else sequence[matched : matched + SHOWN_TOKENS],
+        prompt_next=_shown(prompt, matched),
+        remembered_next=() if sequence is None else _shown(sequence, matched),
     )
+
+
+def _shown(sequence: tuple[int, ...], begin: int) -> tuple[int, ...]:
+    return tuple(plain(token) for token in sequence[begin : begin + SHOWN_TOKENS])
 
 
 def _kind(prompt: tuple[int, ...], matched: int, sequence: tuple[int, ...] | None) -> Divergence:
@@ -102,4 +111,7 @@ def _kind(prompt: tuple[int, ...], matched: int, sequence: tuple[int, ...] | Non
         return Divergence.IDENTICAL
     if matched == len(sequence):
         return Divergence.PROMPT_GOES_ON
-    return Divergence.PROMPT_ENDS if matched == len(prompt) else Divergence.TOKENS_DIFFER
+    if matched == len(prompt):
+        return Divergence.PROMPT_ENDS
+    pictures = prompt[matched] < 0 and sequence[matched] < 0
+    return Divergence.PICTURES_DIFFER if pictures else Divergence.TOKENS_DIFFER

@@ -62,6 +62,10 @@ class PromptExplanation:
                     f"After {matched} tokens the prompt says {_quoted(self.prompt)} "
                     f"where the nearest one that is remembered says {_quoted(self.remembered)}."
                 )
+            case Divergence.PICTURES_DIFFER:
+                return (
+                    f"After {matched} tokens the prompt shows another picture than the nearest one that is remembered."
+                )
 
     @property
     def _reuse(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import cast
 
 from entrypoints.cli.console import Console
@@ -16,16 +16,18 @@ def context_for(console: Console) -> Context:
     return Context(
         console=console,
         settings=load_settings,
-        services=cache(_services),
+        services=cache(partial(_services, with_file=False)),
+        server_settings=partial(load_settings, with_file=True),
+        server_services=cache(partial(_services, with_file=True)),
         server=_server,
         now=lambda: datetime.now(UTC),
     )
 
 
-def _services() -> Services:
+def _services(*, with_file: bool) -> Services:
     from container import Container
 
-    return cast(Services, Container(settings=load_settings()))
+    return cast(Services, Container(settings=load_settings(with_file=with_file)))
 
 
 def _server() -> Server:

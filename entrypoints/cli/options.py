@@ -12,6 +12,7 @@ from entrypoints.cli.grammar import Command, Completes, Option, Positional
 from entrypoints.cli.hub_options import HUB, HUB_COMMANDS, REMOTE
 from entrypoints.cli.run_options import MODEL, RUN
 from entrypoints.cli.serve_options import SERVE
+from entrypoints.cli.server_options import SERVER_COMMANDS
 from entrypoints.cli.workspace_options import DEEP, RECALC_HASH, WORKSPACE_COMMANDS
 
 JSON = Option("--json", "print one JSON envelope on standard output and nothing else (docs/json-api.md)")
@@ -132,6 +133,7 @@ COMMANDS = (
     *WORKSPACE_COMMANDS,
     RUN,
     SERVE,
+    *SERVER_COMMANDS,
     CACHE,
     BENCH,
     COMPLETION,

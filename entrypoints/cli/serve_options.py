@@ -54,11 +54,22 @@ SERVE = Command(
         Option("--verbose", "short for --log-level debug"),
         Option("--share", "let others pull the cached models from here, read-only, in the hub's protocol"),
         *LOADING,
+        Option(
+            "--config",
+            "read settings, aliases and settings by model from this file",
+            Kind.TEXT,
+            value="FILE",
+            default="~/.config/mlxk/mlxk.toml, where there is one",
+        ),
+        Option("--print-config", "show the settings in force and where each comes from, and serve nothing"),
+        Option("--daemon", "start in the background; return when it is ready, or has failed"),
     ),
     details=(
         "--adapter, --draft-model, --draft-ngram, --draft-tokens, --kv-bits, --kv-group-size and --max-kv-size say how "
         "the model given by --model is loaded; other models are loaded the plain way.",
-        "Ctrl-C or SIGTERM finishes the running answers and stops.",
+        "Ctrl-C or SIGTERM finishes the running answers and stops. A flag beats the environment, which beats the "
+        "configuration file (docs/server-handbook.md). A server in the background is shown by `mlxk status` and ended "
+        "by `mlxk stop`; `mlxk logs` shows what it has logged.",
     ),
-    examples=("mlxk serve", "mlxk serve --model demo --port 9000"),
+    examples=("mlxk serve", "mlxk serve --model demo --port 9000", "mlxk serve --daemon"),
 )

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from application.inference.chat import Chat
     from application.inference.find_server import FindServer
     from application.inference.load_plan import PlanLoad
+    from application.serving.background_service import BackgroundService
     from application.serving.model_pool import ModelPool
     from application.serving.prompt_cache import PromptCache
+    from application.serving.running_servers import RunningServers
     from application.workspace.clone_model import CloneModel
     from application.workspace.convert_model import ConvertModel
     from application.workspace.doctor import Doctor
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from domain.errors import MlxkError
     from entrypoints.http.front import Serving
     from entrypoints.settings import Settings
+    from ports.background_servers import BackgroundServers, ServerLogs
     from ports.chart import Chart
     from ports.model_worker import WorkerLauncher
 
@@ -93,6 +96,15 @@ class Services(Protocol):
     def model_pool(self) -> ModelPool: ...
 
     def prompt_cache(self) -> PromptCache: ...
+
+    def running_servers(self) -> RunningServers: ...
+
+    def background_servers(self) -> BackgroundServers: ...
+
+    def server_logs(self) -> ServerLogs: ...
+
+    def background_service(self) -> BackgroundService: ...
+
     def run_benchmark(self) -> RunBenchmark: ...
 
     def chart(self) -> Chart: ...
@@ -113,12 +125,15 @@ class Server(Protocol):
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a command gets. settings: from flags by setting name. services: built at its first call, then the same.
-    now: UTC-aware.
+    server_settings, server_services: with the configuration file, for commands that ask what a server does. now:
+    UTC-aware.
     """
 
     console: Console
     settings: Callable[[Mapping[str, object]], Settings]
     services: Callable[[], Services]
+    server_settings: Callable[[Mapping[str, object]], Settings]
+    server_services: Callable[[], Services]
     server: Callable[[], Server]
     now: Callable[[], datetime]
 

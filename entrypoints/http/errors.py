@@ -37,6 +37,7 @@ from domain.errors import (
     PushFailed,
     RepoNotFound,
     ServerBusy,
+    ServerNotFound,
     ServerShutdown,
     TokenMissing,
     UnsupportedMultimodal,
@@ -82,6 +83,7 @@ STATUS: Mapping[type[MlxkError], int] = {
     ServerBusy: 503,
     ServerShutdown: 503,
     PortInUse: 500,
+    ServerNotFound: 404,
     Interrupted: 500,
     InternalError: 500,
 }

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 from flask import Flask
 
+from application.serving.presence import Whereabouts
 from application.serving.readiness import ServerState
 from domain.errors import InternalError, MlxkError
 from entrypoints.http.admission import AnswerSlots
 from entrypoints.http.app import create_app
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.listener import Address
+from entrypoints.http.service_notice import READY, STOPPING, tell_manager
 from entrypoints.http.services import Services
 from entrypoints.settings import Settings
 
@@ -74,7 +76,8 @@ class Front:
         self._stopping = True
         self._services.lifecycle().move_to(ServerState.STOPPING)
         self.slots.close()
-        self._be_lost()
+        self._fade()
+        tell_manager(self._plan.settings.environ, STOPPING)
         if running := self.slots.open:
             seconds = self._plan.grace_seconds
             answers = "1 answer still runs" if running == 1 else f"{running} answers still run"
@@ -109,18 +112,24 @@ class Front:
                 on_failure()
         if ready:
             self._be_found()
+            tell_manager(self._plan.settings.environ, READY)
         if ready and announce:
             self._announce(model)
 
     def _be_found(self) -> None:
-        """By this user's own commands. An address that others can reach is nobody's alone: it is not entered."""
+        """By this user's own commands; the parent process is the one that they may signal."""
         address = self._plan.address
-        if not address.is_loopback:
-            return
+        where = Whereabouts(address.host, address.port, os.getpid(), os.getppid(), address.is_loopback)
         try:
-            self._services.presence().begin(address.host, address.port, os.getpid())
+            self._services.presence().begin(where, lambda: self.slots.open)
         except OSError as fault:
-            log.warning("`mlxk run` will not find this server: %s", fault)
+            log.warning("`mlxk run`, `mlxk status` and `mlxk stop` will not find this server: %s", fault)
+
+    def _fade(self) -> None:
+        try:
+            self._services.presence().fade()
+        except OSError as fault:
+            log.warning("this server's entry does not say that it is stopping: %s", fault)
 
     def _be_lost(self) -> None:
         try:

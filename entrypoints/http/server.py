@@ -12,7 +12,8 @@ from entrypoints.http.front import Announce, Failed, FrontPlan, ServicesFactory
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.listener import listen
 from entrypoints.http.logs import configure_logging
-from entrypoints.settings import Settings
+from entrypoints.http.service_notice import SOCKET_VARIABLE
+from entrypoints.settings import Settings, keep_from_children
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ def serve(
         limits=replace(limits, default_max_tokens=limits.default_max_tokens or settings.max_tokens.value),
         grace_seconds=grace_seconds,
     )
+    keep_from_children(SOCKET_VARIABLE)  # gunicorn would say READY before any model is loaded
     return EmbeddedServer(plan, listener.detach(), _connections(limits.connections)).run()
 
 

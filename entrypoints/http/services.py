@@ -7,7 +7,7 @@ from typing import Protocol
 
 from application.inference.chat import ChatAnswer, Prepared
 from application.inference.explain_prompt import ExplainedPrompt
-from application.serving.presence import Introduction
+from application.serving.presence import Introduction, Whereabouts
 from application.serving.readiness import Readiness, ServerState
 from domain.catalog import ModelReport
 from domain.inference import GenerationRequest
@@ -67,7 +67,9 @@ class ExplainPromptUseCase(Protocol):
 class PresenceUseCase(Protocol):
     """application.serving.presence.Presence."""
 
-    def begin(self, host: str, port: int, process_id: int) -> None: ...
+    def begin(self, where: Whereabouts, requests: Callable[[], int]) -> None: ...
+
+    def fade(self) -> None: ...
 
     def end(self) -> None: ...
 

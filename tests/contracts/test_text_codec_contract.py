@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.inference.text_codec import MlxTextCodec
+from adapters.inference.vision.loading import load_seeing
 from domain.errors import CapabilityMismatch, InvalidRequest
 from domain.inference import (
     PLAIN,
@@ -24,12 +26,14 @@ from domain.inference import (
     ToolUse,
 )
 from domain.inference.text_length import text_length
+from domain.serving.load_options import LoadOptions
 from ports.text_codec import TextCodec, TokenDecoder
 from tests.support.codec_kit import ToyModel
 from tests.support.fakes.codec import ByteCodec
+from tests.support.miniatures.seeing import PARTS, QWEN
 from tests.support.tiny_llama import CHAT_TEMPLATE
 
-GENERATION_CONFIG = {"temperature": 0.25}
+GENERATION_CONFIG: dict[str, object] = {"temperature": 0.25}
 CALLS = OutputFormat(tools=ToolMarks("<tool_call>", "</tool_call>", json=True))
 TOOL_TEMPLATE = (
     "{% for t in tools or [] %}{{ t.function.name }}{% endfor %}{# <tool_call></tool_call> #}" + CHAT_TEMPLATE
@@ -41,18 +45,35 @@ def real_codec(folder: Path, template: str = CHAT_TEMPLATE) -> TextCodec:
     return MlxTextCodec(ToyModel(template).wrapper(folder), 512, GENERATION_CONFIG)
 
 
-@pytest.fixture(scope="module", params=["fake", "mlx"])
+def seeing_codec(folder: Path, template: str = CHAT_TEMPLATE) -> TextCodec:
+    """Of a model that sees, with the same template for what is said."""
+    said = template.replace("{{ message['content'] }}", PARTS.replace("m['", "message['"))
+    assert said != template
+    miniature = replace(
+        QWEN,
+        special=(*QWEN.special, "<|end|>", "<|user|>", "<|assistant|>", "<|system|>", "<|tool|>"),
+        text={**QWEN.text, "max_position_embeddings": 512},
+        template=said.replace("PICTURE", "<|vision_start|><|image_pad|><|vision_end|>"),
+    )
+    return load_seeing(miniature.build(folder), LoadOptions(sees=True), GENERATION_CONFIG)[1]
+
+
+@pytest.fixture(scope="module", params=["fake", "mlx", "seeing"])
 def codec(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TextCodec:
     if request.param == "fake":
         return ByteCodec(512, GENERATION_CONFIG)
+    if request.param == "seeing":
+        return seeing_codec(tmp_path_factory.mktemp("codec") / "eyes")
     return real_codec(tmp_path_factory.mktemp("codec") / "tiny")
 
 
-@pytest.fixture(scope="module", params=["fake", "mlx"])
+@pytest.fixture(scope="module", params=["fake", "mlx", "seeing"])
 def caller(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TextCodec:
     """A codec of a model that calls tools."""
     if request.param == "fake":
         return ByteCodec(512, GENERATION_CONFIG, CALLS)
+    if request.param == "seeing":
+        return seeing_codec(tmp_path_factory.mktemp("codec") / "eyes", TOOL_TEMPLATE)
     return real_codec(tmp_path_factory.mktemp("codec") / "calls", TOOL_TEMPLATE)
 
 

@@ -19,6 +19,7 @@ from entrypoints.cli.errors import EXIT_CODES
 from entrypoints.cli.options import COMMANDS
 from tests.support.fakes.cli_services import FakeServices, Line, report, spoken
 from tests.support.fakes.prefix_store import FakePrefixStore, prompts_of
+from tests.support.fakes.server_processes import FakeProcesses, server_entry
 
 pytestmark = pytest.mark.spec
 
@@ -84,6 +85,18 @@ COMMAND_LINES = (
     ("push", "ws", "me/mine", "--private", "--check-only"),
     ("run", "demo", "Who are you?"),
     ("serve", "--model", "demo"),
+    ("serve", "--print-config"),
+    ("status",),
+    ("status", "--port", "1"),
+    ("stop", "--port", "8000"),
+    ("stop", "--all", "--force"),
+    ("logs",),
+    ("logs", "--port", "8000", "-n", "1"),
+    ("service", "install"),
+    ("service", "install", "--print"),
+    ("service", "install", "--now"),
+    ("service", "uninstall"),
+    ("service", "status"),
     ("cache",),
     ("cache", "clear"),
     ("cache", "clear", "Good", "--dry-run"),
@@ -113,14 +126,36 @@ WRONG_LINES = (
     ("run", "demo"),
     ("run", "demo", "x", "--temperature", "9"),
     ("serve", "--port", "x"),
+    ("serve", "--config", "/nowhere/mlxk.toml"),
+    ("stop",),
+    ("stop", "--port", "9999"),
+    ("stop", "--port", "8000", "--all"),
+    ("logs", "--port", "9999"),
+    ("logs", "-f"),
+    ("service",),
+    ("service", "start"),
+    ("service", "status", "--now"),
     ("cache", "--dry-run"),
     ("cache", "clear", "nowhere"),
     ("completion", "csh"),
 )
 
 
+LOGS = {"folder": Path("/nowhere")}
+
+
+@pytest.fixture(autouse=True)
+def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that has logged in the background."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/server-8000.log").write_text("[INFO] one\n[INFO] two\n")
+    monkeypatch.setitem(LOGS, "folder", tmp_path)
+
+
 def line() -> Line:
     services = FakeServices(MODELS, answers=[spoken("I am", " mlxk.")])
+    services.processes = FakeProcesses(server_entry(8000), server_entry(9000, 4715))
+    services.state_dir = LOGS["folder"]
     services.prompts = FakePrefixStore(prompts_of("mlx-community/Good"), replace(prompts_of(""), revision=None))
     return Line(services)
 

@@ -21,11 +21,15 @@ from domain.errors import (
 from domain.inference import (
     Finished,
     FinishReason,
+    GenerationRequest,
+    PictureFacts,
+    PicturesSeen,
     TextDelta,
     Tool,
     ToolCall,
     ToolUse,
 )
+from ports.text_codec import EncodedPrompt, PromptMedia, PromptPicture
 from ports.text_engine import EngineRow
 from tests.support.eventually import eventually
 from tests.support.fakes.codec import BREAKS_DECODER, ByteCodec
@@ -341,3 +345,23 @@ def test_draining_answers_everything_that_was_asked_and_refuses_the_rest() -> No
 
 def test_draining_an_idle_loop_ends_it(start: Start) -> None:
     assert start().ends()
+
+
+class Seeing(ByteCodec):
+    """Has seen one picture, whatever it is shown."""
+
+    seen = PicturesSeen((PictureFacts("digest", "JPEG", 4, 3),))
+    media = PromptMedia((PromptPicture(1, 2, "digest"),), {})
+
+    def encode(self, request: GenerationRequest) -> EncodedPrompt:
+        return replace(super().encode(request), media=self.media, seen=self.seen)
+
+
+def test_what_was_seen_is_told_once_before_anything_of_the_answer(start: Start) -> None:
+    running = start(ScriptedEngine(says("red")), Seeing())
+    running.loop.submit(1, asking(max_tokens=50))
+    running.wait("the end", lambda: any(isinstance(event, Finished) for event in running.events(1)))
+    events = running.events(1)
+    assert events[0] == Seeing.seen
+    assert not any(isinstance(event, PicturesSeen) for event in events[1:])
+    assert text_of(events) == "red"

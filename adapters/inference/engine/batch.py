@@ -41,6 +41,7 @@ class Batch:
         self._scores: list[Scores] = []
         self._told = {row.row_id for row in rows}
         self._drawing: Drawing | None = None
+        self._beside: dict[str, Any] | None = None
 
     def step(self, hear: Hear, farewell: Farewell | None = None) -> list[RowStep]:
         """Decode one token for each row and hand on the one before. Returns grammars' failures, if any.
@@ -71,7 +72,9 @@ class Batch:
             read()
             return []
         drawing = self._drawing = self._drawing or Drawing(self.rows, self._model, pending=True)
-        logits = self._model.read(self._tokens[:, None], self.caches)
+        if self._beside is None:
+            self._beside = self._model.beside(self.rows)
+        logits = self._model.read(self._tokens[:, None], self.caches, **self._beside)
         if drawing.reads_first:
             dispatch(logits)
             read()
@@ -90,7 +93,7 @@ class Batch:
                 if not self.rows[leaving].failed:
                     self._bid(leaving, farewell)
         self.rows = [self.rows[each] for each in at]
-        self._drawing = None
+        self._drawing = self._beside = None
         if not at:
             self.caches = []
             return

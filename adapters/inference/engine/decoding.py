@@ -125,4 +125,4 @@ class Decoding:
         """
         held = len(row.asked.prompt) + row.drawn - 1
         if cut(caches, max(0, held - row.length)):
-            self._prefixes.keep(row.known[:held], caches, boundary=True)
+            self._prefixes.keep(row.marked[:held], caches, boundary=True)

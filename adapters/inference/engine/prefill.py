@@ -16,6 +16,7 @@ from adapters.inference.engine.model import Model
 from adapters.inference.engine.probe import LAST_PASS_TOKENS
 from adapters.inference.engine.rows import Row
 from adapters.inference.prefixes import NoPrefixes, Prefix, Prefixes
+from domain.serving.picture_tokens import before_picture
 from ports.text_engine import RowStep, TokenScore
 
 
@@ -32,21 +33,35 @@ class Prefill:
     """One row's tokens, read chunk by chunk, each row by itself: it can fail or be cancelled alone.
 
     Chunks are counted from where the reading begins and end at the row's own anchors, whatever else is running: a row's
-    numbers never depend on its company. The last chunk gives the first token of the answer.
+    numbers never depend on its company. The last chunk gives the first token of the answer. encoded: the last `advance`
+    encoded a picture.
     """
+
+    encoded = False
 
     def __init__(self, model: Model, row: Row, chunk_tokens: int, prefixes: Prefixes, prefix: Prefix | None) -> None:
         self.row = row
         self._model = model
         self._prefixes = prefixes
         self._tokens = row.known
+        self._marked = row.marked
+        self._sight = model.sight(row.asked)
+        if self._sight is not None:
+            row.shift = self._sight.shift
         self._done = prefix.length if prefix else 0
         self._caches = prefix.caches if prefix else model.make_caches()
         self._remembers = not isinstance(prefixes, NoPrefixes)
         self._anchors = frozenset[int]()
         if self._remembers and row.asked.anchors and not can_be_cut_short(self._caches):
-            self._anchors = frozenset(row.asked.anchors)
-        self._ends = list(_pass_ends(self._done, len(self._tokens), chunk_tokens, self._anchors))
+            first = model.first_pass(row.asked)
+            self._anchors = frozenset(
+                anchor
+                for anchor in row.asked.anchors
+                if anchor >= first and before_picture(self._marked, anchor) == anchor
+            )
+        stops = self._anchors if self._sight is None else self._anchors | {len(row.asked.prompt)}
+        ends = _pass_ends(self._done, len(self._tokens), chunk_tokens, stops, model.first_pass(row.asked))
+        self._ends = list(ends)
 
     @property
     def special(self) -> bool:
@@ -54,19 +69,26 @@ class Prefill:
         return self._done > 0 or bool(self._anchors)
 
     def advance(self) -> Started | None:
-        """Read the next chunk and wait for it; the row's start when that was the last."""
-        end = self._ends.pop(0)
+        """Read the next chunk and wait for it, or encode one picture that it shows; the row's start when that was the
+        last chunk.
+        """
+        end = self._ends[0]
+        self.encoded = self._sight is not None and self._sight.look(self._done, end)
+        if self.encoded:
+            return None
+        shown = {} if self._sight is None else self._sight.shown(self._done, end)
         tokens = mx.array([self._tokens[self._done : end]])
+        del self._ends[0]
         self._done = end
         if self._ends:
-            self._model.network(tokens, cache=self._caches)
+            self._model.network(tokens, cache=self._caches, **shown)
             evaluate(self._caches)
             if end in self._anchors:
-                self._prefixes.keep(self._tokens[:end], self._caches, boundary=True)
+                self._prefixes.keep(self._marked[:end], self._caches, boundary=True)
             return None
-        started = _started(self._model, [self.row], self._model.read(tokens, self._caches), self._caches)
+        started = _started(self._model, [self.row], self._model.read(tokens, self._caches, **shown), self._caches)
         if self._remembers:
-            self._prefixes.keep(self._tokens, self._caches, boundary=end in self._anchors)
+            self._prefixes.keep(self._marked, self._caches, boundary=end in self._anchors)
         return started
 
 
@@ -98,8 +120,12 @@ def _started(model: Model, rows: Sequence[Row], logits: mx.array, caches: list[A
     return Started(Batch(model, rows, caches, tokens, single=len(rows) == 1), told, drawing.failed)
 
 
-def _pass_ends(begin: int, length: int, chunk_tokens: int, anchors: frozenset[int]) -> Iterator[int]:
-    for stop in (*sorted(anchor for anchor in anchors if begin < anchor < length), length):
+def _pass_ends(begin: int, length: int, chunk_tokens: int, stops: frozenset[int], first: int) -> Iterator[int]:
+    """first: tokens that go in one pass, however many they are."""
+    if first > begin:
+        yield first
+        begin = first
+    for stop in (*sorted(stop for stop in stops if begin < stop < length), length):
         while begin < stop:
             end = min(begin + chunk_tokens, stop)
             if end == length and end - begin > LAST_PASS_TOKENS:

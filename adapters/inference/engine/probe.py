@@ -95,7 +95,7 @@ def _decode_fault(network: Any, make_caches: Callable[[], list[Any]], prompts: l
                 else:
                     rows.append(caches)
         found = _decoded(network, merged(rows), [prompt[:AFTER] for prompt in prompts])
-        same = _alike(found, mx.concatenate(wanted))
+        same = alike(found, mx.concatenate(wanted))
     except Exception as fault:  # noqa: BLE001 - what is asked here is whether it works
         return f"this model cannot be decoded in a batch: {type(fault).__name__}"
     return None if same else "this model says something else when it is decoded in a batch"
@@ -118,12 +118,12 @@ def _reads_together(network: Any, make_caches: Callable[[], list[Any]], prompts:
         caches = merged([make_caches() for _ in prompts])
         read = network(mx.array(prompts), cache=caches)[:, -1:]
         found = _decoded(network, finalized(caches), [prompt[:AFTER] for prompt in prompts])
-        return _alike(mx.concatenate([read, found], axis=1), mx.concatenate(wanted))
+        return alike(mx.concatenate([read, found], axis=1), mx.concatenate(wanted))
     except Exception:  # noqa: BLE001 - what is asked here is whether it works
         return False
 
 
-def _alike(found: mx.array, wanted: mx.array) -> bool:
+def alike(found: mx.array, wanted: mx.array) -> bool:
     limit = EXACT if wanted.dtype == mx.float32 else ROUNDED
     found, wanted = found.astype(mx.float32), wanted.astype(mx.float32)
     spread = wanted.std(axis=-1)

@@ -39,7 +39,8 @@ class _Place:
 class Reading:
     """The queue, in the order of turns: priority, then arrival. A row is in it until its first token is drawn.
 
-    blocked: the last `read` found no seat for the row whose turn it is, and read nothing.
+    blocked: the last `read` found no seat for the row whose turn it is, and read nothing. encoded: it encoded a
+    picture, which may have taken as long as a chunk.
     """
 
     def __init__(self, model: Model, prefixes: Prefixes, manner: Manner, seats: Seats) -> None:
@@ -49,6 +50,7 @@ class Reading:
         self._manner = manner
         self._seats = seats
         self.blocked = False
+        self.encoded = False
         self._places: list[_Place] = []
 
     def __len__(self) -> int:
@@ -74,7 +76,7 @@ class Reading:
         """Read a chunk of the prompt whose turn it is, or up to `room` short prompts of one length in one go. Rows that
         are ready now, and those that failed.
         """
-        self.blocked = False
+        self.blocked = self.encoded = False
         try:
             place = self._next()
         except MlxkError as fault:
@@ -86,7 +88,9 @@ class Reading:
             alike = self._alike(place, room) if place.prefill is None else []
             if len(alike) > 1:
                 return self._read_together(alike), []
-            started = self._begun(place).advance()
+            prefill = self._begun(place)
+            started = prefill.advance()
+            self.encoded = prefill.encoded
         except Exception as fault:  # noqa: BLE001 - translated: the row fails with its cause, its neighbours go on
             self._places.remove(place)
             return None, [place.row.fail(_failure(place.row, fault))]
@@ -109,7 +113,9 @@ class Reading:
             first_time = row.started_at is None
             if first_time:
                 row.started_at = self._manner.clock()
-            prefix = self._prefixes.longest(row.known)
+            prefix = self._prefixes.longest(row.marked)
+            if prefix is not None and prefix.length < self._model.first_pass(row.asked):
+                prefix = None  # what must be read together cannot be begun in the middle
             if first_time:
                 row.cached_tokens = min(prefix.length, len(row.asked.prompt)) if prefix else 0
             place.prefill = Prefill(self._model, row, self._manner.chunk_tokens(row.length), self._prefixes, prefix)
@@ -154,6 +160,8 @@ class Reading:
 
 
 def _failure(row: Row, fault: Exception) -> MlxkError:
+    if isinstance(fault, MlxkError):
+        return fault
     error = GenerationFailed(f"the engine failed on a prompt of {len(row.asked.prompt):,} tokens: {fault}")
     error.__cause__ = fault
     return error

@@ -8,6 +8,8 @@ import mlx.core as mx
 
 from domain.errors import GenerationFailed, MlxkError
 from domain.inference import FinishReason
+from domain.serving.picture_tokens import marked
+from ports.text_codec import PromptMedia
 from ports.text_engine import EngineRow, RowStats, RowStep, TokenScore
 from ports.token_constraint import TokenConstraint
 
@@ -21,7 +23,8 @@ class Row:
     done: takes part in nothing any more; failed: nor are its caches worth keeping. steps_alone: has been part of a
     fault, and decodes alone for so many more steps, to show that it was not the cause. held: the last step, kept back
     while stop tokens are counted. reach: the length for which memory is kept, 0 without a seat.
-    error: what failed it.
+    error: what failed it. shift: by how much its positions differ from the count of its tokens once its prompt has been
+    read; pictures have positions of their own.
     """
 
     asked: EngineRow
@@ -40,6 +43,8 @@ class Row:
     stop_tokens: int = 0
     reach: int = 0
     error: MlxkError | None = None
+    shift: int = 0
+    _marked_prompt: tuple[int, ...] = ()
 
     @property
     def row_id(self) -> int:
@@ -49,6 +54,13 @@ class Row:
     def known(self) -> tuple[int, ...]:
         """The prompt and what has been said: what a new cache would have to read."""
         return (*self.asked.prompt, *self.said)
+
+    @property
+    def marked(self) -> tuple[int, ...]:
+        """The same as the memory of prompts knows it: tokens of pictures stand for those pictures."""
+        if not self._marked_prompt:
+            self._marked_prompt = marked_prompt(self.asked.prompt, self.asked.media)
+        return (*self._marked_prompt, *self.said)
 
     @property
     def length(self) -> int:
@@ -130,6 +142,13 @@ class Row:
             stop_tokens=self.stop_tokens,
             alone=self.alone,
         )
+
+
+def marked_prompt(prompt: tuple[int, ...], media: PromptMedia | None) -> tuple[int, ...]:
+    """As Prefixes takes it."""
+    if media is None:
+        return prompt
+    return marked(prompt, [(picture.start, picture.end, picture.digest) for picture in media.pictures])
 
 
 def constraint_failed(fault: Exception) -> MlxkError:

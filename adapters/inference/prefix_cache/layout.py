@@ -9,27 +9,25 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import mlx.core as mx
-from mlx_lm.models.cache import (
-    ArraysCache,
-    CacheList,
-    ChunkedKVCache,
-    ConcatenateKVCache,
-    KVCache,
-    QuantizedKVCache,
-    RotatingKVCache,
-)
 
 from adapters.inference.prefix_cache.entry import Held
+from adapters.inference.prefix_cache.kinds import (
+    COUNTING,
+    CUTTABLE,
+    PLAIN,
+    QUANTISED,
+    STEP,
+    Unremembered,
+    class_of,
+    is_list,
+    kind_of,
+    list_class,
+    remade,
+    state_of,
+)
 
 ROWS, WHOLE, EMPTY = "rows", "whole", "empty"
-CUTTABLE = {cls.__name__: cls for cls in (KVCache, QuantizedKVCache)}
-KNOWN = CUTTABLE | {cls.__name__: cls for cls in (RotatingKVCache, ArraysCache, ChunkedKVCache, ConcatenateKVCache)}
-COUNTING = frozenset({"RotatingKVCache", "ChunkedKVCache", "ConcatenateKVCache"})
 TOKEN_AXIS = 2
-
-
-class Unremembered(Exception):
-    """These caches are of a kind, or in a state, that is not remembered. The text says why."""
 
 
 class Leaf(NamedTuple):
@@ -76,21 +74,21 @@ class Layout:
 
 
 def layout_from(text: str) -> Layout:
-    """Raises ValueError, TypeError for what no Layout has written."""
+    """Raises ValueError, TypeError, LookupError for what no Layout has written."""
     leaves, nesting = json.loads(text)
     found = tuple(
         Leaf(kind, part, tuple((tuple(shape), dtype) for shape, dtype in arrays), tuple(settings))
         for kind, part, arrays, settings in leaves
     )
-    if not {leaf.kind for leaf in found} <= KNOWN.keys():
-        raise ValueError("a kind of cache that is not known")
+    for leaf in found:
+        class_of(leaf.kind)
     return Layout(found, tuple(nesting))
 
 
 def layout_of(caches: Sequence[Any], length: int) -> Layout:
     """Of caches that hold exactly `length` tokens of one row. Raises Unremembered."""
     leaves = tuple(_leaf(cache, length) for cache in leaves_of(caches))
-    nesting = tuple(len(cache.caches) if type(cache) is CacheList else None for cache in caches)
+    nesting = tuple(len(cache.caches) if is_list(cache) else None for cache in caches)
     if all(leaf.part == EMPTY for leaf in leaves):
         raise Unremembered("nothing is in these caches")
     return Layout(leaves, nesting)
@@ -100,18 +98,16 @@ def leaves_of(caches: Sequence[Any]) -> list[Any]:
     """The caches with those in lists, in order. Raises Unremembered for a list in a list."""
     found: list[Any] = []
     for cache in caches:
-        inner = cache.caches if type(cache) is CacheList else (cache,)
-        if any(type(each) is CacheList for each in inner if each is not cache):
+        inner = cache.caches if is_list(cache) else (cache,)
+        if any(is_list(each) for each in inner if each is not cache):
             raise Unremembered("a CacheList in a CacheList")
         found.extend(inner)
     return found
 
 
 def _leaf(cache: Any, length: int) -> Leaf:
-    kind = type(cache).__name__
-    if KNOWN.get(kind) is not type(cache):
-        raise Unremembered(f"caches of the class {kind} are not known")
-    settings = (cache.group_size, cache.bits) if kind == "QuantizedKVCache" else ()
+    kind = kind_of(cache)
+    settings = (cache.group_size, cache.bits) if kind in QUANTISED else ()
     if kind in CUTTABLE and cache.keys is None:
         return Leaf(kind, EMPTY, (), settings)
     if kind in CUTTABLE and cache.offset == length:
@@ -129,7 +125,7 @@ def _described(array: Any) -> tuple[tuple[int, ...], str]:
 
 def row_arrays(cache: Any) -> list[Any]:
     """Of a cache with rows: keys, then values; of a quantised one, the three of each."""
-    return [cache.keys, cache.values] if type(cache) is KVCache else [*cache.keys, *cache.values]
+    return [cache.keys, cache.values] if kind_of(cache) in PLAIN else [*cache.keys, *cache.values]
 
 
 class Source:
@@ -148,7 +144,7 @@ class Source:
     def end(self, start: int, end: int) -> Held:
         """The same, and with them what cannot be cut."""
         arrays: list[Any] = []
-        skeleton = json.dumps([_skeleton(cache.state, arrays) for cache in self._whole])
+        skeleton = json.dumps([_skeleton(state_of(cache), arrays) for cache in self._whole])
         return Held(self._cut(start, end), tuple(mx.contiguous(array) for array in arrays), skeleton)
 
     def _cut(self, start: int, end: int) -> tuple[Any, ...]:
@@ -170,7 +166,8 @@ def assembled(layout: Layout, pieces: Sequence[Held], length: int) -> list[Any]:
     states = iter(_states(pieces[-1]) if layout.exact else ())
     leaves = iter([_cache(leaf, arrays, states, length) for leaf in layout.leaves])
     return [
-        next(leaves) if count is None else CacheList(*(next(leaves) for _ in range(count))) for count in layout.nesting
+        next(leaves) if count is None else list_class(layout.leaves[0].kind)(*(next(leaves) for _ in range(count)))
+        for count in layout.nesting
     ]
 
 
@@ -184,7 +181,7 @@ def _joined(layout: Layout, pieces: Sequence[tuple[Any, ...]], length: int) -> l
             raise ValueError(f"{held:,} tokens are there where {length:,} were said to be")
         if held > length:
             parts[-1] = parts[-1][:, :, : parts[-1].shape[TOKEN_AXIS] - (held - length)]
-        room = -length % KVCache.step
+        room = -length % STEP
         first = parts[0]
         if room:
             parts.append(mx.zeros((len(group), first.shape[1], room, first.shape[3]), dtype=first.dtype))
@@ -195,8 +192,8 @@ def _joined(layout: Layout, pieces: Sequence[tuple[Any, ...]], length: int) -> l
 
 def _cache(leaf: Leaf, arrays: Iterator[Any], states: Iterator[Any], length: int) -> Any:
     if leaf.part == WHOLE:
-        return KNOWN[leaf.kind].from_state(next(states))
-    cache = CUTTABLE[leaf.kind](*leaf.settings)
+        return remade(leaf.kind, next(states))
+    cache = class_of(leaf.kind)(*leaf.settings)
     if leaf.part == ROWS:
         taken = [next(arrays) for _ in leaf.arrays]
         half = len(taken) // 2

@@ -30,7 +30,7 @@ def open_prefixes(network: Any, model: LocatedModel, options: LoadOptions) -> Pr
     budget = options.prefix_cache
     if budget.ram_bytes <= 0 and (budget.disk_bytes <= 0 or budget.folder is None):
         return NoPrefixes()
-    facts = _circumstances(options)
+    facts = _circumstances(options, getattr(network, "library", "mlx-lm"))
     disk: DiskTier | None = None
     if budget.disk_bytes > 0 and budget.folder is not None:
         directory = Path(budget.folder)
@@ -43,14 +43,14 @@ def open_prefixes(network: Any, model: LocatedModel, options: LoadOptions) -> Pr
     return PrefixCache(root_of(facts), budget.ram_bytes, lambda: make_prompt_cache(network, options.max_kv_size), disk)
 
 
-def _circumstances(options: LoadOptions) -> dict[str, object]:
-    """What shapes the values beside the weights, which bring their own dtype."""
+def _circumstances(options: LoadOptions, library: str) -> dict[str, object]:
+    """What shapes the values beside the weights, which bring their own dtype. library: that the model is of."""
     device = mx.default_device()
     info = mx.device_info() if device.type == mx.gpu else {}
     return {
         "format": FORMAT,
         "device": [str(device), str(info.get("device_name", os.uname().machine))],
-        "libraries": {name: version(name) for name in ("mlx", "mlx-lm")},
+        "libraries": {name: version(name) for name in ("mlx", library)},
         "kv": [options.kv_bits, options.kv_group_size if options.kv_bits is not None else None, options.max_kv_size],
     }
 

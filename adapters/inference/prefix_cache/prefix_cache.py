@@ -14,17 +14,12 @@ from adapters.inference.prefix_cache.disk import DiskTier
 from adapters.inference.prefix_cache.entry import Entry, Held
 from adapters.inference.prefix_cache.guard import compare, sample_of
 from adapters.inference.prefix_cache.index import Match
-from adapters.inference.prefix_cache.layout import (
-    Layout,
-    Source,
-    Unremembered,
-    assembled,
-    layout_from,
-    layout_of,
-)
+from adapters.inference.prefix_cache.kinds import Unremembered
+from adapters.inference.prefix_cache.layout import Layout, Source, assembled, layout_from, layout_of
 from adapters.inference.prefix_cache.shelf import Shelf
 from adapters.inference.prefixes import Prefix
 from domain.serving.cache_check import CacheCheck
+from domain.serving.picture_tokens import before_picture, text_length
 from domain.serving.prompt_divergence import Loss, PromptDivergence, common_length, divergence, nearest
 
 _LOG = logging.getLogger(__name__)
@@ -158,10 +153,19 @@ class PrefixCache:
         found: list[tuple[Layout, Match]] = []
         for layout in self._layouts.values():
             root = extended(self._root, layout.text)
-            match = self._shelf.index.match(root, tokens, exact=layout.exact, limit=len(tokens) - 1)
+            match = self._matching(root, tokens, exact=layout.exact)
             if match is not None:
                 found.append((layout, match))
         return max(found, key=lambda each: each[1].length, default=None)
+
+    def _matching(self, root: bytes, tokens: tuple[int, ...], *, exact: bool) -> Match | None:
+        """The longest way along these tokens that does not end within a picture: it may have been read as a whole."""
+        limit = len(tokens) - 1
+        while (match := self._shelf.index.match(root, tokens, exact=exact, limit=limit)) is not None:
+            limit = before_picture(tokens, match.length)
+            if limit == match.length:
+                return match
+        return None
 
     def _keep(self, tokens: tuple[int, ...], caches: list[Any], *, boundary: bool) -> None:
         layout = layout_of(caches, len(tokens))
@@ -172,7 +176,7 @@ class PrefixCache:
             raise Unremembered("no turn ends here, and its caches cannot be cut")
         self._kept += 1
         if self._kept & (self._kept - 1) == 0:  # the first, second, fourth, eighth ... are for the guard
-            self._due = tokens
+            self._due = self._comparable(tokens, layout)
         self._layouts.setdefault(layout.text, layout)
         path, fresh = self._pieces(tokens, layout, Source(layout, caches))
         self._shelf.put(fresh)
@@ -243,6 +247,15 @@ class PrefixCache:
         if self._quarantined and matched_tokens:
             return Loss.QUARANTINED
         return Loss.NO_SNAPSHOT if any(layout.exact for layout in self._layouts.values()) else Loss.FORGOTTEN
+
+    def _comparable(self, tokens: tuple[int, ...], layout: Layout) -> tuple[int, ...] | None:
+        """What the guard can read afresh: it has no pictures, so the text before the first one; None where nothing of
+        that can be reused by itself.
+        """
+        text = text_length(tokens)
+        if text == len(tokens):
+            return tokens
+        return tokens[:text] if text > 1 and not layout.exact else None
 
     def _checked(self, model: Any, sequence: tuple[int, ...]) -> CacheCheck | None:
         tokens = sample_of(sequence, exact=any(layout.exact for layout in self._layouts.values()))

@@ -9,14 +9,16 @@ from dataclasses import replace
 import mlx.core as mx
 
 from adapters.inference.engine.pace import MAX_WAITING
+from adapters.inference.engine.rows import marked_prompt
 from adapters.inference.engine.seats import Seats
 from adapters.inference.prefixes import NoPrefixes
 from adapters.inference.solo.row import SoloModel, SoloRow, Tally, in_order
-from adapters.inference.vocabulary import refuse_unknown_tokens, vocabulary_size
+from adapters.inference.vocabulary import refuse_pictures, refuse_unknown_tokens, vocabulary_size
 from domain.errors import GenerationFailed, MlxkError, ServerBusy
 from domain.serving.cache_check import CacheCheck
 from domain.serving.kv_room import KvRoom, RowBytes
 from domain.serving.prompt_divergence import PromptDivergence
+from ports.text_codec import PromptMedia
 from ports.text_engine import EngineRow, RowStep
 
 PREFILL_SECONDS_PER_STEP = 0.25
@@ -57,6 +59,7 @@ class SoloEngine:
 
     def admit(self, row: EngineRow) -> None:
         refuse_unknown_tokens(row, self._vocabulary)
+        refuse_pictures(row, sees=False)
         refusal = self._seats.refusal(row)
         if refusal is not None:
             raise refusal
@@ -78,9 +81,9 @@ class SoloEngine:
             steps += self._advanced(self._current)
         return steps
 
-    def explain(self, prompt: tuple[int, ...]) -> PromptDivergence:
+    def explain(self, prompt: tuple[int, ...], media: PromptMedia | None = None) -> PromptDivergence:
         prefixes = NoPrefixes() if self._model is None else self._model.prefixes
-        return prefixes.explain(prompt)
+        return prefixes.explain(marked_prompt(prompt, media))
 
     def idle(self) -> CacheCheck | None:
         if self._model is None or self.active_rows:

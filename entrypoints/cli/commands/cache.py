@@ -27,7 +27,7 @@ class Arguments:
 
 def execute(context: Context, arguments: Arguments) -> Outcome:
     console = context.console
-    use_case = context.services().prompt_cache()
+    use_case = context.server_services().prompt_cache()
     if arguments.action != CLEAR:
         if arguments.dry_run:
             raise UsageError("--dry-run goes with `mlxk cache clear`", hint="`mlxk cache` only looks")

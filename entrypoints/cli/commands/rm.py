@@ -28,7 +28,7 @@ class Arguments:
 
 def execute(context: Context, arguments: Arguments) -> Outcome:
     """Delete a cached model, or one revision of it. A name that was completed needs somebody's consent."""
-    use_case = context.services().remove_model()
+    use_case = context.server_services().remove_model()
     console = context.console
     plan = use_case.plan(arguments.model)
     if arguments.dry_run:

@@ -10,10 +10,12 @@ from domain.catalog.fitness import require_chat
 from domain.errors import MlxkError, UsageError
 from domain.serving.load_wishes import PLAINLY, LoadWishes
 from entrypoints.cli.console import ReaderGone
+from entrypoints.cli.daemon import start_in_background
 from entrypoints.cli.envelope import encode, failure, success
+from entrypoints.cli.presenters.config_view import config_object, show_config
 from entrypoints.cli.presenters.serve_view import banner
 from entrypoints.cli.services import Context, Outcome, Services
-from entrypoints.settings import LoadSettings
+from entrypoints.settings import LoadSettings, Settings
 
 if TYPE_CHECKING:
     from entrypoints.http.front import Serving
@@ -46,6 +48,9 @@ class Arguments:
     kv_bits: int | None = None
     kv_group_size: int | None = None
     max_kv_size: int | None = None
+    config: str | None = None
+    print_config: bool = False
+    daemon: bool = False
 
     def flags(self) -> dict[str, object]:
         """By the names of the settings. Raises UsageError."""
@@ -54,6 +59,7 @@ class Arguments:
                 f"--verbose and --log-level {self.log_level} contradict each other", hint="give one of them"
             )
         return {
+            "config": self.config,
             "preload_model": self.model,
             "host": self.host,
             "port": self.port,
@@ -72,13 +78,23 @@ class Arguments:
 
 def execute(context: Context, arguments: Arguments) -> Outcome:
     """Serve until a signal ends it; the exit code is the server's."""
-    settings = context.settings(arguments.flags())
+    settings = context.server_settings(arguments.flags())
+    for warning in settings.config_warnings:
+        context.console.complain(f"serve: Warning: {warning}")
+    if arguments.print_config:
+        return Outcome(data=lambda: config_object(settings), show=lambda: show_config(settings, context.console))
     if settings.preload_model.value is not None:
         _require_model(context.services(), settings.preload_model.value, settings.loading.wishes)
     elif settings.loading.given:
         raise UsageError(
             f"{settings.loading.given[0]} says how a model is loaded, and no model is given", hint="add --model MODEL"
         )
+    if arguments.daemon:
+        return start_in_background(context, settings, arguments)
+    return _serve_here(context, settings)
+
+
+def _serve_here(context: Context, settings: Settings) -> Outcome:
     console = context.console
 
     def announce(serving: Serving) -> None:

@@ -36,7 +36,7 @@ def system_routes(services: Services) -> Blueprint:
         if not CHALLENGE.fullmatch(challenge):
             raise InvalidRequest("challenge: must be 32 to 128 hexadecimal digits", param="challenge")
         told = services.presence().introduce(challenge)
-        models = [{"name": each.name, "load": each.load} for each in told.models]
-        return jsonify(proof=told.proof, models=models)
+        models = [{"name": each.name, "load": each.load, "need_bytes": each.need_bytes} for each in told.models]
+        return jsonify(proof=told.proof, models=models, requests=told.requests)
 
     return routes

@@ -109,8 +109,9 @@ def changed(home: Path, **values: Any) -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        {"format": 2}, {"pid": "1"}, {"pid": -1}, {"pid": 0}, {"port": 0}, {"port": 70000}, {"host": "10.0.0.1"},
+        {"format": 1}, {"pid": "1"}, {"pid": -1}, {"pid": 0}, {"port": 0}, {"port": 70000}, {"supervisor": -1},
         {"host": None}, {"secret": ""}, {"secret": 3}, {"version": ...}, {"started": "now"}, {"machine": ...},
+        {"born": 3}, {"born": []}, {"born": [1, 2]}, {"stopping": 1},
     ],
 )  # fmt: skip
 def test_an_entry_that_makes_no_sense_does_not_count(entered: Path, values: dict[str, Any]) -> None:

@@ -280,3 +280,15 @@ def test_a_stream_that_breaks_under_the_answer_is_told(tmp_path: Path) -> None:
 def test_what_no_server_of_ours_says_is_a_fault(tmp_path: Path, words: bytes) -> None:
     with listening(introduction) as listener:
         assert isinstance(outcome(tmp_path, listener, then_says(words)), InternalError)
+
+
+@pytest.mark.parametrize(("host", "stopping"), [("0.0.0.0", False), ("10.0.0.1", False), ("127.0.0.1", True)])  # noqa: S104
+def test_no_prompt_goes_to_another_machine_nor_to_a_server_that_stops(
+    tmp_path: Path, host: str, stopping: bool
+) -> None:
+    with listening(introduction) as listener:
+        place = ServerEntry(os.getpid(), host, listener.port, "1", 1.0, INSTANCE, stopping=stopping)
+        ServerFolder(tmp_path).enter(place)
+        assert find(tmp_path).reachable() == []
+        assert listener.heard == b""
+    assert entries(tmp_path) == 1

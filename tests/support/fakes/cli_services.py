@@ -6,10 +6,12 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from adapters.charts.png_chart import PngChart
+from adapters.server_client.background import BackgroundLauncher
+from adapters.server_client.log_files import LogFiles
 from application.bench.run_benchmark import RunBenchmark
 from application.catalog.check_health import CheckHealth, HealthEntry, HealthSummary
 from application.catalog.inspect_model import InspectModel
@@ -27,8 +29,10 @@ from application.hub.verify_model import VerifyModel
 from application.inference.chat import Chat, ChatAnswer, Prepared
 from application.inference.find_server import FindServer, ServedChat
 from application.inference.load_plan import PlanLoad
+from application.serving.background_service import BackgroundService
 from application.serving.model_pool import ModelPool, never
 from application.serving.prompt_cache import PromptCache
+from application.serving.running_servers import RunningServers
 from domain.catalog import LocatedModel, ModelReport, ModelSource
 from domain.catalog.removal import CacheContents, Removal, RemovalPlan
 from domain.errors import Conflict, MlxkError, ModelNotFound
@@ -46,6 +50,7 @@ from ports.model_worker import WorkerLauncher
 from tests.support.fakes.bench import MeasuredChat, fake_benchmarks
 from tests.support.fakes.hub_services import FakeFindOutdated, FakeHubServices, FakeShowRemote, FakeVerifyModel
 from tests.support.fakes.prefix_store import FakePrefixStore
+from tests.support.fakes.server_processes import FakeProcesses, FakeServiceManager
 from tests.support.fakes.worker import FakeWorkerLauncher
 from tests.support.fakes.workspace_services import FakeWorkspaceServices
 
@@ -319,6 +324,10 @@ class FakeServices(FakeWorkspaceServices):
         self.prompts = FakePrefixStore()
         self.hub = FakeHubServices([detail(each) for each in reports if each.location.source is ModelSource.CACHE])
         self.measured = MeasuredChat()
+        self.processes = FakeProcesses()
+        self.manager = FakeServiceManager()
+        self.state_dir = Path("/nowhere")
+        self.moments = iter(range(1_000_000))
         self._reports = reports
 
     def pull_model(self) -> PullModel:
@@ -385,6 +394,18 @@ class FakeServices(FakeWorkspaceServices):
     def model_pool(self) -> ModelPool:
         return self.pool
 
+    def running_servers(self) -> RunningServers:
+        return RunningServers(self.processes, lambda: float(next(self.moments)), lambda _: None)
+
+    def background_servers(self) -> BackgroundLauncher:
+        return BackgroundLauncher(self.state_dir, {})
+
+    def server_logs(self) -> LogFiles:
+        return LogFiles(self.state_dir)
+
+    def background_service(self) -> BackgroundService:
+        return BackgroundService(self.manager)
+
     def servers_announced(self) -> bool:
         return self.announced
 
@@ -431,6 +452,10 @@ class Line:
             console=console,
             settings=lambda flags: load_settings(flags, self.environ),
             services=self._services,
+            server_settings=lambda flags: load_settings(
+                flags, {"XDG_CONFIG_HOME": "/nowhere", **self.environ}, with_file=True
+            ),
+            server_services=self._services,
             server=lambda: self.server or no_server,
             now=lambda: NOW,
         )

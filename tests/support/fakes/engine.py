@@ -13,6 +13,7 @@ from domain.errors import GenerationFailed, MlxkError
 from domain.inference import FinishReason
 from domain.serving.cache_check import CacheCheck
 from domain.serving.prompt_divergence import Loss, PromptDivergence, divergence
+from ports.text_codec import PromptMedia
 from ports.text_engine import EngineRow, RowStats, RowStep, TokenScore
 from tests.support.fakes.codec import END
 
@@ -113,7 +114,7 @@ class ScriptedEngine:
                 del self._rows[step.row_id]
         return steps
 
-    def explain(self, prompt: tuple[int, ...]) -> PromptDivergence:
+    def explain(self, prompt: tuple[int, ...], media: PromptMedia | None = None) -> PromptDivergence:
         self.threads.add(threading.current_thread().name)
         return divergence(prompt, self._remembered, 0, Loss.FORGOTTEN)
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from domain.errors import InternalError, ModelLoadFailed
+from domain.errors import Conflict, InternalError, ModelLoadFailed
 from entrypoints.http.front import Front, FrontPlan, Serving
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.listener import Address
@@ -129,9 +129,11 @@ def test_it_can_be_found_from_when_it_is_ready_until_it_stops() -> None:
     assert house.told.wait(10)
     (entry,) = house.register.entries.values()
     assert (entry.process_id, entry.host, entry.port) == (os.getpid(), "127.0.0.1", 8000)
+    assert (entry.supervisor_id, entry.stopping) == (os.getppid(), False)
     house.front.begin_stop()
-    assert house.register.entries == {}
+    assert [each.stopping for each in house.register.entries.values()] == [True]
     house.front.close()
+    assert house.register.entries == {}
 
 
 def test_it_can_be_found_before_anybody_is_told() -> None:
@@ -144,11 +146,14 @@ def test_it_can_be_found_before_anybody_is_told() -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.7", "::"])  # noqa: S104
-def test_a_server_that_others_can_reach_is_not_entered(host: str) -> None:
+def test_a_server_that_others_can_reach_is_entered_and_proves_nothing(host: str) -> None:
     house = House(host=host)
     house.bring_up()
     assert house.told.wait(10)
-    assert house.register.entries == {}
+    assert [each.host for each in house.register.entries.values()] == [host]
+    with pytest.raises(Conflict):
+        house.services.presence().introduce("0" * 32)
+    house.front.close()
 
 
 class FullDisk(FakeRegister):

@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from application.serving.presence import Whereabouts
 from application.serving.readiness import ServerState
 from domain.errors import EngineDied, InsufficientMemory, ServerShutdown
 from entrypoints.http.admission import AnswerSlots
@@ -268,10 +269,12 @@ def test_a_server_introduces_itself_to_those_who_can_judge_it(house: House) -> N
     hidden = house.client.get(path)
     assert (hidden.status_code, problem(hidden)["type"]) == (409, "conflict")
     house.services.prepare("demo")
-    house.services.presence().begin("127.0.0.1", 8000, 1)
+    house.services.presence().begin(Whereabouts("127.0.0.1", 8000, 1, 1, private=True))
     told = house.client.get(path).get_json()
     assert house.services.instance.proves(challenge, 8000, told["proof"])
-    assert told["models"] == [{"name": DEMO, "load": house.services.instance.load_token("/models/mlxk--demo")}]
+    load = house.services.instance.load_token("/models/mlxk--demo")
+    assert told["models"] == [{"name": DEMO, "load": load, "need_bytes": 1_000_000}]
+    assert told["requests"] == 0
 
 
 @pytest.mark.parametrize("challenge", ["", "abc", "g" * 32, "0" * 200])

@@ -1,0 +1,1 @@
+"""Models that look at pictures: their networks, processors and prompts, with mlx-vlm."""
