@@ -17,11 +17,9 @@ if TYPE_CHECKING:
     from application.bench.run_benchmark import RunBenchmark
     from application.catalog.inspect_model import InspectModel
     from application.catalog.stores import ModelStores
-    from application.inference.chat import Chat, Resolver
-    from application.inference.load_plan import PlanLoad, PlanServedLoad
+    from application.inference.chat import Chat, Manner, Resolver
     from application.serving.memory_gate import MemoryGate
     from application.serving.model_pool import ModelPool
-    from domain.serving.load_options import PrefixCacheBudget
     from entrypoints.settings import Settings
     from ports.memory import MemoryProbe
     from ports.model_worker import WorkerLauncher
@@ -60,15 +58,13 @@ def _chat(
     inspect: InspectModel,
     pool: ModelPool,
     gate: MemoryGate,
-    plan: PlanLoad | PlanServedLoad,
-    budget: PrefixCacheBudget,
+    manner: Manner,
 ) -> Chat:
     from time import monotonic
 
     from application.inference.chat import Chat
-    from application.serving.prefix_budget import remembering
 
-    return Chat(resolve, inspect, pool, gate, monotonic, remembering(plan.execute, budget))
+    return Chat(resolve, inspect, pool, gate, monotonic, manner)
 
 
 def _run_benchmark(chat: Chat) -> RunBenchmark:
@@ -90,8 +86,8 @@ def _memory_probe() -> MemoryProbe:
 def _worker_launcher(settings: Settings, *, keep_spare: bool) -> WorkerLauncher:
     from adapters.worker_process.launcher import ProcessWorkerLauncher
 
-    debug = settings.debug.value or settings.log_level.value == "debug"
-    return ProcessWorkerLauncher(settings.environ, keep_spare=keep_spare, debug=debug)
+    debug = settings.verbosity == "debug"
+    return ProcessWorkerLauncher(settings.environ, keep_spare=keep_spare, debug=debug, captured=keep_spare)
 
 
 def _later(module: str, name: str) -> Callable[..., Any]:
@@ -152,32 +148,54 @@ class Container(containers.DeclarativeContainer):
         inspect_model,
         providers.Callable(lambda: import_module("adapters.model_store.lora_folder").find_adapter),
     )
-    chat = providers.ThreadSafeSingleton(
-        _chat, resolve_model, inspect_model, model_pool, memory_gate, plan_load, prefix_cache_budget
-    )
+    picture_rules = providers.Callable(_later("container_serving", "picture_rules"), settings)
+    manner = providers.Factory(_later("container_serving", "manner"), plan_load, prefix_cache_budget, picture_rules)
+    chat = providers.ThreadSafeSingleton(_chat, resolve_model, inspect_model, model_pool, memory_gate, manner)
+    serving_rules = providers.Callable(lambda settings: settings.serving_rules, settings)
     first_model = providers.ThreadSafeSingleton(
-        _later("application.serving.served_models", "FirstModel"), resolve_model, settings.provided.preload_model.value
-    )
-    resolve_served_model = providers.Factory(
-        _later("application.serving.served_models", "ResolveServedModel"), resolve_model, first_model
-    )
-    plan_served_load = providers.ThreadSafeSingleton(
-        _later("application.inference.load_plan", "PlanServedLoad"),
-        plan_load, first_model, settings.provided.loading.wishes,
+        _later("application.serving.served_models", "FirstModel"),
+        resolve_model, settings.provided.preload_model.value, serving_rules,
     )  # fmt: skip
+    resolve_served_model = providers.Factory(
+        _later("application.serving.served_models", "ResolveServedModel"), resolve_model, first_model, serving_rules
+    )
+    owners_settings = providers.ThreadSafeSingleton(
+        _later("container_serving", "owners_settings"),
+        serving_rules, resolve_model, first_model, settings.provided.loading.wishes,
+    )  # fmt: skip
+    plan_served_load = providers.ThreadSafeSingleton(
+        _later("application.inference.load_plan", "PlanServedLoad"), plan_load, owners_settings
+    )
+    served_manner = providers.Factory(
+        _later("container_serving", "manner"), plan_served_load, prefix_cache_budget, picture_rules
+    )
     served_chat = providers.ThreadSafeSingleton(
-        _chat, resolve_served_model, inspect_model, model_pool, memory_gate, plan_served_load, prefix_cache_budget
+        _chat, resolve_served_model, inspect_model, model_pool, memory_gate, served_manner
     )
 
     run_benchmark = providers.Factory(_run_benchmark, chat)
     chart = providers.Factory(_later("adapters.charts.png_chart", "PngChart"))
 
     lifecycle = providers.ThreadSafeSingleton(_later("application.serving.readiness", "ServerLifecycle"))
-    check_readiness = providers.Factory(
-        _later("application.serving.readiness", "CheckReadiness"), lifecycle, model_pool
+    watch_times = providers.ThreadSafeSingleton(_later("container_watch", "watch_times"))
+    worker_watch = providers.ThreadSafeSingleton(_later("application.serving.worker_watch", "WorkerWatch"), watch_times)
+    meter = providers.ThreadSafeSingleton(_later("container_watch", "meter"))
+    served_pool = providers.ThreadSafeSingleton(
+        _later("container_watch", "served_pool"), worker_launcher, resident_budget, worker_watch, meter
     )
-    list_served_models = providers.Factory(
-        _later("application.serving.served_models", "ListServedModels"), list_models, inspect_model, first_model
+    check_readiness = providers.Factory(
+        _later("application.serving.readiness", "CheckReadiness"), lifecycle, model_pool, worker_watch
+    )
+    read_metrics = providers.Factory(_later("container_watch", "read_metrics"), meter, worker_watch, model_pool)
+    list_served_models = providers.ThreadSafeSingleton(
+        _later("container_serving", "list_served_models"),
+        list_models, inspect_model, resolve_served_model, owners_settings, first_model, model_pool,
+    )  # fmt: skip
+    preload_models = providers.Factory(
+        _later("container_serving", "preload_models"), served_chat, owners_settings, first_model
+    )
+    unload_model = providers.Factory(
+        _later("application.serving.manage_models", "UnloadModel"), resolve_served_model, model_pool
     )
 
     server_instance = providers.ThreadSafeSingleton(_later("container_serving", "server_instance"))
@@ -186,9 +204,11 @@ class Container(containers.DeclarativeContainer):
     )
     explain_prompt = providers.Factory(
         _later("container_serving", "explain_prompt"),
-        resolve_served_model, plan_served_load, model_pool, server_instance,
+        resolve_served_model, plan_served_load, model_pool, server_instance, picture_rules,
     )  # fmt: skip
-    chat_loaded = providers.Factory(_later("container_serving", "chat_loaded"), model_pool, server_instance)
+    chat_loaded = providers.Factory(
+        _later("container_serving", "chat_loaded"), model_pool, server_instance, picture_rules
+    )
     servers_announced = providers.Callable(
         _later("adapters.server_client.announced", "servers_announced"), settings.provided.user_cache_dir.value
     )

@@ -16,18 +16,28 @@ if TYPE_CHECKING:
     from adapters.server_client.background import BackgroundLauncher
     from adapters.server_client.entries import ServerFolder
     from adapters.server_client.log_files import LogFiles
+    from application.catalog.inspect_model import InspectModel
+    from application.catalog.list_models import ListModels
+    from application.catalog.resolve_model import ResolveModel
     from application.inference.answering import Answering, Resolver
+    from application.inference.chat import Chat, Manner
     from application.inference.chat_loaded import ChatLoaded
     from application.inference.explain_prompt import ExplainPrompt
     from application.inference.find_server import FindServer
     from application.inference.load_plan import PlanLoad, PlanServedLoad
     from application.serving.background_service import BackgroundService
+    from application.serving.manage_models import PreloadModels
     from application.serving.model_pool import ModelPool
+    from application.serving.owners_settings import OwnersSettings
     from application.serving.presence import Presence
     from application.serving.running_servers import RunningServers
+    from application.serving.served_models import FirstModel, ListServedModels, ResolveServedModel
     from domain.catalog import LocatedModel
+    from domain.inference.picture_wishes import PictureRules
+    from domain.serving.load_options import PrefixCacheBudget
     from domain.serving.load_plan import LoadPlan
     from domain.serving.load_wishes import LoadWishes
+    from domain.serving.model_settings import ServingRules
     from domain.serving.server_instance import ServerInstance
     from entrypoints.settings import Settings
 
@@ -48,16 +58,32 @@ def presence(settings: Settings, pool: ModelPool, instance: ServerInstance) -> P
     return Presence(_folder(settings), pool, instance, __version__, time)
 
 
-def chat_loaded(pool: ModelPool, instance: ServerInstance) -> ChatLoaded:
+def picture_rules(settings: Settings) -> PictureRules:
+    from domain.inference.picture_wishes import PictureRules
+
+    seeing = settings.seeing
+    return PictureRules(seeing.chunk.value, seeing.describe.value, seeing.exif.value)
+
+
+def manner(plan: PlanLoad | PlanServedLoad, budget: PrefixCacheBudget, pictures: PictureRules) -> Manner:
+    from application.inference.chat import Manner
+    from application.serving.prefix_budget import remembering
+
+    return Manner(remembering(plan.execute, budget), pictures)
+
+
+def chat_loaded(pool: ModelPool, instance: ServerInstance, pictures: PictureRules) -> ChatLoaded:
     from application.inference.chat_loaded import ChatLoaded
 
-    return ChatLoaded(pool, instance)
+    return ChatLoaded(pool, instance, pictures)
 
 
-def explain_prompt(resolve: Resolver, plan: PlanServedLoad, pool: ModelPool, instance: ServerInstance) -> ExplainPrompt:
+def explain_prompt(
+    resolve: Resolver, plan: PlanServedLoad, pool: ModelPool, instance: ServerInstance, pictures: PictureRules
+) -> ExplainPrompt:
     from application.inference.explain_prompt import ExplainPrompt
 
-    return ExplainPrompt(resolve, plan.execute, pool, instance)
+    return ExplainPrompt(resolve, plan.execute, pool, instance, pictures)
 
 
 def find_server(
@@ -71,6 +97,38 @@ def find_server(
         return plan().execute(model, wishes)
 
     return FindServer(resolve, FoundServers(_folder(settings), __version__), local, plan_for)
+
+
+def owners_settings(
+    rules: ServingRules, resolve: ResolveModel, first: FirstModel, wishes: LoadWishes
+) -> OwnersSettings:
+    from time import monotonic
+
+    from application.serving.owners_settings import OwnersSettings
+
+    return OwnersSettings(rules, resolve, first, wishes, monotonic)
+
+
+def list_served_models(
+    list_models: ListModels,
+    inspect: InspectModel,
+    resolve: ResolveServedModel,
+    settled: OwnersSettings,
+    first: FirstModel,
+    pool: ModelPool,
+) -> ListServedModels:
+    from time import monotonic
+
+    from application.serving.served_models import ListServedModels
+
+    leading = (*(() if first.spec is None else (first.spec,)), *settled.preloaded())
+    return ListServedModels(list_models, inspect, resolve, leading, pool, monotonic)
+
+
+def preload_models(chat: Chat, settled: OwnersSettings, first: FirstModel) -> PreloadModels:
+    from application.serving.manage_models import PreloadModels
+
+    return PreloadModels(chat, first.spec, settled.check, settled.preloaded)
 
 
 def running_servers(settings: Settings) -> RunningServers:

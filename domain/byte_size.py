@@ -19,3 +19,13 @@ def parse_size(text: str) -> int:
     if unit == "i":
         raise ValueError("must be a size such as 512MB, 2GiB or 0")
     return int(float(found[1]) * base ** _POWERS[letter])
+
+
+def readable_size(count: int) -> str:
+    """`512 B`, `1.5 MiB`, `12.0 GiB`."""
+    size = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024 or unit == "GiB":
+            break
+        size /= 1024
+    return f"{count} B" if unit == "B" else f"{size:.1f} {unit}"

@@ -68,6 +68,12 @@ SERVER_KEYS: Mapping[str, Shape] = {
     PRELOAD: TEXTS,
     "share": SWITCH,
     "force": SWITCH,
+    "api_key_file": PATH,
+    "no_auth": SWITCH,
+    "allow_host": TEXTS,
+    "cors_origin": TEXTS,
+    "max_body": SIZE,
+    "access_log": SWITCH,
 }
 SETTING_OF = {"model": "preload_model"}  # where key and setting are not called the same
 

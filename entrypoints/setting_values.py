@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from domain.errors import UsageError
+from domain.errors import InvalidRequest, UsageError
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
@@ -108,6 +108,23 @@ def as_whole(text: str) -> int:
         return int(text)
     except ValueError:
         raise ValueError("must be a whole number") from None
+
+
+def as_chunk(text: str) -> int:
+    """So many pictures at a time."""
+    from domain.inference.picture_wishes import require_chunk  # no listing needs it
+
+    number = as_whole(text)
+    try:
+        require_chunk(number)
+    except InvalidRequest as fault:
+        raise ValueError(fault.message) from None
+    return number
+
+
+def as_not_off(text: str) -> bool:
+    """On, unless one of the words for off says so: what anything else means has always been on."""
+    return text.lower() not in FALSE_WORDS
 
 
 def as_log_level(text: str) -> str:

@@ -15,15 +15,18 @@ from domain.byte_size import parse_size
 from domain.duration import parse_duration
 from domain.serving.load_wishes import LoadWishes
 from domain.serving.model_settings import ServingRules
+from entrypoints.door_settings import DoorSettings, read_doors
 from entrypoints.setting_values import (
     LOG_LEVELS,
     Reader,
     Setting,
     Source,
     as_boolean,
+    as_chunk,
     as_existing_folder,
     as_folder,
     as_log_level,
+    as_not_off,
     as_port,
     as_positive,
     as_text,
@@ -61,6 +64,15 @@ class LoadSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SeeingSettings:
+    """How pictures are shown; as in PictureRules."""
+
+    chunk: Setting[int | None]
+    describe: Setting[bool]
+    exif: Setting[bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """environ: the process's environment as it was at start-up, for child processes; never printed. config_file: the
     one that was read, None where none was asked for or found; config_warnings: what its owner should mend.
@@ -89,10 +101,18 @@ class Settings:
     cache_dir: Setting[Path]
     idle_ttl: Setting[float]
     loading: LoadSettings
+    seeing: SeeingSettings
+    doors: DoorSettings
     serving_rules: ServingRules
     config_file: Path | None
     config_warnings: tuple[str, ...]
     environ: Mapping[str, str]
+
+    @property
+    def verbosity(self) -> str:
+        """The level of the log, here and in workers: MLXK2_DEBUG makes it debug unless a flag asks for another."""
+        chosen = self.log_level.source is Source.FLAG
+        return "debug" if self.debug.value and not chosen else self.log_level.value
 
     def __repr__(self) -> str:
         """Without secrets: neither the token nor the environment."""
@@ -152,10 +172,20 @@ def _settings(reader: Reader, config: ConfigFile | None) -> Settings:
         cache_dir=reader.read("cache_dir", "MLXK_CACHE_DIR", as_folder, default=_prompts_dir(reader.environ)),
         idle_ttl=idle_ttl,
         loading=_loading(reader),
+        seeing=_seeing(reader),
+        doors=read_doors(reader),
         serving_rules=_rules(config, idle_ttl.value),
         config_file=config.path if config else None,
         config_warnings=config.warnings if config else (),
         environ=reader.environ,
+    )
+
+
+def _seeing(reader: Reader) -> SeeingSettings:
+    return SeeingSettings(
+        chunk=reader.read("vision_chunk", "MLXK2_VISION_CHUNK_SIZE", as_chunk, default=None),
+        describe=reader.read("vision_metadata", "MLXK2_VISION_METADATA_CONTEXT", as_not_off, default=True),
+        exif=reader.read("exif_metadata", "MLXK2_EXIF_METADATA", as_not_off, default=True),
     )
 
 

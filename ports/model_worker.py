@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +10,8 @@ from domain.catalog import LocatedModel
 from domain.inference import GenerationEvent, GenerationRequest
 from domain.serving.load_options import LoadOptions
 from domain.serving.prompt_explanation import PromptExplanation
+from domain.serving.vitals import EngineVitals
+from domain.serving.worker_death import DeathCause
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,13 @@ class GenerationStream(Protocol):
         """Give the slot back at the engine's next step; wakes a blocked consumer. Idempotent, never raises."""
 
 
+class PatientStream(GenerationStream, Protocol):
+    """One whose consumer need not wait for ever."""
+
+    def next_within(self, seconds: float | None) -> GenerationEvent | None:
+        """As `next`, StopIteration and all, but None when nothing came for so long. None waits as long as it takes."""
+
+
 class ModelWorker(Protocol):
     """One model in one process. Thread-safe."""
 
@@ -50,13 +59,35 @@ class ModelWorker(Protocol):
     def alive(self) -> bool:
         """False as soon as the process has ended or its channel has closed; never True again."""
 
-    def generate(self, request: GenerationRequest) -> GenerationStream:
-        """Start a request. Raises EngineDied when the worker is not alive."""
+    def generate(self, request: GenerationRequest) -> PatientStream:
+        """Start a request. Raises EngineDied when the worker is not alive, PayloadTooLarge when what the request
+        says and shows is more than can be handed over.
+        """
 
     def explain(self, request: GenerationRequest) -> PromptExplanation:
         """What is remembered of its prompt; nothing is generated. Blocks until the engine looks, between two steps;
         running requests go on as before. Raises EngineDied; what a stream of this request would raise for a prompt that
         cannot be made (InvalidRequest and its kind, GenerationFailed).
+        """
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has been asked something that it has not answered; vitals do not count."""
+
+    def ask_vitals(self, answer: Callable[[EngineVitals], None]) -> None:
+        """Ask the engine how it is. Returns at once, whatever state the process is in, and raises nothing; where the
+        process takes nothing off its line the question may be lost: ask again. answer: quick and raising nothing;
+        called at most once, from any thread, when the engine answers, which it does between two steps; never when the
+        process ends first.
+        """
+
+    @property
+    def death(self) -> DeathCause | None:
+        """How it ended, once `alive` is False and the process is gone; None before, and when it was closed."""
+
+    def kill(self, reason: str) -> None:
+        """End a process that hangs, at once; returns without waiting for it. Running streams raise EngineDied with the
+        reason, a clause. Nothing when it is not alive.
         """
 
     def close(self) -> None:

@@ -37,7 +37,8 @@ class EncodedPrompt:
     """tokens: the whole prompt. anchors: rising lengths of it at which a turn ends. reasoning_open: the prompt ends
     inside a thought, so the answer begins there. starts_tool_call: the prompt ends with the opening of a call, because
     one is required; for channels with `<|channel|>commentary to=functions.`, so that the answer begins with the name.
-    media: what is shown with it. seen: the pictures as they were decoded.
+    media: what is shown with it. seen: the pictures as they were decoded. added: of a bare prompt that is to be told,
+    how many of the first tokens the tokenizer put before the text.
     """
 
     tokens: tuple[int, ...]
@@ -46,6 +47,7 @@ class EncodedPrompt:
     starts_tool_call: bool = False
     media: PromptMedia | None = None
     seen: PicturesSeen | None = None
+    added: int = 0
 
 
 class TokenDecoder(Protocol):
@@ -83,7 +85,9 @@ class TextCodec(Protocol):
         """The conversation as the model's chat template writes it, with the opening of the assistant's turn, or open
         inside the assistant's last turn when that is to be continued.
 
-        A model without a template gets its turns as plain paragraphs; a request without a template their bare text.
+        A model without a template gets its turns as plain paragraphs; a request without a template their bare text. A
+        bare prompt's text is tokenised as it is, with what the tokenizer puts before a text; its tokens are taken as
+        they are, and InvalidRequest names one that the tokenizer does not have.
         Raises InvalidRequest when the template refuses the conversation, with the template's own words;
         CapabilityMismatch when there are tools and the model knows none.
         """

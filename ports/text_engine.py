@@ -10,6 +10,7 @@ from domain.errors import MlxkError
 from domain.inference import FinishReason, Sampling, Urgency
 from domain.serving.cache_check import CacheCheck
 from domain.serving.prompt_divergence import PromptDivergence
+from domain.serving.vitals import EnginePulse
 from ports.text_codec import PromptMedia
 from ports.token_constraint import TokenConstraint
 
@@ -22,7 +23,9 @@ class EngineRow:
     a stop token to see how many come in a row (RowStats.stop_tokens). ignore_stops: no token is a stop
     token. window: tokens of the answer for which memory is kept from the start, None for all of max_tokens; what grows
     past it may have to wait, and goes on later as if nothing had been. media: what the prompt shows beside its tokens.
-    progress: tell after each chunk how far the prompt has been read.
+    progress: tell after each chunk how far the prompt has been read. score_prompt: report each token of the prompt but
+    the first, with so many of the likeliest ones in its place; such a prompt is read whole, whatever is remembered.
+    None for no report. only_read: the row ends when its prompt is read (with score_prompt only; max_tokens is then 1).
     """
 
     row_id: int
@@ -37,13 +40,15 @@ class EngineRow:
     window: int | None = None
     media: PromptMedia | None = None
     progress: bool = False
+    score_prompt: int | None = None
+    only_read: bool = False
     urgency: Urgency = field(default_factory=Urgency)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenScore:
-    """logprob: of the token drawn, by the model itself: before penalties, bias, mask and temperature. top: the
-    likeliest tokens with theirs, likeliest first.
+    """logprob: of the token drawn, or of the prompt's own, by the model itself: before penalties, bias, mask and
+    temperature. top: the likeliest tokens with theirs, likeliest first.
     """
 
     logprob: float
@@ -75,7 +80,8 @@ class RowStep:
     token that is also the last one allowed is STOP. error: the row's own fault; the row has left, its neighbours have
     not noticed. score: when the row asked for logprobs. stats: on the first step and the last, because a row may be
     called off before its last. read: how many tokens of its prompt a row that asked for progress has read; then there
-    is neither token nor error.
+    is neither token nor error. prompt_scores: of the prompt's next tokens, from its second on, in order; then there is
+    no token either. The last step of a row that only reads has no token but `finish` LENGTH.
     """
 
     row_id: int
@@ -85,6 +91,7 @@ class RowStep:
     score: TokenScore | None = None
     stats: RowStats | None = None
     read: int | None = None
+    prompt_scores: tuple[TokenScore, ...] = ()
 
 
 class TextEngine(Protocol):
@@ -120,6 +127,9 @@ class TextEngine(Protocol):
     @property
     def active_rows(self) -> int:
         """Rows admitted and neither finished, failed nor cancelled."""
+
+    def pulse(self) -> EnginePulse:
+        """How it is now. Takes no time and changes nothing; never raises."""
 
     def explain(self, prompt: tuple[int, ...], media: PromptMedia | None = None) -> PromptDivergence:
         """What is remembered of this prompt, and where it leaves that. media: as in EngineRow. Reads nothing, changes

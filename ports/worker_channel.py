@@ -11,12 +11,16 @@ from domain.errors import MlxkError
 from domain.inference import GenerationEvent, GenerationRequest
 from domain.serving.load_options import LoadOptions
 from domain.serving.prompt_explanation import PromptExplanation
+from domain.serving.vitals import EngineVitals
 from ports.model_worker import LoadedModel
 
 RequestEvent = tuple[int, GenerationEvent | PromptExplanation | MlxkError]
 """A request's id and what happened to it. Of a request that was started: deltas any number of times, then Finished or
 one error. Of one that was to be explained: its explanation or one error.
 """
+
+OUT_OF_MEMORY = 71
+"""A worker's exit code when Python says that memory has run out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,13 @@ class CancelRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class AskVitals:
+    """Front to worker, after ModelLoaded: how is the engine? Answered between two of its steps, behind all that it said
+    before, so that an engine or a text thread that hangs answers nothing.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerStarted:
     """Worker to front, first of all. The protocol's version travels with it."""
 
@@ -78,8 +89,15 @@ class RequestEvents:
     events: Sequence[RequestEvent]
 
 
-Command = LoadModel | StartRequest | ExplainPrompt | CancelRequest
-Reply = WorkerStarted | ModelLoaded | LoadFailed | RequestEvents
+@dataclass(frozen=True, slots=True)
+class TellVitals:
+    """Worker to front: the answer to all AskVitals so far."""
+
+    vitals: EngineVitals
+
+
+Command = LoadModel | StartRequest | ExplainPrompt | CancelRequest | AskVitals
+Reply = WorkerStarted | ModelLoaded | LoadFailed | RequestEvents | TellVitals
 
 
 class WorkerChannel(Protocol):

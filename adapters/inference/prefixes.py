@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from domain.serving.cache_check import CacheCheck
 from domain.serving.prompt_divergence import Divergence, Loss, PromptDivergence
@@ -20,10 +20,21 @@ class Prefix:
     caches: list[Any]
 
 
+class HeldBytes(NamedTuple):
+    """ram: of this model. disk: of all models, as last counted."""
+
+    ram: int
+    disk: int
+
+
 class Prefixes(Protocol):
     """Every call from the engine's thread. Tokens of pictures come as domain.serving.picture_tokens marks them: the
     same placeholders for another picture are other tokens, and no remembered beginning ends within one.
     """
+
+    @property
+    def held(self) -> HeldBytes | None:
+        """None where nothing is ever remembered."""
 
     def longest(self, tokens: Sequence[int]) -> Prefix | None:
         """The longest remembered beginning of these tokens, shorter than all of them: at least the last token is left
@@ -49,6 +60,10 @@ class Prefixes(Protocol):
 
 class NoPrefixes:
     """Remembers nothing."""
+
+    @property
+    def held(self) -> HeldBytes | None:
+        return None
 
     def longest(self, tokens: Sequence[int]) -> Prefix | None:  # noqa: ARG002
         return None

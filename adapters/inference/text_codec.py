@@ -32,7 +32,17 @@ from adapters.inference.token_decoder import (
 )
 from adapters.inference.tool_parsing import parse_calls, read_tool_format
 from domain.errors import CapabilityMismatch, InvalidRequest, MlxkError
-from domain.inference import GenerationRequest, Message, OutputFormat, PromptOptions, Tool, ToolCall, ToolMode, ToolUse
+from domain.inference import (
+    BarePrompt,
+    GenerationRequest,
+    Message,
+    OutputFormat,
+    PromptOptions,
+    Tool,
+    ToolCall,
+    ToolMode,
+    ToolUse,
+)
 from domain.inference.text_length import TextLength
 from ports.text_codec import EncodedPrompt, TokenDecoder
 from ports.token_constraint import TokenConstraint
@@ -71,6 +81,7 @@ class MlxTextCodec:
         )
         self._always_thinks: bool | None = None
         self._longest_token: TextLength | None = None
+        self._vocabulary_size: int | None = None
 
     @property
     def context_length(self) -> int:
@@ -97,6 +108,8 @@ class MlxTextCodec:
     def encode(self, request: GenerationRequest) -> EncodedPrompt:
         refuse_half_turns(request)
         with self._lock:
+            if request.bare is not None:
+                return self._encode_bare(request.bare)
             if self._by_template(request):
                 return self._encode_by_template(request)
             text = self._written_plainly(request).text
@@ -122,6 +135,26 @@ class MlxTextCodec:
         return self._constraints.build(request, prompt)
 
     # Prompts; the lock is held
+
+    def _encode_bare(self, bare: BarePrompt) -> EncodedPrompt:
+        if bare.text is None:
+            return EncodedPrompt(self._known_tokens(bare.tokens))
+        _refuse_half_characters("the prompt", bare.text)
+        tokens = self._tokens(bare.text, special=not self._begins_specially(bare.text))
+        added = len(tokens) - len(self._tokens(bare.text, special=False)) if bare.echo else 0
+        return EncodedPrompt(tuple(tokens), added=max(added, 0))
+
+    def _known_tokens(self, tokens: tuple[int, ...]) -> tuple[int, ...]:
+        if self._vocabulary_size is None:
+            self._vocabulary_size = max(self._tokenizer.get_vocab().values(), default=-1) + 1
+        strange = next((at for at, token in enumerate(tokens) if not 0 <= token < self._vocabulary_size), None)
+        if strange is None:
+            return tokens
+        raise InvalidRequest(
+            f"prompt: {tokens[strange]} at place {strange:,} is no token of this model",
+            hint=f"its tokens are from 0 to {self._vocabulary_size - 1:,}",
+            param="prompt",
+        )
 
     def _by_template(self, request: GenerationRequest) -> bool:
         return request.prompt.template and self._template.exists

@@ -11,9 +11,11 @@ from mlx_lm.models.cache import make_prompt_cache
 
 from adapters.inference.engine.caches import Weight
 from adapters.inference.engine.decoding import Decoding
+from adapters.inference.engine.memory import pulse_of
 from adapters.inference.engine.model import Model
 from adapters.inference.engine.pace import Bounds, Pace
 from adapters.inference.engine.probe import Probe
+from adapters.inference.engine.prompt_scores import refuse_to_score_at_once
 from adapters.inference.engine.reading import Manner, Reading
 from adapters.inference.engine.rows import Row, marked_prompt
 from adapters.inference.engine.seats import Seats, no_room
@@ -24,6 +26,7 @@ from domain.errors import GenerationFailed, ServerBusy
 from domain.serving.cache_check import CacheCheck
 from domain.serving.kv_room import KvRoom
 from domain.serving.prompt_divergence import Loss, PromptDivergence
+from domain.serving.vitals import EnginePulse
 from ports.text_codec import PromptMedia
 from ports.text_engine import EngineRow, RowStep, TokenScore
 
@@ -81,6 +84,8 @@ class MlxTextEngine:
         refusal = self._seats.refusal(row)
         if refusal is not None:
             raise refusal
+        if row.score_prompt is not None:
+            refuse_to_score_at_once(self._model.first_pass(row))
         if len(self._reading) >= self._bounds.max_waiting:
             raise ServerBusy(f"{len(self._reading):,} requests are waiting already", hint="ask again in a moment")
         alone = self._probe.alone if self._rows else self._probe.alone_by_kind
@@ -110,6 +115,12 @@ class MlxTextEngine:
         if self._news and not self._rows:
             mx.clear_cache()
         return self._news
+
+    def pulse(self) -> EnginePulse:
+        if self._model is None:
+            return EnginePulse()
+        reading, longest = len(self._reading), max(self._pace.step_seconds, self._probe.chunk_seconds)
+        return pulse_of(self._prefixes, running=len(self._rows) - reading, reading=reading, step_seconds=longest)
 
     def explain(self, prompt: tuple[int, ...], media: PromptMedia | None = None) -> PromptDivergence:
         found = self._prefixes.explain(marked_prompt(prompt, media))
@@ -155,8 +166,8 @@ class MlxTextEngine:
         room = self._bounds.max_rows - self._decoding.rows
         if not len(self._reading) or room <= 0:
             return False
-        started, failed = self._reading.read(room)
-        self._tell(failed)
+        started, news = self._reading.read(room)
+        self._tell(news)
         if self._reading.blocked:
             return False
         if started is not None:

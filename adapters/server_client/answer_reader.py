@@ -12,6 +12,7 @@ from domain.inference import (
     FinishReason,
     GenerationEvent,
     GenerationReport,
+    PromptProgress,
     ReasoningDelta,
     Sampling,
     ScoredToken,
@@ -52,6 +53,8 @@ class AnswerReader:
     def _chunk(self, chunk: Json) -> Iterator[GenerationEvent]:
         if "error" in chunk:
             raise error_in(chunk["error"])
+        if (progress := chunk.get("mlxk", {}).get("prompt_progress")) is not None:
+            yield PromptProgress(progress["done"], progress["total"])
         for choice in chunk["choices"]:
             yield from _pieces(choice.get("delta") or choice.get("message") or {}, choice["logprobs"])
             if choice["finish_reason"] is not None:

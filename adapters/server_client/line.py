@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 CONNECT_SECONDS = 0.05
 SEND_SECONDS = 30.0
@@ -18,10 +18,14 @@ PIECE = 64 * 1024
 
 class Line:
     """A connection. One consumer; `hang_up` from any thread. Everything raises OSError when the line breaks (a slow
-    server is TimeoutError) and ValueError for what is no HTTP.
+    server is TimeoutError) and ValueError for what is no HTTP. authorization: the header's value for a method and a
+    path, "" for none.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(
+        self, host: str, port: int, authorization: Callable[[str, str], str] = lambda _method, _path: ""
+    ) -> None:
+        self._authorization = authorization
         self._socket = socket.create_connection((host, port), timeout=CONNECT_SECONDS)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
@@ -31,7 +35,7 @@ class Line:
         """The JSON of a short answer with one of these statuses, all within `seconds`; the line stays open."""
         self._deadline = time.monotonic() + seconds
         self._socket.settimeout(seconds)
-        self._socket.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode("ascii"))
+        self._socket.sendall(f"GET {path} HTTP/1.1\r\n{self._common('GET', path)}\r\n".encode("ascii"))
         status, headers = self.head()
         length = int(headers.get("content-length", "-1"))
         if status not in statuses or not 0 <= length <= LONGEST_WORD:
@@ -48,7 +52,7 @@ class Line:
     def post(self, path: str, body: bytes) -> None:
         """As HTTP/1.0, so that the answer comes as it is, without chunks, and ends with the connection."""
         head = (
-            f"POST {path} HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            f"POST {path} HTTP/1.0\r\n{self._common('POST', path)}Content-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         self._socket.settimeout(SEND_SECONDS)
@@ -101,6 +105,10 @@ class Line:
 
     def close(self) -> None:
         self._socket.close()
+
+    def _common(self, method: str, path: str) -> str:
+        value = self._authorization(method, path.partition("?")[0])
+        return "Host: localhost\r\n" + (f"Authorization: {value}\r\n" if value else "")
 
     def _fill(self) -> None:
         if self._deadline is not None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from dataclasses import fields
 from typing import Any
 
 from domain.inference import (
+    Attachment,
+    AttachmentKind,
     ConstraintKind,
     GenerationRequest,
     Message,
@@ -17,6 +20,7 @@ from domain.inference import (
     ToolUse,
     Urgency,
 )
+from domain.inference.picture_kinds import picture_format
 
 Json = dict[str, Any]
 OUTPUT_FIELDS = {
@@ -48,12 +52,15 @@ def chat_body(request: GenerationRequest, *, name: str, load_token: str, streame
         body |= _output(request.output)
     if request.logprobs is not None:
         body |= {"logprobs": True, "top_logprobs": request.logprobs}
+    if request.picture_wishes.chunk is not None:
+        body["chunk"] = request.picture_wishes.chunk
     return json.dumps(body, separators=(",", ":")).encode("ascii")
 
 
 def _message(message: Message) -> Json:
     """The note on what was attached is part of the text: the model reads the same words."""
-    body: Json = {"role": message.role.value, "content": message.text}
+    content = _parts(message) if message.attachments else message.text
+    body: Json = {"role": message.role.value, "content": content}
     if message.reasoning:
         body["reasoning_content"] = message.reasoning
     if message.tool_calls:
@@ -63,6 +70,28 @@ def _message(message: Message) -> Json:
     if message.name is not None:
         body["name"] = message.name
     return body
+
+
+def _parts(message: Message) -> list[Json]:
+    """Text, pictures and text in their order: read back they are the same turn."""
+    parts: list[Json] = []
+    text, position = message.text, 0
+    for each in message.attachments:
+        if each.at > position:
+            parts.append({"type": "text", "text": text[position : each.at]})
+            position = each.at
+        parts.append(_shown(each))
+    return [*parts, {"type": "text", "text": text[position:]}] if position < len(text) else parts
+
+
+def _shown(attachment: Attachment) -> Json:
+    """What a video is called does not matter: its bytes tell."""
+    if attachment.kind is AttachmentKind.IMAGE:
+        field, kind = "image_url", f"image/{picture_format(attachment.data) or 'jpeg'}"
+    else:
+        field, kind = "video_url", "video/mp4"
+    part: Json = {"type": field, field: {"url": f"data:{kind};base64,{b64encode(attachment.data).decode('ascii')}"}}
+    return part if attachment.name is None else {**part, "name": attachment.name}
 
 
 def _call(call: ToolCall) -> Json:
@@ -121,7 +150,9 @@ def _extension(request: GenerationRequest, load_token: str) -> Json:
     body: Json = {"report": True, "loaded": load_token, "default_length": request.limits.default.value}
     if not request.prompt.template:
         body["template"] = False
-    for name in ("chat_stops", "inspect", "ignore_stops"):
+    if not request.picture_wishes.table:
+        body["image_table"] = False
+    for name in ("chat_stops", "inspect", "ignore_stops", "progress"):
         if getattr(request, name):
             body[name] = True
     if request.output is not None and request.output.param != OUTPUT_FIELDS[request.output.kind]:

@@ -1,11 +1,11 @@
 """What happens to a request, as JSON lists and back: [id, kind, ...].
 
-    [id, "text", piece]                               [id, "scored", piece, [[chosen, [top, ...]], ...]]
+    [id, "text", piece]                               [id, "scored", piece, [[chosen, [top, ...], offset], ...]]
     [id, "thought", piece]                            [id, "call", index, call_id, name, arguments]
     [id, "end", reason, [usage], report, [warnings]]  [id, "error", {...}]
 
     [id, "explained", {...}]                          [id, "read", done, total]
-    [id, "pictures", [{...}, ...]]
+    [id, "pictures", [{...}, ...]]                    [id, "prompt", piece, [[chosen, [top, ...], offset], ...]]
 
 Errors travel by their `code` and come back as the same class.
 """
@@ -25,6 +25,7 @@ from domain.inference import (
     GenerationReport,
     PictureFacts,
     PicturesSeen,
+    PromptDelta,
     PromptProgress,
     ReasoningDelta,
     Sampling,
@@ -90,8 +91,10 @@ def error_in(message: Mapping[str, Any]) -> MlxkError:
     )
 
 
-def _before_text_out(what: PromptProgress | PicturesSeen | PromptExplanation) -> list[object]:
+def _before_text_out(what: PromptProgress | PromptDelta | PicturesSeen | PromptExplanation) -> list[object]:
     match what:
+        case PromptDelta(text, logprobs):
+            return ["prompt", text, [_logprob_out(each) for each in logprobs]]
         case PromptProgress(done, total):
             return ["read", done, total]
         case PicturesSeen(pictures):
@@ -101,7 +104,7 @@ def _before_text_out(what: PromptProgress | PicturesSeen | PromptExplanation) ->
 
 
 def _logprob_out(logprob: TokenLogprob) -> list[object]:
-    return [_token_out(logprob.chosen), [_token_out(each) for each in logprob.top]]
+    return [_token_out(logprob.chosen), [_token_out(each) for each in logprob.top], logprob.offset]
 
 
 def _token_out(token: ScoredToken) -> list[object]:
@@ -112,10 +115,10 @@ def _token_in(text: str, raw: str, logprob: float) -> ScoredToken:
     return ScoredToken(text, b64decode(raw), float(logprob))
 
 
-def _scored_in(text: str, logprobs: list[Any]) -> TextDelta:
-    return TextDelta(
-        text,
-        tuple(TokenLogprob(_token_in(*chosen), tuple(_token_in(*each) for each in top)) for chosen, top in logprobs),
+def _logprobs_in(logprobs: list[Any]) -> tuple[TokenLogprob, ...]:
+    return tuple(
+        TokenLogprob(_token_in(*chosen), tuple(_token_in(*each) for each in top), int(offset))
+        for chosen, top, offset in logprobs
     )
 
 
@@ -165,10 +168,11 @@ def _explanation_in(body: Json) -> PromptExplanation:
 
 _EVENT_KINDS: dict[str, Callable[..., GenerationEvent | PromptExplanation | MlxkError]] = {
     "text": TextDelta,
-    "scored": _scored_in,
+    "scored": lambda text, logprobs: TextDelta(text, _logprobs_in(logprobs)),
     "thought": ReasoningDelta,
     "call": ToolCallDelta,
     "read": PromptProgress,
+    "prompt": lambda text, logprobs: PromptDelta(text, _logprobs_in(logprobs)),
     "pictures": lambda pictures: PicturesSeen(tuple(PictureFacts(**each) for each in pictures)),
     "end": _end_in,
     "explained": _explanation_in,

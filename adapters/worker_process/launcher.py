@@ -33,12 +33,15 @@ class ProcessWorkerLauncher:
         keep_spare: bool,
         command: Sequence[str] | None = None,
         debug: bool = False,
+        captured: bool = False,
     ) -> None:
         """environ: the environment the workers get (without its secrets). command: another way to start them. debug:
-        they tell more on stderr.
+        they tell more on stderr. captured: what they tell there becomes lines of this process's log.
         """
         self._environment = worker_environment(environ)
-        self._command = (*(command or worker_command()), *(("--debug",) if debug else ()))
+        self._command = command or worker_command()
+        self._flags = [flag for flag, wanted in (("--debug", debug), ("--log-json", captured)) if wanted]
+        self._captured = captured
         self._keep_spare = keep_spare
         self._lock = threading.Lock()
         self._spare: ProcessWorker | None = None
@@ -105,7 +108,7 @@ class ProcessWorkerLauncher:
                 self._spare = self._start()
 
     def _start(self) -> ProcessWorker:
-        child = ChildProcess(self._command, self._environment)
+        child = ChildProcess(self._command, self._environment, self._flags, captured=self._captured)
         from adapters.worker_process.worker import ProcessWorker  # while the child starts, not before
 
         return ProcessWorker(child)

@@ -1,4 +1,4 @@
-"""What front and worker say, as JSON objects and back.
+"""What front and worker say, as JSON objects and back, with bytes beside them where something is attached.
 
 Every object carries its kind under "kind". WorkerStarted carries the protocol's version. One frame holds the events of
 every running answer.
@@ -13,12 +13,14 @@ from pathlib import PurePath
 from typing import Any
 
 from adapters.worker_process.event_messages import decode_event, encode_event, error_in, error_out
-from adapters.worker_process.request_messages import decode_request, encode_request
+from adapters.worker_process.request_messages import decode_request, encode_request, tails_of
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import InternalError, MlxkError
 from domain.serving.load_options import LoadOptions, PrefixCacheBudget
+from domain.serving.vitals import EnginePulse, EngineTotals, EngineVitals
 from ports.model_worker import LoadedModel
 from ports.worker_channel import (
+    AskVitals,
     CancelRequest,
     Command,
     ExplainPrompt,
@@ -28,15 +30,16 @@ from ports.worker_channel import (
     Reply,
     RequestEvents,
     StartRequest,
+    TellVitals,
     WorkerStarted,
 )
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 Json = dict[str, Any]
 
 
 def encode_command(command: Command) -> Json:
-    """A command as the front sends it."""
+    """A command as the front sends it, but for `command_tails`."""
     match command:
         case LoadModel(model, options):
             return {"kind": "load", "model": _model_out(model), "options": _options_out(options)}
@@ -46,20 +49,29 @@ def encode_command(command: Command) -> Json:
             return {"kind": "explain", "id": request_id, "request": encode_request(request)}
         case CancelRequest(request_id):
             return {"kind": "cancel", "id": request_id}
+        case AskVitals():
+            return {"kind": "ask_vitals"}
+
+
+def command_tails(command: Command) -> list[bytes]:
+    """The bytes that go with a command: of what is attached to its request."""
+    return tails_of(command.request) if isinstance(command, StartRequest | ExplainPrompt) else []
 
 
 def decode_command(message: Mapping[str, Any]) -> Command:
-    """Raises InternalError for anything that `encode_command` does not write."""
+    """Raises InternalError for anything that `encode_command` does not write. The tails stand under `tails`."""
     with _reading("command", message):
         match message["kind"]:
             case "load":
                 return LoadModel(_model_in(message["model"]), _options_in(message["options"]))
             case "start":
-                return StartRequest(int(message["id"]), decode_request(message["request"]))
+                return StartRequest(int(message["id"]), decode_request(message["request"], message.get("tails", ())))
             case "explain":
-                return ExplainPrompt(int(message["id"]), decode_request(message["request"]))
+                return ExplainPrompt(int(message["id"]), decode_request(message["request"], message.get("tails", ())))
             case "cancel":
                 return CancelRequest(int(message["id"]))
+            case "ask_vitals":
+                return AskVitals()
             case kind:
                 raise ValueError(f"unknown kind {kind!r}")
 
@@ -81,6 +93,8 @@ def encode_reply(reply: Reply) -> Json:
             }
         case LoadFailed(error):
             return {"kind": "load_failed", "error": error_out(error)}
+        case TellVitals(vitals):
+            return {"kind": "vitals", "vitals": asdict(vitals)}
 
 
 def decode_reply(message: Mapping[str, Any]) -> Reply:
@@ -98,6 +112,8 @@ def decode_reply(message: Mapping[str, Any]) -> Reply:
                 return ModelLoaded(LoadedModel(str(message["name"]), *numbers))
             case "load_failed":
                 return LoadFailed(error_in(message["error"]))
+            case "vitals":
+                return TellVitals(_vitals_in(message["vitals"]))
             case kind:
                 raise ValueError(f"unknown kind {kind!r}")
 
@@ -132,11 +148,15 @@ def _options_in(body: Mapping[str, Any]) -> LoadOptions:
     )
 
 
+def _vitals_in(body: Mapping[str, Any]) -> EngineVitals:
+    return EngineVitals(**{**body, "pulse": EnginePulse(**body["pulse"]), "totals": EngineTotals(**body["totals"])})
+
+
 @contextmanager
 def _reading(what: str, message: Mapping[str, Any]) -> Iterator[None]:
     try:
         yield
-    except (KeyError, TypeError, ValueError, MlxkError) as fault:
+    except (KeyError, TypeError, ValueError, IndexError, MlxkError) as fault:
         kind = message.get("kind")
         raise InternalError(
             f"the other end of the worker channel sent a malformed {what} ({kind!r}): {fault}"

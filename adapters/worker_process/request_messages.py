@@ -1,12 +1,19 @@
-"""A request as a JSON object and back. What is as it is by default is left out."""
+"""A request as a JSON object and back. What is as it is by default is left out.
+
+The bytes of what is attached stand beside the object, each once however often it is shown, and are named by their place
+there. What the front alone has to know (PictureWishes) does not travel.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
 from domain.inference import (
+    Attachment,
+    AttachmentKind,
+    BarePrompt,
     ConstraintKind,
     DefaultLength,
     GenerationRequest,
@@ -29,10 +36,11 @@ _PLAIN = GenerationRequest((Message(Role.USER, ""),))
 
 
 def encode_request(request: GenerationRequest) -> Json:
-    """Everything of a request."""
+    """Everything that a worker has to know of a request; the bytes of what is attached are its `tails_of`."""
+    tails = {each.digest: at for at, each in enumerate(_attached(request))}
     limits = request.limits
     body: Json = {
-        "messages": [_message_out(message) for message in request.messages],
+        "messages": [_message_out(message, tails) for message in request.messages],
         "limits": [limits.default.value, limits.requested, limits.server_default],
         "stop": list(request.stop),
         "logprobs": request.logprobs,
@@ -50,15 +58,28 @@ def encode_request(request: GenerationRequest) -> Json:
         body["output"] = [request.output.kind.value, request.output.source, request.output.param]
     if request.urgency != _PLAIN.urgency:
         body["urgency"] = asdict(request.urgency)
+    if request.describe_pictures:
+        body["describe"] = True
+    if request.picture_numbers:
+        body["numbers"] = list(request.picture_numbers)
+    if request.bare is not None:
+        body["bare"] = [request.bare.text, list(request.bare.tokens), request.bare.echo, request.bare.answers]
     return body
 
 
-def decode_request(body: Mapping[str, Any]) -> GenerationRequest:
-    """Raises KeyError, TypeError, ValueError or MlxkError for what `encode_request` does not write."""
+def tails_of(request: GenerationRequest) -> list[bytes]:
+    """The bytes of what is attached, as `encode_request` numbers them."""
+    return [each.data for each in _attached(request)]
+
+
+def decode_request(body: Mapping[str, Any], tails: Sequence[bytes] = ()) -> GenerationRequest:
+    """tails: of `tails_of`. Raises KeyError, TypeError, ValueError, IndexError or MlxkError for what `encode_request`
+    does not write.
+    """
     default, requested, server_default = body["limits"]
-    output = body.get("output")
+    output, bare = body.get("output"), body.get("bare")
     return GenerationRequest(
-        messages=tuple(_message_in(each) for each in body["messages"]),
+        messages=tuple(_message_in(each, tails) for each in body["messages"]),
         limits=TokenLimits(DefaultLength(default), requested, server_default),
         sampling=_sampling_in(body["sampling"]),
         stop=tuple(body["stop"]),
@@ -71,10 +92,22 @@ def decode_request(body: Mapping[str, Any]) -> GenerationRequest:
         progress=body["progress"],
         ignore_stops=body["ignore_stops"],
         urgency=Urgency(**body.get("urgency", {})),
+        describe_pictures=body.get("describe", False),
+        picture_numbers=tuple(body.get("numbers", ())),
+        bare=None if bare is None else BarePrompt(bare[0], tuple(bare[1]), bare[2], bare[3]),
     )
 
 
-def _message_out(message: Message) -> Json:
+def _attached(request: GenerationRequest) -> list[Attachment]:
+    """What is attached anywhere, each once, in the order of first appearance."""
+    found: dict[str, Attachment] = {}
+    for message in request.messages:
+        for each in message.attachments:
+            found.setdefault(each.digest, each)
+    return list(found.values())
+
+
+def _message_out(message: Message, tails: Mapping[str, int]) -> Json:
     body: Json = {"role": message.role.value, "content": message.content}
     if message.reasoning:
         body["reasoning"] = message.reasoning
@@ -85,11 +118,15 @@ def _message_out(message: Message) -> Json:
     if message.name is not None:
         body["name"] = message.name
     if message.media != Media():
-        body["media"] = [message.media.images, message.media.audios]
+        body["media"] = [message.media.images, message.media.audios, message.media.videos]
+    if message.attachments:
+        body["attached"] = [
+            [each.kind.value, tails[each.digest], each.at, each.digest, each.name] for each in message.attachments
+        ]
     return body
 
 
-def _message_in(body: Mapping[str, Any]) -> Message:
+def _message_in(body: Mapping[str, Any], tails: Sequence[bytes]) -> Message:
     return Message(
         role=Role(body["role"]),
         content=body["content"],
@@ -98,7 +135,13 @@ def _message_in(body: Mapping[str, Any]) -> Message:
         tool_call_id=body.get("call_id"),
         name=body.get("name"),
         media=Media(*body.get("media", ())),
+        attachments=tuple(_attachment_in(tails, *each) for each in body.get("attached", ())),
     )
+
+
+def _attachment_in(tails: Sequence[bytes], kind: str, tail: int, at: int, digest: str, name: str | None) -> Attachment:
+    """The digest is the front's word: it made it from the same bytes."""
+    return Attachment(AttachmentKind(kind), tails[tail], at, digest, name)
 
 
 def _sampling_out(sampling: SamplingRequest) -> Json:

@@ -13,7 +13,7 @@ Event = GenerationEvent | PromptExplanation | MlxkError
 
 
 class EventStream:
-    """GenerationStream over a queue: the reader never waits for a slow consumer, and max_tokens bounds what piles up.
+    """PatientStream over a queue: the reader never waits for a slow consumer, and max_tokens bounds what piles up.
 
     Whatever arrived before an error is delivered before it.
     """
@@ -33,7 +33,18 @@ class EventStream:
     def __next__(self) -> GenerationEvent:
         if self._over:
             raise StopIteration
-        item = self._items.get()
+        return self._taken(self._items.get())
+
+    def next_within(self, seconds: float | None) -> GenerationEvent | None:
+        if self._over:
+            raise StopIteration
+        try:
+            item = self._items.get(timeout=seconds)
+        except queue.Empty:
+            return None
+        return self._taken(item)
+
+    def _taken(self, item: Event | None) -> GenerationEvent:
         if self._over or item is None:
             raise StopIteration
         if isinstance(item, MlxkError):

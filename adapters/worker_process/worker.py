@@ -5,19 +5,23 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from adapters.worker_process.messages import decode_reply, encode_command
+from adapters.worker_process.messages import command_tails, decode_reply, encode_command
 from adapters.worker_process.process import ChildProcess
 from adapters.worker_process.stream import EventStream, PendingExplanation
 from domain.catalog import LocatedModel
-from domain.errors import EngineDied, InternalError, MlxkError
+from domain.errors import EngineDied, InternalError, MlxkError, PayloadTooLarge
 from domain.inference import Finished, GenerationRequest
 from domain.serving.load_options import LoadOptions
 from domain.serving.prompt_explanation import PromptExplanation
+from domain.serving.vitals import EngineVitals
+from domain.serving.worker_death import DeathCause
 from ports.model_worker import LoadedModel
 from ports.worker_channel import (
+    AskVitals,
     CancelRequest,
     Command,
     ExplainPrompt,
@@ -27,11 +31,18 @@ from ports.worker_channel import (
     Reply,
     RequestEvents,
     StartRequest,
+    TellVitals,
     WorkerStarted,
 )
 
 Waiting = EventStream | PendingExplanation
 Asked = TypeVar("Asked", EventStream, PendingExplanation)
+ASK_VITALS = encode_command(AskVitals())
+HINTS = {
+    DeathCause.KILLED: "it may have run out of memory; ask again",
+    DeathCause.ABORTED: "this is how Metal ends a process that runs out of memory; ask again, or for less at once",
+    DeathCause.MEMORY: "free some memory, or ask for less at once",
+}
 
 
 class ProcessWorker:
@@ -54,8 +65,12 @@ class ProcessWorker:
         self._loaded: LoadedModel | None = None
         self._loading: queue.SimpleQueue[LoadedModel | MlxkError] = queue.SimpleQueue()
         self._closing = False
+        self._orderly = False  # it lived when it was closed
         self._hung_up = False
         self._death: str | None = None
+        self._cause: DeathCause | None = None
+        self._killed: str | None = None  # why
+        self._vitals_wanted: list[Callable[[EngineVitals], None]] = []
         self._reader = threading.Thread(target=self._read, name=f"mlxk-worker-{child.process_id}", daemon=True)
         self._reader.start()
 
@@ -71,11 +86,21 @@ class ProcessWorker:
 
     @property
     def alive(self) -> bool:
-        return not self._hung_up and not self._closing and self._child.running
+        return not self._hung_up and not self._closing and self._killed is None and self._child.running
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._streams)
+
+    @property
+    def death(self) -> DeathCause | None:
+        return None if self._orderly else self._cause
 
     def load(self, model: LocatedModel, options: LoadOptions) -> None:
         """Blocks until the model is loaded; once only. Raises what the worker says, or EngineDied."""
         self._name, self._wanted = model.name, True
+        if self._child.output is not None:
+            self._child.output.name = model.name
         with contextlib.suppress(BrokenPipeError):  # the reader knows how it ended
             self._send(LoadModel(model, options))
         outcome = self._loading.get()
@@ -90,8 +115,25 @@ class ProcessWorker:
     def explain(self, request: GenerationRequest) -> PromptExplanation:
         return self._ask(ExplainPrompt(self._new_id(), request), PendingExplanation()).wait()
 
+    def ask_vitals(self, answer: Callable[[EngineVitals], None]) -> None:
+        """One question is on its way at most. What cannot be sent now waits for the next one that can: a process that
+        takes nothing off its line says nothing either way.
+        """
+        with self._lock:
+            if self._death is not None:
+                return
+            self._vitals_wanted.append(answer)
+        self._child.frames.offer(ASK_VITALS)
+
+    def kill(self, reason: str) -> None:
+        if self.alive:
+            self._killed = reason
+            self._child.kill()
+            self._child.frames.close()
+
     def close(self) -> None:
         """A spare is killed: it holds nothing, and in the middle of its imports it would not hear that we hung up."""
+        self._orderly = self._orderly or self.alive
         self._closing = True
         if not self._wanted:
             self._child.kill()
@@ -113,9 +155,11 @@ class ProcessWorker:
         except BrokenPipeError:
             self._reader.join()
             raise self._died() from None
-        except InternalError:  # larger than a frame may be; nothing was sent
+        except InternalError as fault:  # larger than a frame may be; nothing was sent
             self._drop(command.request_id)
-            raise
+            raise PayloadTooLarge(
+                f"the request is too large for {self._name}: {fault.message}", hint="send less", param="messages"
+            ) from fault
         return waiting
 
     def _cancel(self, request_id: int) -> None:
@@ -128,7 +172,7 @@ class ProcessWorker:
             return self._streams.pop(request_id, None)
 
     def _send(self, command: Command) -> None:
-        self._child.frames.send(encode_command(command))
+        self._child.frames.send(encode_command(command), command_tails(command))
 
     # The reader thread
 
@@ -151,6 +195,11 @@ class ProcessWorker:
                         if isinstance(event, Finished | PromptExplanation | MlxkError):
                             self._drop(request_id)
                         stream.put(event)
+            case TellVitals(vitals):
+                with self._lock:
+                    wanted, self._vitals_wanted = self._vitals_wanted, []
+                for answer in wanted:
+                    answer(vitals)
             case ModelLoaded(facts):
                 self._loading.put(facts)
             case LoadFailed(error):
@@ -162,8 +211,12 @@ class ProcessWorker:
         """The line has closed or cannot be used: see the process off and tell everybody who waits."""
         self._hung_up = True
         obituary = self._child.end()
+        if complaint is not None:
+            obituary = f"{obituary} ({complaint})"
         with self._lock:
-            self._death = obituary if complaint is None else f"{obituary} ({complaint})"
+            self._death = obituary if self._killed is None else f"was ended because it {self._killed}"
+            self._cause = self._cause_of_death(complaint)
+            self._vitals_wanted.clear()
             streams = list(self._streams.values())
             self._streams.clear()
         self._loading.put(self._died())
@@ -171,6 +224,11 @@ class ProcessWorker:
             stream.put(self._died())
 
     def _died(self) -> EngineDied:
-        how = "was closed" if self._closing else self._death
-        hint = "it may have run out of memory; ask again" if self._death == "was killed by SIGKILL" else "ask again"
+        how = "was closed" if self._orderly or self._death is None else self._death
+        hint = "ask again" if self.death is None else HINTS.get(self.death, "ask again")
         return EngineDied(f"the engine process of {self._name} (process {self.process_id}) {how}", hint=hint)
+
+    def _cause_of_death(self, complaint: str | None) -> DeathCause:
+        if self._killed is not None:
+            return DeathCause.HUNG
+        return self._child.cause if complaint is None else DeathCause.GARBLED

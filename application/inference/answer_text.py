@@ -6,12 +6,15 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from domain.inference import (
     Finished,
     FinishReason,
     GenerationEvent,
     GenerationReport,
+    PromptDelta,
+    PromptProgress,
     Sampling,
     ScoredToken,
     TextDelta,
@@ -28,12 +31,24 @@ REPORTED_TOKENS = 3
 
 @dataclass(frozen=True, slots=True)
 class AnswerFacts:
-    """What is known of an answer before it begins. sampling, max_tokens: in force. declared_stops: as in TextCodec."""
+    """What is known of an answer before it begins. sampling, max_tokens: in force. declared_stops: as in TextCodec.
+    tells_stops: a stop token is scored too, where it has no text: every token that was counted has its score.
+    """
 
     prompt_tokens: int
     sampling: Sampling
     max_tokens: int
     declared_stops: frozenset[int] = frozenset()
+    tells_stops: bool = False
+
+
+class Echo(Protocol):
+    """application.inference.prompt_echo.PromptEcho."""
+
+    @property
+    def pending(self) -> bool: ...
+
+    def tell(self, scores: Sequence[TokenScore] = ()) -> PromptDelta: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +72,16 @@ class AnswerText:
     """
 
     def __init__(
-        self, reader: TokenReader, transcript: Transcript, facts: AnswerFacts, clock: Callable[[], float]
+        self,
+        reader: TokenReader,
+        transcript: Transcript,
+        facts: AnswerFacts,
+        clock: Callable[[], float],
+        echo: Echo | None = None,
     ) -> None:
+        """echo: of the prompt, to be told before the answer."""
         self._reader = reader
+        self._echo = echo
         self._decoder = reader.decoder
         self._transcript = transcript
         self._facts = facts
@@ -73,12 +95,31 @@ class AnswerText:
         self.finished = False
 
     def add(self, step: RowStep) -> Sequence[GenerationEvent]:
-        """The events of one more token. A stop token counts but is no text; a stop string, or the one call that was
-        wanted, ends the answer here.
-        """
-        token, finish = step.token, step.finish
-        if token is None:
-            raise ValueError("a step without a token")
+        """The events of one more step: of what is read of the prompt, then of the answer."""
+        if step.token is not None and self._echo is None:
+            return self._token(step.token, step)
+        events = self._of_prompt(step)
+        if step.token is not None:
+            events += self._token(step.token, step)
+        elif step.finish is not None:
+            self._stats = step.stats
+            events += self._end(step.finish)
+        elif step.read is None and not step.prompt_scores:
+            raise ValueError("a step that tells nothing")
+        return events
+
+    def _of_prompt(self, step: RowStep) -> list[GenerationEvent]:
+        events: list[GenerationEvent] = []
+        if step.read is not None:
+            events.append(PromptProgress(step.read, self._facts.prompt_tokens))
+        if self._echo is not None and (step.prompt_scores or (step.read is None and self._echo.pending)):
+            told = self._echo.tell(step.prompt_scores)
+            events += [told] if told.text or told.logprobs else []
+        return events
+
+    def _token(self, token: int, step: RowStep) -> Sequence[GenerationEvent]:
+        """A stop token counts but is no text; a stop string, or the one call that was wanted, ends the answer here."""
+        finish = step.finish
         if not self._begins:
             self._first_at = self._clock()
         if step.stats is not None:
@@ -94,7 +135,7 @@ class AnswerText:
             events = self._feed(text)
         if finish is None and not self._transcript.ended:
             return events
-        return [*events, *self._end(finish)]
+        return [*events, *self._end(finish, step.score)]
 
     def _feed(self, text: str) -> Sequence[AnswerDelta]:
         if not text:
@@ -120,16 +161,21 @@ class AnswerText:
         while self._scores and self._scores[0][0] < end:
             begin, stop, token, score = self._scores.popleft()
             if max(stop, begin + 1) > start:
-                top = tuple(self._reader.scored(other, logprob) for other, logprob in score.top)
-                found.append(TokenLogprob(self._reader.scored(token, score.logprob), top))
+                found.append(self._logprob(token, score, begin))
         return tuple(found)
 
-    def _end(self, finish: FinishReason | None) -> list[GenerationEvent]:
+    def _logprob(self, token: int, score: TokenScore, offset: int) -> TokenLogprob:
+        top = tuple(self._reader.scored(other, logprob) for other, logprob in score.top)
+        return TokenLogprob(self._reader.scored(token, score.logprob), top, offset)
+
+    def _end(self, finish: FinishReason | None, score: TokenScore | None = None) -> list[GenerationEvent]:
         events: list[GenerationEvent] = []
         if finish is not None:
             if not self._transcript.ended:
                 events += self._feed(self._decoder.finish())
             events += self._with_scores(self._transcript.finish(finish))
+        if finish is FinishReason.STOP and score is not None and self._facts.tells_stops:
+            events.append(TextDelta("", (self._logprob(self._last[-1], score, self._written),)))
         self.finished = True
         events.append(Finished(self._reason(finish), self._usage(), self._report(finish), self._transcript.warnings))
         return events

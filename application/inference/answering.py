@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from domain.catalog.location import LocatedModel
     from domain.inference import GenerationRequest
     from domain.serving.load_plan import LoadPlan
-    from ports.model_worker import GenerationStream
+    from ports.model_worker import GenerationStream, PatientStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,22 @@ class ChatAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class PatientAnswer(ChatAnswer):
+    """One whose events need not be waited for for ever."""
+
+    events: PatientStream
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """model: loaded, and ready to answer. warning: as in ChatAnswer. context_length: tokens it can hold, None where
-    that is not told.
+    that is not told. sees: it can be shown pictures, None where that is not told.
     """
 
     model: LocatedModel
     warning: str | None = None
     context_length: int | None = None
+    sees: bool | None = None
 
 
 PlanFor = Callable[["LocatedModel", LoadWishes], "LoadPlan"]

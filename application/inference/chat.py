@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from application.catalog.inspect_model import InspectModel
-from application.inference.answering import ChatAnswer, PlanFor, Prepared, Resolver, never
+from application.inference.answering import ChatAnswer, PatientAnswer, PlanFor, Prepared, Resolver, never
+from application.inference.pictures import Onlooker, answer
 from application.serving.memory_gate import MemoryGate
 from application.serving.model_pool import ModelPool
 from domain.catalog import LocatedModel, ModelReport
-from domain.catalog.fitness import require_chat
-from domain.inference import GenerationRequest
+from domain.catalog.fitness import can_see, require_chat
+from domain.errors import ModelLoadFailed
+from domain.inference import USUAL_PICTURES, GenerationRequest, PictureRules
 from domain.serving.load_plan import PLAIN_PLAN, LoadPlan
 from domain.serving.load_wishes import PLAINLY, LoadWishes
 from domain.serving.model_load import ModelLoad
+from ports.model_worker import PatientStream
 
-__all__ = ["Chat", "ChatAnswer", "Prepared", "Resolver", "plainly"]
+__all__ = ["Chat", "ChatAnswer", "Manner", "PatientAnswer", "Prepared", "Resolver", "plainly"]
 
 RESOLUTION_SECONDS = 2.0
 REMEMBERED_NAMES = 256
@@ -28,10 +32,22 @@ def plainly(_model: LocatedModel, _wishes: LoadWishes) -> LoadPlan:
     return PLAIN_PLAN
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """plan_for: from wishes to ways of loading; raises what PlanLoad does. pictures: how they are shown where a request
+    does not say.
+    """
+
+    plan_for: PlanFor = plainly
+    pictures: PictureRules = USUAL_PICTURES
+
+
+USUAL_MANNER = Manner()
+
+
 class Chat:
     """Thread-safe. A name is looked up on the disk at most every RESOLUTION_SECONDS: requests come faster than models
-    change. clock: monotonic seconds. plan_for: from wishes to ways; raises what
-    PlanLoad does.
+    change. clock: monotonic seconds.
     """
 
     def __init__(
@@ -41,16 +57,18 @@ class Chat:
         pool: ModelPool,
         gate: MemoryGate,
         clock: Callable[[], float],
-        plan_for: PlanFor = plainly,
+        manner: Manner = USUAL_MANNER,
     ) -> None:
         self._resolve = resolve
         self._inspect = inspect
         self._pool = pool
         self._gate = gate
         self._clock = clock
-        self._plan_for = plan_for
+        self._plan_for = manner.plan_for
+        self._pictures = manner.pictures
         self._guard = threading.Lock()
         self._known: dict[str, tuple[float, ModelReport]] = {}
+        self._lately: dict[str, str] = {}  # identities of loads, by the names that were answered with them
 
     def execute(
         self,
@@ -60,40 +78,91 @@ class Chat:
         streamed: bool = True,
         loading: LoadWishes = PLAINLY,
         given_up: Callable[[], bool] = never,
-    ) -> ChatAnswer:
+    ) -> PatientAnswer:
         """Start an answer; blocks while the model is loaded. streamed: events are shown as they come; False lets a
         request survive its worker at any time before the end. loading: how to load it, where it is not loaded that way.
         given_up: asked while the request waits for the model, and after `ModelPool.wake`; true ends the wait with
         Interrupted.
 
         Raises ModelNotFound, AmbiguousModel, InvalidRequest, ModelUnhealthy, ModelNotRunnable, CapabilityMismatch,
-        InsufficientMemory, ModelLoadFailed, ServerShutdown; the events raise what GenerationStream says.
+        InsufficientMemory, ModelLoadFailed, ModelSuspended, ServerShutdown; the events raise what GenerationStream
+        says.
         """
         report = self._look_up(spec)
         require_chat(report)
-        tokens = request.limits.requested or request.limits.server_default
-        load, warning = self._admitted(report, loading, tokens)
-        events = self._pool.stream(load, request, streamed=streamed, given_up=given_up)
-        return ChatAnswer(model=report.location, events=events, warning=warning)
+        plan = self._plan(report, loading)
+        request = replace(request, limits=request.limits.of_model(plan.max_tokens))
+        force = loading.force or plan.force
+        load, warning = self._admitted(report, plan, request.limits.requested or request.limits.server_default, force)
+        allowance = self._allowance(force)
+
+        def ask(part: GenerationRequest) -> PatientStream:
+            return self._pool.stream(load, part, streamed=streamed, given_up=given_up, allowance=allowance)
+
+        with self._forgetting(spec):
+            events = answer(request, Onlooker(report.name, load.options.sees), self._pictures, ask)
+        with self._guard:
+            if len(self._lately) >= REMEMBERED_NAMES:
+                self._lately.clear()
+            self._lately[spec] = load.identity
+        return PatientAnswer(report.location, events, warning)
+
+    def at_hand(self, spec: str) -> bool:
+        """Whether a request would most likely not wait for its model: the name was answered with one before that is
+        loaded now. Quick; reads nothing.
+        """
+        with self._guard:
+            identity = self._lately.get(spec)
+        return identity is not None and any(load.identity == identity for load in self._pool.loads())
 
     def prepare(self, spec: str, loading: LoadWishes = PLAINLY) -> Prepared:
         """Load the model ahead of its first request. Raises as `execute` does."""
+        return self._prepare(spec, loading, None, never)
+
+    def bring_in(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = never) -> Prepared:
+        """As `prepare`, for somebody who asks for that alone. pinned, given_up: as ModelPool.preload has them."""
+        return self._prepare(spec, PLAINLY, pinned, given_up)
+
+    def _prepare(self, spec: str, wishes: LoadWishes, pinned: bool | None, given_up: Callable[[], bool]) -> Prepared:
         report = self._look_up(spec)
         require_chat(report)
-        load, warning = self._admitted(report, loading, None)
-        loaded = self._pool.preload(load)
-        return Prepared(report.location, warning, loaded.context_length)
+        plan = self._plan(report, wishes)
+        force = wishes.force or plan.force
+        load, warning = self._admitted(report, plan, None, force)
+        with self._forgetting(spec):
+            loaded = self._pool.preload(load, pinned=pinned, given_up=given_up, allowance=self._allowance(force))
+        return Prepared(report.location, warning, loaded.context_length, load.options.sees)
 
-    def _admitted(self, report: ModelReport, wishes: LoadWishes, tokens: int | None) -> tuple[ModelLoad, str | None]:
-        """What is to be loaded, and a warning when it takes most of the memory."""
+    def _plan(self, report: ModelReport, wishes: LoadWishes) -> LoadPlan:
+        """A model that can see is loaded with what it sees with."""
         plan = self._plan_for(report.location, wishes)
-        load = ModelLoad(report.location, report.size_bytes + plan.extra_bytes, plan.options)
+        if not can_see(report):
+            return plan
+        return replace(plan, options=replace(plan.options, sees=True, exif=self._pictures.exif))
+
+    def _admitted(
+        self, report: ModelReport, plan: LoadPlan, tokens: int | None, force: bool
+    ) -> tuple[ModelLoad, str | None]:
+        """What is to be loaded, and a warning when it takes most of the memory."""
+        need_bytes = report.size_bytes + plan.extra_bytes
+        fingerprint = f"{report.size_bytes} {report.last_modified.isoformat()}"
+        load = ModelLoad(report.location, need_bytes, plan.options, plan.keeping, fingerprint)
         if self._pool.holds(load):
             return load, None
-        room = self._pool.reclaimable_bytes
-        warning = self._gate.check(report, tokens, room, force=wishes.force, plan=plan)
-        memory_bytes = self._gate.allowance(self._pool.beside(load), force=wishes.force)
-        return replace(load, options=replace(plan.options, memory_bytes=memory_bytes)), warning
+        return load, self._gate.check(report, tokens, self._pool.reclaimable_bytes, force=force, plan=plan)
+
+    def _allowance(self, force: bool) -> Callable[[ModelLoad], int | None]:
+        return lambda load: self._gate.allowance(self._pool.beside(load), force=force)
+
+    @contextmanager
+    def _forgetting(self, spec: str) -> Iterator[None]:
+        """After a failed load the next request looks at the folder afresh: it may have been mended."""
+        try:
+            yield
+        except ModelLoadFailed:
+            with self._guard:
+                self._known.pop(spec, None)
+            raise
 
     def _look_up(self, spec: str) -> ModelReport:
         now = self._clock()

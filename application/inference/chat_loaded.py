@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from application.inference.answering import ChatAnswer, never
+from application.inference.answering import PatientAnswer, never
+from application.inference.pictures import Onlooker, answer
 from application.serving.model_pool import ModelPool
 from domain.errors import ModelNotFound
-from domain.inference import GenerationRequest
+from domain.inference import USUAL_PICTURES, GenerationRequest, PictureRules
+from domain.serving.model_load import ModelLoad
 from domain.serving.server_instance import ServerInstance
+from ports.model_worker import PatientStream
 
 
 class ChatLoaded:
-    """Thread-safe. For commands that have found this server (application/inference/find_server.py)."""
+    """Thread-safe. For commands that have found this server (application/inference/find_server.py). pictures: as
+    Chat's.
+    """
 
-    def __init__(self, pool: ModelPool, instance: ServerInstance) -> None:
+    def __init__(self, pool: ModelPool, instance: ServerInstance, pictures: PictureRules = USUAL_PICTURES) -> None:
         self._pool = pool
         self._instance = instance
+        self._pictures = pictures
 
     def execute(
         self,
@@ -25,10 +31,18 @@ class ChatLoaded:
         *,
         streamed: bool = True,
         given_up: Callable[[], bool] = never,
-    ) -> ChatAnswer:
+    ) -> PatientAnswer:
         """As Chat.execute. Raises ModelNotFound when nothing is loaded that way."""
+        load = self._load(load_token)
+
+        def ask(part: GenerationRequest) -> PatientStream:
+            return self._pool.stream(load, part, streamed=streamed, given_up=given_up)
+
+        model = Onlooker(load.model.name, load.options.sees)
+        return PatientAnswer(load.model, answer(request, model, self._pictures, ask))
+
+    def _load(self, load_token: str) -> ModelLoad:
         for load in self._pool.loads():
             if self._instance.load_token(load.identity) == load_token:
-                events = self._pool.stream(load, request, streamed=streamed, given_up=given_up)
-                return ChatAnswer(load.model, events)
+                return load
         raise ModelNotFound("this server holds no model loaded that way", hint="name the model", param="mlxk.loaded")

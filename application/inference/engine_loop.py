@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import queue
-import threading
 from collections.abc import Callable, Sequence
 
 from application.inference.answer_text import AnswerText
-from application.inference.loop_messages import Ask, Begin, Cancel, Command, Crash, Drain, Explain, Failure, Found, News
+from application.inference.loop_messages import (
+    Ask,
+    Begin,
+    Cancel,
+    Command,
+    Crash,
+    Drain,
+    Explain,
+    Failure,
+    Found,
+    Heard,
+    Listen,
+    News,
+)
+from application.inference.loop_tally import LoopTally
+from application.inference.loop_threads import started
 from application.inference.prepare_request import PreparedRequest, PrepareRequest
-from application.inference.reuse_log import ReuseLog
+from application.inference.reuse_log import ReuseLog, explanation_of
 from domain.errors import GenerationFailed, MlxkError, ServerShutdown
 from domain.inference import GenerationEvent, GenerationRequest
 from domain.serving.cache_check import CacheChecks
-from domain.serving.prompt_explanation import PromptExplanation, explained
+from domain.serving.prompt_explanation import PromptExplanation
+from domain.serving.vitals import EngineVitals
 from ports.text_engine import EngineRow, RowStep, TextEngine
 
 EventSink = Callable[[Sequence[tuple[int, GenerationEvent | PromptExplanation | MlxkError]]], None]
@@ -58,6 +73,7 @@ class EngineLoop:
         self._drained = False  # the engine thread's own
         self._rested = False  # the engine thread's own: it had its moment since the last row
         self._checks = CacheChecks()  # the engine thread's own
+        self._tally = LoopTally(prepare.clock)
 
     # Any thread
 
@@ -83,6 +99,10 @@ class EngineLoop:
             self._inbox.put(Cancel(request_id))
             self._outbox.put(Cancel(request_id))
 
+    def ask_vitals(self, answer: Callable[[EngineVitals], None]) -> None:
+        """answer: called by the text thread once the engine has looked, between two steps."""
+        self._inbox.put(Listen(answer))
+
     @property
     def idle(self) -> bool:
         """Nothing that was asked for is unanswered."""
@@ -98,8 +118,8 @@ class EngineLoop:
 
     def run(self) -> None:
         """Work until drained. Raises whatever breaks the engine or one of the threads as a whole."""
-        writer = self._start("mlxk-text", self._write_events)
-        preparer = self._start("mlxk-prepare", self._prepare_requests)
+        writer = started("mlxk-text", self._write_events, self._inbox)
+        preparer = started("mlxk-prepare", self._prepare_requests, self._inbox)
         try:
             while self._take_commands():
                 self._step()
@@ -142,7 +162,11 @@ class EngineLoop:
                 self._outbox.put(Found(request_id, self._engine.explain(prompt.tokens, prompt.media), self._checks))
             case Cancel(row_id):
                 self._running.discard(row_id)
+                self._tally.left(row_id)
                 self._engine.cancel(row_id)
+            case Listen(answer):
+                vitals = self._tally.vitals(self._engine.pulse(), self._checks, self._requests.qsize())
+                self._outbox.put(Heard(answer, vitals))
             case Drain():
                 self._drained = True
             case Crash(fault):
@@ -160,10 +184,11 @@ class EngineLoop:
             self._outbox.put(Failure(row_id, refusal))
         else:
             self._running.add(row_id)
+            self._tally.admitted(row)
 
     def _step(self) -> None:
         try:
-            steps = self._engine.step()
+            steps = self._tally.counted(self._engine.step)
         except GenerationFailed as fault:
             steps = [RowStep(row_id, None, error=fault) for row_id in sorted(self._running)]
         for step in steps:
@@ -179,10 +204,11 @@ class EngineLoop:
             if ask.request_id not in self._live:
                 continue
             try:
-                if ask.explain:
-                    self._inbox.put(Explain(ask.request_id, self._prepare.prompt(ask.request)))
-                else:
-                    self._hand_on(self._prepare.execute(ask.request_id, ask.request))
+                with self._tally.preparing():
+                    if ask.explain:
+                        self._inbox.put(Explain(ask.request_id, self._prepare.prompt(ask.request)))
+                    else:
+                        self._hand_on(self._prepare.execute(ask.request_id, ask.request))
             except MlxkError as error:
                 self._outbox.put(Failure(ask.request_id, error))
         self._inbox.put(Drain())
@@ -208,6 +234,8 @@ class EngineLoop:
                     self._reuse.drop(row_id)
                 case Found():
                     self._write_found(item)
+                case Heard(answer, vitals):
+                    answer(vitals)
                 case Failure(row_id, error):
                     self._fail(row_id, error, texts)
                 case _:
@@ -234,11 +262,7 @@ class EngineLoop:
             self._reuse.expect(found.row_id, found.divergence)
             return
         self._live.discard(found.row_id)
-        try:
-            told: PromptExplanation | MlxkError = explained(found.divergence, self._prepare.spelled, found.checks)
-        except MlxkError as error:
-            told = error
-        self._emit([(found.row_id, told)])
+        self._emit([(found.row_id, explanation_of(found, self._prepare.spelled))])
 
     def _forget(self, step: RowStep, texts: dict[int, AnswerText]) -> None:
         """The answer is complete. A row that a stop string or a call cut is still decoding, and is called off."""
@@ -255,28 +279,13 @@ class EngineLoop:
             self._live.discard(row_id)
             self._emit([(row_id, error)])
 
-    # All threads
-
-    def _start(self, name: str, work: Callable[[], None]) -> threading.Thread:
-        """A thread whose death is the loop's: a request must never wait for a thread that is gone."""
-
-        def guarded() -> None:
-            try:
-                work()
-            except BaseException as fault:  # noqa: BLE001 - raised again, by the engine thread
-                self._inbox.put(Crash(fault))
-
-        thread = threading.Thread(target=guarded, name=name, daemon=True)
-        thread.start()
-        return thread
-
 
 def _events_of(step: RowStep, text: AnswerText) -> Sequence[GenerationEvent | MlxkError]:
     """What one row's step means to whoever reads the answer. A tokenizer or a parser of calls that breaks fails its own
     request only.
     """
-    if step.error is not None or step.token is None:
-        return [step.error or GenerationFailed("the engine gave neither a token nor an error")]
+    if step.error is not None:
+        return [step.error]
     try:
         return text.add(step)
     except MlxkError as error:

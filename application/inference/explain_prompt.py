@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from application.inference.answering import PlanFor, Resolver
+from application.inference.pictures import Onlooker, as_shown
 from application.serving.model_pool import ModelPool
 from domain.catalog import LocatedModel
 from domain.errors import ModelNotFound
-from domain.inference import GenerationRequest
+from domain.inference import USUAL_PICTURES, GenerationRequest, PictureRules
 from domain.serving.load_wishes import PLAINLY
 from domain.serving.model_load import ModelLoad
 from domain.serving.prompt_explanation import PromptExplanation
@@ -24,13 +25,23 @@ class ExplainedPrompt:
 
 
 class ExplainPrompt:
-    """Thread-safe. Loads nothing and generates nothing. plan_for: how this server loads a model."""
+    """Thread-safe. Loads nothing and generates nothing. plan_for: how this server loads a model. pictures: as
+    Chat's.
+    """
 
-    def __init__(self, resolve: Resolver, plan_for: PlanFor, pool: ModelPool, instance: ServerInstance) -> None:
+    def __init__(
+        self,
+        resolve: Resolver,
+        plan_for: PlanFor,
+        pool: ModelPool,
+        instance: ServerInstance,
+        pictures: PictureRules = USUAL_PICTURES,
+    ) -> None:
         self._resolve = resolve
         self._plan_for = plan_for
         self._pool = pool
         self._instance = instance
+        self._pictures = pictures
 
     def execute(self, spec: str, request: GenerationRequest, load_token: str | None = None) -> ExplainedPrompt:
         """load_token: a loaded model's, which then counts instead of the name.
@@ -39,11 +50,13 @@ class ExplainPrompt:
         ModelWorker.explain does.
         """
         load = self._named(spec) if load_token is None else self._loaded(load_token)
-        return ExplainedPrompt(load.model, self._pool.explain(load, request))
+        shown = as_shown(request, Onlooker(load.model.name, load.options.sees), self._pictures)
+        return ExplainedPrompt(load.model, self._pool.explain(load, shown))
 
     def _named(self, spec: str) -> ModelLoad:
         model = self._resolve.execute(spec)
-        return ModelLoad(model, 0, self._plan_for(model, PLAINLY).options)
+        load = ModelLoad(model, 0, self._plan_for(model, PLAINLY).options)
+        return next((held for held in self._pool.loads() if held.identity == load.identity), load)
 
     def _loaded(self, load_token: str) -> ModelLoad:
         for load in self._pool.loads():

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Protocol
 
 from application.catalog.inspect_model import InspectModel
-from application.serving.served_models import FirstModel
+from application.serving.owners_settings import OwnersSettings
 from domain.catalog import LocatedModel
 from domain.catalog.fitness import require_chat
 from domain.errors import InvalidRequest
 from domain.serving.load_options import DEFAULT_DRAFT_TOKENS, DEFAULT_KV_GROUP_SIZE, LoadOptions
 from domain.serving.load_plan import PLAIN_PLAN, LoadPlan
 from domain.serving.load_wishes import LoadWishes
+from domain.serving.model_settings import ModelSettings
 
 
 class Resolver(Protocol):
@@ -55,26 +57,31 @@ class PlanLoad:
 
 
 class PlanServedLoad:
-    """The wishes that a server was started with hold for its first model; any other is loaded the plain way. What they
-    mean is found out once: it must not change while the server runs. Thread-safe.
+    """As the server's owner has settled for each model. What a model's settings mean is found out once: it must not
+    change while the server runs. Thread-safe.
     """
 
-    def __init__(self, plan: PlanLoad, first: FirstModel, wishes: LoadWishes) -> None:
+    def __init__(self, plan: PlanLoad, settled: OwnersSettings) -> None:
         self._plan = plan
-        self._first = first
-        self._wishes = wishes
+        self._settled = settled
         self._guard = threading.Lock()
-        self._made: LoadPlan | None = None
+        self._made: dict[tuple[str, ModelSettings], LoadPlan] = {}
 
     def execute(self, model: LocatedModel, wishes: LoadWishes) -> LoadPlan:  # noqa: ARG002
         """Clients have no wishes of their own. Raises as PlanLoad does."""
-        first = self._first.locate()
-        if first is None or first.identity != model.identity:
-            return PLAIN_PLAN
+        settings = self._settled.of(model)
         with self._guard:
-            if self._made is None:
-                self._made = self._plan.execute(model, self._wishes)
-            return self._made
+            made = self._made.get((model.identity, settings))
+            if made is None:
+                made = PLAIN_PLAN if settings.loading.plain else self._plan.execute(model, settings.loading)
+                made = replace(
+                    made,
+                    keeping=self._settled.rules.keeping(settings),
+                    max_tokens=settings.max_tokens,
+                    force=settings.loading.force,
+                )
+                self._made[model.identity, settings] = made
+            return made
 
 
 def _refuse_idle(wishes: LoadWishes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from application.inference.answer_text import AnswerText
@@ -10,6 +10,7 @@ from domain.errors import MlxkError
 from domain.inference import GenerationRequest, PicturesSeen
 from domain.serving.cache_check import CacheChecks
 from domain.serving.prompt_divergence import PromptDivergence
+from domain.serving.vitals import EngineVitals
 from ports.text_codec import EncodedPrompt
 from ports.text_engine import EngineRow, RowStep
 
@@ -61,10 +62,23 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Listen:
+    """Whoever wants to know how the engine is."""
+
+    answer: Callable[[EngineVitals], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    answer: Callable[[EngineVitals], None]
+    vitals: EngineVitals
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     row_id: int
     error: MlxkError
 
 
-Command = EngineRow | Explain | Cancel | Drain | Crash
-News = Sequence[RowStep] | Begin | Found | Cancel | Failure | None
+Command = EngineRow | Explain | Cancel | Drain | Crash | Listen
+News = Sequence[RowStep] | Begin | Found | Cancel | Failure | Heard | None

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from application.inference.answer_text import AnswerFacts, AnswerText, TokenReader
-from domain.errors import ContextLengthExceeded, GenerationFailed, MlxkError
-from domain.inference import GenerationRequest, PicturesSeen, resolve_sampling
+from application.inference.prompt_echo import PromptEcho
+from domain.errors import ContextLengthExceeded, GenerationFailed, InvalidRequest, MlxkError
+from domain.inference import PLAIN, GenerationRequest, PicturesSeen, resolve_sampling
 from domain.inference.text_length import text_length
 from domain.inference.transcript import AnswerStart, Transcript
 from domain.inference.transcript_calls import CallRules
@@ -51,6 +52,10 @@ class PrepareRequest:
         self._codec = codec
         self._fresh = fresh
 
+    @property
+    def clock(self) -> Callable[[], float]:
+        return self._fresh.clock
+
     def execute(self, request_id: int, request: GenerationRequest) -> PreparedRequest:
         """Raises what the codec raises (InvalidRequest and its kind), ContextLengthExceeded, or GenerationFailed when
         template, tokenizer or grammar break.
@@ -58,7 +63,9 @@ class PrepareRequest:
         codec = self._codec
         _refuse_hopeless(request, codec)
         prompt = _guarded("chat template or tokenizer", lambda: codec.encode(request))
-        max_tokens = request.limits.resolve(len(prompt.tokens), codec.context_length)
+        if request.bare is not None and not prompt.tokens:
+            raise InvalidRequest("prompt: this model makes no token of it", hint="say something", param="prompt")
+        max_tokens = _max_tokens(request, len(prompt.tokens), codec.context_length)
         sampling = resolve_sampling(request.sampling, codec.generation_config, self._fresh.seed())
         row = EngineRow(
             row_id=request_id,
@@ -73,11 +80,11 @@ class PrepareRequest:
             ignore_stops=request.ignore_stops,
             urgency=request.urgency,
             window=window_of(max_tokens, explicit=request.limits.requested is not None),
+            progress=request.progress,
+            score_prompt=_score_prompt(request),
+            only_read=request.bare is not None and not request.bare.answers,
         )
-        reader = TokenReader(_guarded("tokenizer", codec.decoder), codec.token_bytes)
-        facts = AnswerFacts(len(prompt.tokens), sampling, max_tokens, codec.declared_stops)
-        text = AnswerText(reader, self._transcript(request, prompt), facts, self._fresh.clock)
-        return PreparedRequest(row, text, prompt.seen)
+        return PreparedRequest(row, self._text(request, prompt, row), prompt.seen)
 
     def prompt(self, request: GenerationRequest) -> EncodedPrompt:
         """The prompt alone. Raises as `execute` does, but not for an answer that cannot fit."""
@@ -88,8 +95,21 @@ class PrepareRequest:
         """A token's bytes, for whoever reads the engine's steps. Raises GenerationFailed when the tokenizer breaks."""
         return _guarded("tokenizer", lambda: self._codec.token_bytes(token))
 
+    def _text(self, request: GenerationRequest, prompt: EncodedPrompt, row: EngineRow) -> AnswerText:
+        codec, bare = self._codec, request.bare
+        max_tokens = 0 if row.only_read else row.max_tokens
+        facts = AnswerFacts(len(row.prompt), row.sampling, max_tokens, codec.declared_stops, bare is not None)
+        echo = None
+        if bare is not None and bare.echo:
+            scored = request.logprobs is not None
+            echo = _guarded("tokenizer", lambda: PromptEcho(prompt, bare.text, self._reader(), scored=scored))
+        return AnswerText(self._reader(), self._transcript(request, prompt), facts, self._fresh.clock, echo)
+
+    def _reader(self) -> TokenReader:
+        return TokenReader(_guarded("tokenizer", self._codec.decoder), self._codec.token_bytes)
+
     def _transcript(self, request: GenerationRequest, prompt: EncodedPrompt) -> Transcript:
-        form = self._codec.output_format
+        form = self._codec.output_format if request.bare is None else PLAIN
         start = AnswerStart(
             in_thought=prompt.reasoning_open,
             in_call=prompt.starts_tool_call,
@@ -107,6 +127,27 @@ class PrepareRequest:
             offered=frozenset(tool.name for tool in tools),
             parallel=request.tools.parallel,
         )
+
+
+def _max_tokens(request: GenerationRequest, prompt_tokens: int, context_length: int) -> int:
+    """A prompt that is only read needs no room behind it."""
+    if request.bare is None or request.bare.answers:
+        return request.limits.resolve(prompt_tokens, context_length)
+    if prompt_tokens > context_length:
+        raise ContextLengthExceeded(
+            f"prompt {prompt_tokens:,} > context {context_length:,}", hint="shorten the prompt", param="prompt"
+        )
+    return 1
+
+
+def _score_prompt(request: GenerationRequest) -> int | None:
+    """How many of the likeliest tokens to tell for each place of the prompt. A prompt that is only read is scored in
+    any case: that is how engines read it.
+    """
+    bare = request.bare
+    if bare is None or not bare.echo or (request.logprobs is None and bare.answers):
+        return None
+    return request.logprobs or 0
 
 
 def _guarded(what: str, make: Callable[[], Made]) -> Made:
@@ -145,6 +186,8 @@ def _refuse_hopeless(request: GenerationRequest, codec: TextCodec) -> None:
 
 def _texts_of(request: GenerationRequest) -> list[str]:
     texts: list[str] = []
+    if request.bare is not None:
+        texts.append(request.bare.text or "")
     for message in request.messages:
         texts.append(message.content)
         texts += [part for call in message.tool_calls for part in (call.name, call.arguments)]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from application.inference.loop_messages import Found
 from domain.errors import MlxkError
 from domain.serving.prompt_divergence import PromptDivergence
-from domain.serving.prompt_explanation import explained
+from domain.serving.prompt_explanation import PromptExplanation, explained
 from ports.text_engine import RowStep
 
 
@@ -50,3 +51,11 @@ class ReuseLog:
             f"request {row_id}: {cached_tokens:,} of {divergence.prompt_tokens:,} prompt tokens were reused. "
             f"When it came: {told}"
         )
+
+
+def explanation_of(found: Found, spelled: Callable[[int], bytes]) -> PromptExplanation | MlxkError:
+    """What goes to whoever asked for it."""
+    try:
+        return explained(found.divergence, spelled, found.checks)
+    except MlxkError as error:
+        return error

@@ -10,7 +10,7 @@ from domain.catalog import ModelReport
 from domain.errors import InsufficientMemory
 from domain.serving.kv_cost import kv_cost
 from domain.serving.load_plan import PLAIN_PLAN, LoadPlan
-from domain.serving.memory_policy import Admission, DeviceMemory, admit_text
+from domain.serving.memory_policy import FITS, Admission, DeviceMemory, admit_text, admit_vision
 from ports.memory import MemoryProbe
 
 # The context that is counted for a request that names no length of its own.
@@ -42,8 +42,8 @@ class MemoryGate:
         """A warning for a model that takes most of the memory, else None. tokens: the length that was asked for.
         reclaimable_bytes: what other loaded models would give back for it. plan: a draft model counts too.
 
-        Raises InsufficientMemory when weights and KV cache exceed what the device may hold. A machine that does not
-        tell its memory refuses nothing.
+        Raises InsufficientMemory when weights and KV cache exceed what the device may hold, and for a model that sees
+        when its files are more than 70 % of the RAM. A machine that does not tell its memory refuses nothing.
         """
         memory = self._probe.read()
         if memory is None:
@@ -57,7 +57,10 @@ class MemoryGate:
             weights_bytes += plan.draft.weights_bytes
             kv_bytes += self._kv_bytes(plan.draft, length)
         room = replace(memory, device_limit_bytes=may_hold)
-        verdict = admit_text(weights_bytes, kv_bytes, room, force=force or self._force)
+        forced = force or self._force
+        verdict = admit_vision(report.size_bytes, memory) if options.sees and not forced else FITS
+        if verdict.admission is not Admission.REFUSED:
+            verdict = admit_text(weights_bytes, kv_bytes, room, force=forced)
         if verdict.admission is Admission.REFUSED:
             raise InsufficientMemory(
                 f"{report.name}: {verdict.reason}",

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from application.inference.answering import never
+from application.serving.clock import Clock, SteadyClock
+from application.serving.departures import Departures
+from application.serving.loading import Allowance, Loader
 from application.serving.replay import ReplayingStream
 from application.serving.seat import Seat, SeatState
-from domain.errors import Conflict, InternalError, Interrupted, MlxkError, ServerShutdown
+from application.serving.standings import standings
+from application.serving.table import Table, Ticket
+from domain.errors import Conflict, EngineDied, Interrupted, MlxkError
 from domain.inference import GenerationRequest
 from domain.serving.model_load import ModelLoad
 from domain.serving.prompt_explanation import PromptExplanation
-from domain.serving.residency import Resident, room_for
-from ports.model_worker import GenerationStream, LoadedModel, ModelWorker, WorkerLauncher
+from domain.serving.standing import ModelStanding
+from ports.model_worker import LoadedModel, PatientStream, WorkerLauncher
 
 __all__ = ["ModelPool", "never"]
 
@@ -29,21 +32,19 @@ class Beside:
 
 
 class ModelPool:
-    """Loads a model on first use, shares its worker, restarts it when it dies, and makes room for the next.
+    """Loads a model on first use, shares its worker, restarts it when it dies, makes room for the next, and lets models
+    go that nobody asks for.
 
-    Thread-safe; one condition guards all seats. Requests for a loaded model go straight to it. A model that does not
-    fit beside the others waits in line until those that must leave have finished their answers; meanwhile these take
-    no new ones, so that nobody starves. Loading and closing happen outside the lock.
+    Thread-safe; one lock guards all seats (application/serving/table.py has the rules of the table). Loading and
+    closing happen outside it.
     """
 
-    def __init__(self, launcher: WorkerLauncher, budget_bytes: int) -> None:
+    def __init__(self, launcher: WorkerLauncher, budget_bytes: int, clock: Clock | None = None) -> None:
         self._launcher = launcher
-        self._budget_bytes = budget_bytes
-        self._changed = threading.Condition()
-        self._seats: dict[str, Seat] = {}
-        self._line: deque[object] = deque()
-        self._closed = False
-        self._uses = 0
+        self._table = Table(budget_bytes, clock or SteadyClock())
+        self._changed = self._table.changed
+        self._loader = Loader(launcher, self._table)
+        self._departures = Departures(self._table)
 
     def stream(
         self,
@@ -52,31 +53,73 @@ class ModelPool:
         *,
         streamed: bool,
         given_up: Callable[[], bool] = never,
-    ) -> GenerationStream:
+        allowance: Allowance | None = None,
+    ) -> PatientStream:
         """Answer a request; blocks while the model is loaded. The consumer reads to the end or cancels. given_up: asked
-        whenever `wake` is called while the request waits; the one that loads the model is not waiting.
+        whenever `wake` is called while the request waits; the one that loads the model is not waiting. allowance: the
+        memory that a load may take, asked when there is room for it; None leaves what its options say.
 
-        Raises ModelLoadFailed, EngineDied (the worker died while loading), ServerShutdown, Interrupted (given up).
+        Raises ModelLoadFailed (also for a while after it has failed, as long as the files are the same), EngineDied
+        (the worker died while loading), ModelSuspended (it has died too often), InsufficientMemory (pinned models leave
+        no room), ServerShutdown, Interrupted (given up).
         """
-        seat = self._take(load, given_up)
-        return ReplayingStream(seat, request, streamed=streamed, live_worker=self._live_worker, release=self._release)
+        seat = self._take(load, given_up, allowance)
+        return ReplayingStream(
+            seat, request, streamed=streamed, live_worker=self._loader.live_worker, release=self._release
+        )
 
-    def preload(self, load: ModelLoad) -> LoadedModel:
-        """Load a model ahead of its first request. Raises as `stream` does."""
-        seat = self._take(load, never)
+    def preload(
+        self,
+        load: ModelLoad,
+        *,
+        pinned: bool | None = None,
+        given_up: Callable[[], bool] = never,
+        allowance: Allowance | None = None,
+    ) -> LoadedModel:
+        """Load a model ahead of its first request. pinned: from now on, until it leaves; None leaves that as it is.
+        Raises as `stream` does.
+        """
+        seat = self._take(load, given_up, allowance)
         try:
-            return self._live_worker(seat).loaded
+            loaded = self._loader.live_worker(seat).loaded
+            if pinned is not None:
+                with self._changed:
+                    seat.pinned = pinned
+            return loaded
         finally:
             self._release(seat)
+
+    def unload(self, model_identity: str, *, force: bool = False, given_up: Callable[[], bool] = never) -> bool:
+        """End a model, however it was loaded, and wait until its memory is back; False when it was not loaded. Running
+        answers finish first; force: they end with EngineDied. Requests that come meanwhile load it again afterwards.
+
+        Raises Interrupted when nobody waits any more (it leaves all the same), ServerShutdown.
+        """
+        with self._changed:
+            told = [seat for seat in self._table.seats.values() if seat.load.model.identity == model_identity]
+            for seat in told:
+                seat.unwanted = True
+                self._departures.look_again(seat)
+            self._changed.notify_all()
+        while True:
+            for seat in self._expelled(told) if force else []:
+                self._departures.dismiss(seat)
+            with self._changed:
+                if not any(self._table.seats.get(seat.load.identity) is seat for seat in told):
+                    return bool(told)
+                if given_up():
+                    raise Interrupted(f"nobody waits for {told[0].load.model.name} to leave any more")
+                if not (force and any(seat.state is SeatState.READY for seat in told)):
+                    self._table.clock.wait(self._changed, None)
 
     def explain(self, load: ModelLoad, request: GenerationRequest) -> PromptExplanation:
         """What the model remembers of a prompt; it stays as long as it is asked. Loads nothing and is no use that keeps
         a model from leaving first. Raises Conflict when it is not loaded, and what ModelWorker.explain does.
         """
         with self._changed:
-            seat = self._seats.get(load.identity)
-            worker = None if seat is None or seat.draining or seat.state is not SeatState.READY else seat.worker
-            if seat is None or worker is None or not worker.alive:
+            seat = self._table.seats.get(load.identity)
+            worker = None if seat is None or not seat.open or seat.state is not SeatState.READY else seat.living_worker
+            if seat is None or worker is None:
                 raise Conflict(
                     f"{load.model.name} is not loaded, so it remembers nothing", hint="ask it something first",
                     param="model",
@@ -87,6 +130,26 @@ class ModelPool:
         finally:
             self._release(seat)
 
+    def revive(self) -> None:
+        """Start workers again that died and that nobody asks for anything. Blocks; raises what a launch does, once the
+        others have had their turn.
+        """
+        with self._changed:
+            ready = [seat for seat in self._table.seats.values() if seat.state is SeatState.READY and seat.open]
+            dead = [seat for seat in ready if seat.living_worker is None]
+            for seat in dead:
+                seat.users += 1
+        faults: list[MlxkError] = []
+        for seat in dead:
+            try:
+                self._loader.live_worker(seat)
+            except MlxkError as fault:
+                faults.append(fault)
+            finally:
+                self._release(seat)
+        if faults:
+            raise faults[0]
+
     def wake(self) -> None:
         """Let waiting requests look again whether they were given up."""
         with self._changed:
@@ -95,180 +158,128 @@ class ModelPool:
     def loaded(self) -> tuple[LoadedModel, ...]:
         """The models that are ready now, with a living worker."""
         with self._changed:
-            workers = [seat.worker for seat in self._seats.values() if seat.state is SeatState.READY]
-        return tuple(worker.loaded for worker in workers if worker is not None and worker.alive)
+            workers = [seat.living_worker for seat in self._table.seats.values() if seat.state is SeatState.READY]
+        return tuple(worker.loaded for worker in workers if worker is not None)
 
     def loads(self) -> tuple[ModelLoad, ...]:
-        """As `loaded`, by how they were brought in; without those that must leave for another."""
+        """As `loaded`, by how they were brought in; without those that must leave."""
         with self._changed:
-            seats = [seat for seat in self._seats.values() if seat.state is SeatState.READY and not seat.draining]
-            return tuple(seat.load for seat in seats if seat.worker is not None and seat.worker.alive)
+            seats = [seat for seat in self._table.seats.values() if seat.state is SeatState.READY and seat.open]
+            return tuple(seat.load for seat in seats if seat.living_worker is not None)
 
     def holds(self, load: ModelLoad) -> bool:
-        """Whether it is loaded, or being loaded."""
+        """Whether it is loaded, or being loaded, and stays."""
         with self._changed:
-            return load.identity in self._seats
+            seat = self._table.seats.get(load.identity)
+            return seat is not None and seat.open
+
+    def standing(self) -> tuple[ModelStanding, ...]:
+        """How every model stands that is loaded or was. Cheap."""
+        with self._changed:
+            return standings(self._table)
 
     @property
     def reclaimable_bytes(self) -> int:
         """What the loaded models would give back for another one."""
-        return sum(loaded.memory_bytes for loaded in self.loaded())
+        with self._changed:
+            movable = [seat for seat in self._table.seats.values() if not seat.pinned]
+            return sum(seat.living_worker.loaded.memory_bytes for seat in movable if seat.living_worker is not None)
 
     def beside(self, load: ModelLoad) -> Beside:
         """What loading this would leave beside it."""
         with self._changed:
-            leaving = {seat.load.identity for seat in self._must_leave(load.need_bytes)}
-            workers = [(identity, seat.worker) for identity, seat in self._seats.items() if seat.worker is not None]
-        held = {identity: worker.loaded.memory_bytes for identity, worker in workers if worker.alive}
+            leaving = {seat.load.identity for seat in self._table.must_leave(load)}
+            others = {key: seat.living_worker for key, seat in self._table.seats.items() if key != load.identity}
+        held = {key: worker.loaded.memory_bytes for key, worker in others.items() if worker is not None}
         leaving_bytes = sum(size for identity, size in held.items() if identity in leaving)
         return Beside(leaving_bytes, sum(held.values()) - leaving_bytes)
 
     @property
     def waiting(self) -> int:
         """Requests in line for room."""
-        return len(self._line)
+        return len(self._table.line)
 
     def in_use(self, load: ModelLoad) -> bool:
         """Whether requests for it run or wait."""
         with self._changed:
-            seat = self._seats.get(load.identity)
+            seat = self._table.seats.get(load.identity)
             return seat is not None and seat.users > 0
 
     def close(self) -> None:
         """End every worker; requests that still run raise EngineDied, new ones ServerShutdown. Idempotent."""
         with self._changed:
-            self._closed = True
-            seats = list(self._seats.values())
-            self._seats.clear()
+            self._table.closed = True
+            seats = list(self._table.seats.values())
+            self._table.seats.clear()
             for seat in seats:
                 seat.state = SeatState.LEAVING
             self._changed.notify_all()
+            self._table.alarm.notify_all()
         for seat in seats:
             if seat.worker is not None:
                 seat.worker.close()
         self._launcher.close()
 
-    def _live_worker(self, seat: Seat) -> ModelWorker:
-        return seat.live_worker(self._launcher.launch)
-
-    def _take(self, load: ModelLoad, given_up: Callable[[], bool]) -> Seat:
+    def _take(self, load: ModelLoad, given_up: Callable[[], bool], allowance: Allowance | None) -> Seat:
         """The model's seat, ready, with one more user."""
-        ticket = object()
+        ticket = Ticket(load)
+        seat: Seat | None = None
         try:
-            while True:
+            while seat is None:
                 if given_up():
                     raise _given_up(load)
                 with self._changed:
-                    seat, leaving = self._sit_down(ticket, load)
-                if seat is not None:
-                    return self._loaded(seat, given_up)
+                    seat, leaving = self._table.sit_down(ticket)
                 for each in leaving:
-                    self._dismiss(each)
+                    self._departures.dismiss(each)
         finally:
             with self._changed:
-                if ticket in self._line:
-                    if self._line[0] is ticket:
-                        self._nobody_must_leave()
-                    self._line.remove(ticket)
-                self._changed.notify_all()
+                if seat is None and ticket.trial:
+                    self._table.records.of(load).trial_over(alive=False)
+                self._table.leave_line(ticket)
+        return self._loaded(seat, given_up, allowance)
 
-    def _sit_down(self, ticket: object, load: ModelLoad) -> tuple[Seat | None, list[Seat]]:
-        """One look at the table, under the lock: a seat, or idle seats the caller must dismiss; waits when neither."""
-        if self._closed:
-            raise ServerShutdown("the server is stopping")
-        seat = self._seats.get(load.identity)
-        if seat is not None and not seat.draining and seat.state is not SeatState.LEAVING:
-            self._use(seat)
-            return seat, []
-        if ticket not in self._line:
-            self._line.append(ticket)
-        if seat is None and self._line[0] is ticket:
-            leaving = self._must_leave(load.need_bytes)
-            if not leaving:
-                seat = self._seats[load.identity] = Seat(load, self._changed)
-                self._use(seat)
-                return seat, []
-            idle = [each for each in leaving if each.users == 0 and each.state is SeatState.READY]
-            self._nobody_must_leave()
-            for each in leaving:
-                each.draining = True
-            for each in idle:
-                each.state = SeatState.LEAVING
-            if idle:
-                return None, idle
-        self._changed.wait()
-        return None, []
-
-    def _nobody_must_leave(self) -> None:
-        for seat in self._seats.values():
-            seat.draining = False
-
-    def _must_leave(self, need_bytes: int) -> list[Seat]:
-        table = [
-            Resident(identity, seat.load.need_bytes, seat.last_used, busy=seat.users > 0)
-            for identity, seat in self._seats.items()
-        ]
-        return [self._seats[each.identity] for each in room_for(need_bytes, self._budget_bytes, table)]
-
-    def _use(self, seat: Seat) -> None:
-        self._uses += 1
-        seat.last_used = self._uses
-        seat.users += 1
-
-    def _release(self, seat: Seat) -> None:
-        with self._changed:
-            seat.users -= 1
-            self._changed.notify_all()
-
-    def _loaded(self, seat: Seat, given_up: Callable[[], bool]) -> Seat:
+    def _loaded(self, seat: Seat, given_up: Callable[[], bool], allowance: Allowance | None) -> Seat:
         """Wait until the seat is ready; its first user loads it."""
         with self._changed:
             first = seat.state is SeatState.LOADING and not seat.claimed
             seat.claimed = True
-        if first:
-            self._load(seat)
-        with self._changed:
-            self._changed.wait_for(lambda: seat.state is not SeatState.LOADING or given_up())
-            if seat.state is SeatState.READY:
-                return seat
-            seat.users -= 1
-            self._changed.notify_all()
-            if seat.state is SeatState.LOADING:
-                raise _given_up(seat.load)
-        raise seat.failure or ServerShutdown("the server is stopping")
-
-    def _load(self, seat: Seat) -> None:
-        worker: ModelWorker | None = None
-        failure: MlxkError | None = None
         try:
-            worker = self._launcher.launch(seat.load.model, seat.load.options)
-        except MlxkError as fault:
-            failure = fault
-        except BaseException as fault:
-            failure = InternalError(f"loading {seat.load.model.name} failed: {fault}")
+            if first:
+                self._loader.load(seat, allowance)
+            with self._changed:
+                self._changed.wait_for(lambda: seat.state is not SeatState.LOADING or given_up())
+                if seat.state is SeatState.READY:
+                    return seat
+                raise _given_up(seat.load) if seat.state is SeatState.LOADING else seat.gone
+        except BaseException:
+            self._release(seat)
             raise
-        finally:
-            with self._changed:
-                if seat.state is SeatState.LOADING:
-                    seat.worker, seat.failure = worker, failure
-                    seat.state = SeatState.FAILED if worker is None else SeatState.READY
-                    if worker is None:
-                        del self._seats[seat.load.identity]
-                    worker = None
-                self._changed.notify_all()
-            if worker is not None:
-                worker.close()
 
-    def _dismiss(self, seat: Seat) -> None:
-        """End an idle model's worker and free its place."""
-        try:
-            if seat.worker is not None:
-                seat.worker.close()
-        finally:
-            with self._changed:
-                if self._seats.get(seat.load.identity) is seat:
-                    del self._seats[seat.load.identity]
-                self._changed.notify_all()
+    def _release(self, seat: Seat, *, answered: bool = False) -> None:
+        """One user less. answered: it got all of its answer."""
+        with self._changed:
+            seat.users -= 1
+            if not seat.users:
+                seat.idle_since = self._table.clock.now()
+            self._loader.mourn(seat)
+            record = self._table.records.of(seat.load)
+            if seat.trial:
+                self._table.end_trial(seat)
+            elif answered and seat.living_worker is not None:
+                record.breaker = record.breaker.answered()
+            self._departures.look_again(seat)
+            self._changed.notify_all()
+
+    def _expelled(self, seats: list[Seat]) -> list[Seat]:
+        """Those that are ready, with their users' requests at an end."""
+        with self._changed:
+            ready = [seat for seat in seats if seat.state is SeatState.READY]
+            for seat in ready:
+                seat.state = SeatState.LEAVING
+                seat.failure = EngineDied(f"{seat.load.model.name} was unloaded", hint="ask again to load it")
+            self._changed.notify_all()
+            return ready
 
 
 def _given_up(load: ModelLoad) -> Interrupted:

@@ -99,6 +99,11 @@ class Presence:
             if entry is not None:
                 self._register.leave(entry.process_id)
 
+    def admits(self, offered: str, nonce: str, method: str, path: str) -> bool:
+        """Whether this request comes from a command that has read this server's entry (ServerInstance.pass_for)."""
+        entry = self._entry
+        return entry is not None and self._instance.admits(offered, nonce, entry.port, method, path)
+
     def introduce(self, challenge: str) -> Introduction:
         """Raises Conflict while the server cannot be found."""
         entry = self._entry

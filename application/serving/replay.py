@@ -5,15 +5,22 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from application.serving.seat import Seat
 from domain.errors import EngineDied
-from domain.inference import Finished, GenerationEvent, GenerationRequest
-from ports.model_worker import GenerationStream, ModelWorker
+from domain.inference import Finished, GenerationEvent, GenerationRequest, PicturesSeen, PromptProgress
+from ports.model_worker import ModelWorker, PatientStream
+
+
+class Release(Protocol):
+    """Gives a seat back. answered: the request got all of its answer."""
+
+    def __call__(self, seat: Seat, *, answered: bool = False) -> None: ...
 
 
 class ReplayingStream:
-    """GenerationStream over a seat: when the worker dies before the consumer has seen a byte, the request is run once
+    """PatientStream over a seat: when the worker dies before the consumer has seen a byte, the request is run once
     more, alone; after that a death is the consumer's EngineDied.
 
     streamed: the consumer shows events as they come. False: nothing is shown before the end, so events are kept back
@@ -28,7 +35,7 @@ class ReplayingStream:
         *,
         streamed: bool,
         live_worker: Callable[[Seat], ModelWorker],
-        release: Callable[[Seat], None],
+        release: Release,
     ) -> None:
         self._seat = seat
         self._request = request
@@ -36,7 +43,7 @@ class ReplayingStream:
         self._live_worker = live_worker
         self._release = release
         self._guard = threading.Lock()
-        self._inner: GenerationStream | None = None
+        self._inner: PatientStream | None = None
         self._kept: deque[GenerationEvent] = deque()
         self._shown = False
         self._replayed = False
@@ -49,12 +56,18 @@ class ReplayingStream:
         return self
 
     def __next__(self) -> GenerationEvent:
+        while (event := self.next_within(None)) is None:
+            pass
+        return event
+
+    def next_within(self, seconds: float | None) -> GenerationEvent | None:
+        """Also longer, where the worker must be started again, or others go first."""
         with self._guard:
             if self._over:
                 raise StopIteration
             self._reading = True
         try:
-            event = self._next_or_replay()
+            event = self._next_or_replay(seconds)
         except BaseException:
             self._end()
             raise
@@ -63,10 +76,10 @@ class ReplayingStream:
                 self._reading = False
                 cancelled = self._cancelled
         if cancelled or isinstance(event, Finished):
-            self._end()
+            self._end(answered=not cancelled)
         if cancelled:
             raise StopIteration
-        self._shown = True
+        self._shown = self._shown or not (event is None or isinstance(event, PicturesSeen | PromptProgress))
         return event
 
     def cancel(self) -> None:
@@ -79,13 +92,15 @@ class ReplayingStream:
         if unattended:
             self._end()
 
-    def _next_or_replay(self) -> GenerationEvent:
+    def _next_or_replay(self, seconds: float | None) -> GenerationEvent | None:
         while True:
             try:
                 if self._inner is None and not self._open():
                     raise StopIteration
-                return self._read()
-            except EngineDied:
+                return self._read(seconds)
+            except EngineDied as death:
+                if self._seat.failure is not None:
+                    raise self._seat.failure from death
                 if self._shown or self._replayed or self._cancelled:
                     raise
                 self._replayed = True
@@ -105,14 +120,14 @@ class ReplayingStream:
             inner.cancel()
         return True
 
-    def _read(self) -> GenerationEvent:
+    def _read(self, seconds: float | None) -> GenerationEvent | None:
         inner = self._inner
         if self._kept:
             return self._kept.popleft()
         if inner is None:
             raise StopIteration
         if self._streamed:
-            return next(inner)
+            return next(inner) if seconds is None else inner.next_within(seconds)
         self._kept.extend(inner)
         return self._kept.popleft() if self._kept else next(inner)
 
@@ -123,10 +138,10 @@ class ReplayingStream:
             self._entered = False
             self._seat.leave()
 
-    def _end(self) -> None:
+    def _end(self, *, answered: bool = False) -> None:
         with self._guard:
             if self._over:
                 return
             self._over = True
         self._leave()
-        self._release(self._seat)
+        self._release(self._seat, answered=answered)

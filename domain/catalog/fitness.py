@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from domain.catalog.backend import Backend
 from domain.catalog.report import ModelReport
 from domain.errors import CapabilityMismatch, ModelNotRunnable, ModelUnhealthy
 
 TEXT_GENERATION = "text-generation"
+VISION = "vision"
 
 
 def can_chat(report: ModelReport) -> bool:
     """Sound, runnable here, and able to write text."""
     return report.healthy and report.runtime_compatible and TEXT_GENERATION in report.capabilities
+
+
+def can_see(report: ModelReport) -> bool:
+    """It looks at pictures, and what it looks with runs here. Where only its text part does, it is a text model."""
+    return report.backend == Backend.MLX_VLM and VISION in report.runnable_capabilities
 
 
 def require_chat(report: ModelReport) -> None:

@@ -3,6 +3,7 @@ transcript is the worker's business: those modules are imported by name.
 """
 
 from domain.inference.attachment import Attachment, AttachmentKind
+from domain.inference.bare_prompt import BarePrompt
 from domain.inference.constraint import ConstraintKind, OutputConstraint
 from domain.inference.events import (
     Finished,
@@ -11,6 +12,7 @@ from domain.inference.events import (
     GenerationReport,
     PictureFacts,
     PicturesSeen,
+    PromptDelta,
     PromptProgress,
     ReasoningDelta,
     ScoredToken,
@@ -22,6 +24,7 @@ from domain.inference.events import (
 from domain.inference.limits import DefaultLength, TokenLimits
 from domain.inference.message import Media, Message, Role
 from domain.inference.output_format import PLAIN, OutputFormat, ReasoningMarks, ToolMarks
+from domain.inference.picture_wishes import USUAL_PICTURES, PictureRules, PictureWishes
 from domain.inference.prompt_options import PromptOptions
 from domain.inference.request import GenerationRequest, Urgency
 from domain.inference.sampling import Sampling, SamplingRequest, resolve_sampling
@@ -29,8 +32,10 @@ from domain.inference.tools import Tool, ToolCall, ToolMode, ToolUse
 
 __all__ = [
     "PLAIN",
+    "USUAL_PICTURES",
     "Attachment",
     "AttachmentKind",
+    "BarePrompt",
     "ConstraintKind",
     "DefaultLength",
     "FinishReason",
@@ -43,7 +48,10 @@ __all__ = [
     "OutputConstraint",
     "OutputFormat",
     "PictureFacts",
+    "PictureRules",
+    "PictureWishes",
     "PicturesSeen",
+    "PromptDelta",
     "PromptOptions",
     "PromptProgress",
     "ReasoningDelta",

@@ -47,10 +47,13 @@ class ScoredToken:
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """A token of the answer and the likeliest ones in its place, likeliest first."""
+    """A token and the likeliest ones in its place, likeliest first. offset: the character of the answer (or of the
+    prompt) at which its text begins, counted from 0; marks and thoughts count where there are any.
+    """
 
     chosen: ScoredToken
     top: tuple[ScoredToken, ...] = ()
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,17 @@ class PromptProgress:
 
     done: int
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class PromptDelta:
+    """A piece of a bare prompt, for requests that want to hear it; before the answer. Pieces joined are the whole
+    prompt. logprobs: of its next tokens, when they were asked for. The prompt's first token follows nothing, so its
+    logprob says nothing: it is 0.
+    """
+
+    text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,4 +165,4 @@ class Finished:
     warnings: tuple[str, ...] = ()
 
 
-GenerationEvent = TextDelta | ReasoningDelta | ToolCallDelta | Finished | PromptProgress | PicturesSeen
+GenerationEvent = TextDelta | ReasoningDelta | ToolCallDelta | Finished | PromptProgress | PromptDelta | PicturesSeen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from domain.errors import ContextLengthExceeded, InvalidRequest
@@ -42,6 +42,14 @@ class TokenLimits:
         for name, value in (("max_tokens", self.requested), ("--max-tokens", self.server_default)):
             if value is not None and value < 1:
                 raise InvalidRequest(f"{name} must be at least 1, got {value}", param="max_tokens")
+
+    def of_model(self, max_tokens: int | None) -> TokenLimits:
+        """With the number that a model's owner gives requests that name none, None leaves the server's own. A request
+        that names a rule of its own keeps it.
+        """
+        if max_tokens is None or self.default is not DefaultLength.HALF_CONTEXT:
+            return self
+        return replace(self, server_default=max_tokens)
 
     def resolve(self, prompt_tokens: int, context_length: int) -> int:
         """Tokens the answer may have, at least 1.

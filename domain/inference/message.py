@@ -25,15 +25,16 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """How many pictures and sounds a turn had that the answering model does not get to see or hear."""
+    """How many pictures, sounds and videos a turn had that the answering model does not get to see or hear."""
 
     images: int = 0
     audios: int = 0
+    videos: int = 0
 
     @property
     def note(self) -> str:
         """What the model reads in their place, "" for nothing."""
-        counts = ((self.images, "image(s)"), (self.audios, "audio(s)"))
+        counts = ((self.images, "image(s)"), (self.audios, "audio(s)"), (self.videos, "video(s)"))
         shown = [f"{count} {what}" for count, what in counts if count]
         return f"[{', '.join(shown)} were attached]" if shown else ""
 

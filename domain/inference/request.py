@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 from domain.errors import InvalidRequest
 from domain.inference.attachment import Attachment, AttachmentKind
+from domain.inference.bare_prompt import BarePrompt
 from domain.inference.constraint import OutputConstraint
 from domain.inference.limits import DefaultLength, TokenLimits
 from domain.inference.message import Message, Role
+from domain.inference.picture_wishes import PictureWishes
 from domain.inference.prompt_options import PromptOptions
 from domain.inference.sampling import SamplingRequest
 from domain.inference.tools import ToolMode, ToolUse
@@ -44,7 +46,9 @@ class GenerationRequest:
     model says a stop token when it stops, which costs a step or two. ignore_stops: stop tokens end nothing, for
     measuring. progress: tell how far the prompt has been read (PromptProgress). describe_pictures: write before each
     picture what is known of it (picture_lines). picture_numbers: what the pictures are called there, in the order in
-    which they are shown over all turns; () counts them from 1.
+    which they are shown over all turns; () counts them from 1. picture_wishes: for the front, which splits the request
+    and puts the table before the answer; a worker never sees them. bare: a prompt in place of the conversation, which
+    is then empty.
 
     Raises InvalidRequest for an empty conversation, an empty stop string, too many of a thing, two forms at once, or
     numbers that are not one for each picture.
@@ -65,10 +69,12 @@ class GenerationRequest:
     urgency: Urgency = field(default_factory=Urgency)
     describe_pictures: bool = False
     picture_numbers: tuple[int, ...] = ()
+    picture_wishes: PictureWishes = field(default_factory=PictureWishes)
+    bare: BarePrompt | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "messages", _without_empty_end(self.messages))
-        if not self.messages:
+        if not self.messages and self.bare is None:
             raise InvalidRequest("messages must hold at least one message that is not empty", param="messages")
         if len(self.stop) > MAX_STOP_STRINGS:
             raise InvalidRequest(f"at most {MAX_STOP_STRINGS} stop strings, got {len(self.stop)}", param="stop")
@@ -94,9 +100,13 @@ class GenerationRequest:
         return tuple(each for turn in self.messages for each in turn.attachments if each.kind is AttachmentKind.IMAGE)
 
     @property
+    def attached_bytes(self) -> int:
+        return sum(len(each.data) for turn in self.messages for each in turn.attachments)
+
+    @property
     def continues(self) -> bool:
         """The last turn is the assistant's own and is to be continued."""
-        return self.messages[-1].role is Role.ASSISTANT
+        return bool(self.messages) and self.messages[-1].role is Role.ASSISTANT
 
     @property
     def stop_strings(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,11 @@ class LoadWishes:
     def plain(self) -> bool:
         """Nothing is asked for that changes how the model is loaded."""
         return replace(self, force=False) == PLAINLY
+
+    def over(self, others: LoadWishes) -> LoadWishes:
+        """These wishes, and those of `others` that they say nothing about."""
+        mine = {each.name: getattr(self, each.name) for each in fields(self)}
+        return replace(others, **{name: value for name, value in mine.items() if value not in (None, False)})
 
 
 PLAINLY = LoadWishes()

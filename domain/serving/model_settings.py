@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from domain.serving.aliases import check_aliases
 from domain.serving.load_wishes import PLAINLY, LoadWishes
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """pinned: it leaves for no other model and for no idleness. idle_seconds: it leaves when nobody has asked it for so
+    long; 0 is never.
+    """
+
+    pinned: bool = False
+    idle_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +41,18 @@ USUAL = ModelSettings()
 class ServingRules:
     """models: settings by the model's name as the owner spelled it. aliases: other names that clients may use, each for
     a model or for another alias. idle_seconds: for models that say nothing of their own; 0 is never.
+
+    Raises InvalidRequest for aliases that lead nowhere but in a circle.
     """
 
     models: Mapping[str, ModelSettings] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     idle_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_aliases(self.aliases)
+
+    def keeping(self, settings: ModelSettings) -> Keeping:
+        """How long a model with these settings stays."""
+        own = settings.idle_seconds
+        return Keeping(settings.pinned, self.idle_seconds if own is None else own)

@@ -22,6 +22,14 @@ class ServerInstance:
     def proves(self, challenge: str, port: int, proof: str) -> bool:
         return hmac.compare_digest(self.proof(challenge, port).encode(), proof.encode("utf-8", "surrogatepass"))
 
+    def pass_for(self, nonce: str, port: int, method: str, path: str) -> str:
+        """What lets one request in without an API key; good for no other method or path. nonce: the sender's own."""
+        return self._made_of(f"pass {port} {method} {path} {nonce}")
+
+    def admits(self, offered: str, nonce: str, port: int, method: str, path: str) -> bool:
+        expected = self.pass_for(nonce, port, method, path)
+        return hmac.compare_digest(expected.encode(), offered.encode("utf-8", "surrogatepass"))
+
     def load_token(self, identity: str) -> str:
         """Stands for one way of having one model loaded (ModelLoad.identity), without telling its path."""
         return self._made_of(f"load {identity}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,13 +14,14 @@ from entrypoints.cli.attachments import context_of
 from entrypoints.cli.chat_files import load_chat, save_chat
 from entrypoints.cli.chat_state import ChatState
 from entrypoints.cli.console import Console
+from entrypoints.cli.pictures import read_pictures
 from entrypoints.cli.presenters.run_speed import verbose_lines
 from entrypoints.cli.prompt import checked, joined
 from entrypoints.cli.suggestions import did_you_mean
 
 _COMMAND = re.compile(r"/([A-Za-z?]+)(?:\s+(.*))?", re.DOTALL)
 _FORCE = re.compile(r"(.*\S)\s+--force", re.DOTALL)
-TAKING_PATHS = ("/save", "/load", "/file")
+TAKING_PATHS = ("/save", "/load", "/file", "/image")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,9 @@ CHAT_COMMANDS = (
     ChatCommand("/help", "show this"),
     ChatCommand("/system [TEXT]", "show the system message, or set it from here on"),
     ChatCommand("/file PATH", "put a text file before the next question"),
-    ChatCommand("/image PATH", "show the model a picture, where it can see"),
+    ChatCommand(
+        "/image [PATH...]", "show the model pictures with the next question, where it can see; alone: take them back"
+    ),
     ChatCommand("/save FILE [--force]", "write the chat to FILE.json or FILE.md; --force replaces one that is there"),
     ChatCommand("/load FILE", "go on with a chat that was saved as JSON"),
     ChatCommand("/clear [all]", "forget what was said; all: the system message too"),
@@ -115,10 +119,20 @@ class ChatCommands:
         self._state.attached = joined((self._state.attached, text))
         self._console.line(f"{path} goes with your next question.")
 
-    def _image(self, _rest: str) -> None:
-        raise CapabilityMismatch(
-            f"{self._state.model} reads text only: it cannot see pictures", hint="describe it, or use /file for texts"
-        )
+    def _image(self, rest: str) -> None:
+        state = self._state
+        if state.sees is False:
+            raise CapabilityMismatch(
+                f"{state.model} reads text only: it cannot see pictures", hint="describe it, or use /file for texts"
+            )
+        if not rest:
+            state.pictures = ()
+            self._console.line("No pictures go with your next question.")
+            return
+        added = read_pictures(_named_paths(rest, "/image PATH"), state.pictures, "/image")
+        state.pictures = (*state.pictures, *added)
+        names = ", ".join(printable(each.name or "a picture") for each in added)
+        self._console.line(f"{names} {'goes' if len(added) == 1 else 'go'} with your next question.")
 
     def _save(self, rest: str) -> None:
         forced = _FORCE.fullmatch(rest)
@@ -139,7 +153,7 @@ class ChatCommands:
                 f"/clear takes nothing or all, got {rest!r}", hint="/clear all drops the system message too"
             )
         system = None if rest else self._state.system
-        self._state.turns, self._state.attached = (), ""
+        self._state.turns, self._state.attached, self._state.pictures = (), "", ()
         self._state.set_system(system)
         self._console.line("Forgotten." if system is None else "Forgotten, but for the system message.")
 
@@ -153,8 +167,11 @@ class ChatCommands:
         tried = replace(state, spec=rest, wishes=wishes)
         self._prepare(tried)
         dropped = wishes != state.wishes
-        state.spec, state.wishes, state.model = rest, wishes, tried.model
+        state.spec, state.wishes, state.model, state.sees = rest, wishes, tried.model, tried.sees
         self._console.line(f"{printable(state.model)} goes on.")
+        if state.pictures and state.sees is False:
+            state.pictures = ()
+            self._console.note("It cannot see: the pictures for your next question are left out.")
         if dropped:
             self._console.note("--adapter and --draft-model stay with the model that they were given for.")
 
@@ -181,6 +198,17 @@ def _named_path(text: str, usage: str) -> Path:
         return Path(text).expanduser()
     except RuntimeError as fault:
         raise UsageError(f"{text!r} names no folder: {fault}", hint="write the path out") from fault
+
+
+def _named_paths(text: str, usage: str) -> list[str]:
+    """One path that may hold spaces, where it is there, else several."""
+    whole = _named_path(text, usage)
+    if whole.exists():
+        return [str(whole)]
+    try:
+        return shlex.split(text)
+    except ValueError as fault:
+        raise UsageError(f"{text!r}: {fault}", hint=f"write {usage}") from fault
 
 
 def _paths(word: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""A chat in a file: JSON, which can be read back, or Markdown for people."""
+"""A chat in a file: JSON, which can be read back, or Markdown for people. Of pictures only their number is kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from domain.errors import AccessDenied, Conflict, DiskFull, InvalidRequest
-from domain.inference import Message, Role, ToolCall
+from domain.inference import AttachmentKind, Media, Message, Role, ToolCall
 from entrypoints.cli.attachments import read_json
 from entrypoints.cli.presenters.answer_view import call_line
 
@@ -61,6 +61,8 @@ def _json(model: str, turns: Sequence[Message]) -> str:
 
 def _entry(turn: Message) -> dict[str, object]:
     entry: dict[str, object] = {"role": turn.role.value, "content": turn.content}
+    if images := turn.media.images + sum(each.kind is AttachmentKind.IMAGE for each in turn.attachments):
+        entry["images"] = images
     if turn.reasoning:
         entry["reasoning"] = turn.reasoning
     if turn.tool_calls:
@@ -72,7 +74,9 @@ def _entry(turn: Message) -> dict[str, object]:
 def _message(entry: object, where: str) -> Message:
     if not isinstance(entry, dict) or entry.get("role") not in list(Role):
         raise InvalidRequest(f"{where} has no role that we know", hint=f"one of {', '.join(Role)}")
-    calls = entry.get("tool_calls", [])
+    calls, images = entry.get("tool_calls", []), entry.get("images", 0)
+    if type(images) is not int or images < 0:
+        raise InvalidRequest(f"{where}: images is no number of pictures")
     if not isinstance(calls, list):
         raise InvalidRequest(f"{where}: tool_calls is no list")
     return Message(
@@ -80,6 +84,7 @@ def _message(entry: object, where: str) -> Message:
         _text(entry, "content", where),
         reasoning=_text({"reasoning": "", **entry}, "reasoning", where),
         tool_calls=tuple(_call(each, where) for each in calls),
+        media=Media(images=images),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from domain.inference import Message, Role
+from domain.inference import Attachment, Message, Role
 from domain.serving.load_wishes import LoadWishes
 from entrypoints.cli.asking import Exchange
 from entrypoints.cli.prompt import joined
@@ -13,7 +13,8 @@ from entrypoints.cli.prompt import joined
 @dataclass(slots=True)
 class ChatState:
     """One owner, the chat's only thread. spec: the model as it was asked for; model: its full name. turns: all that was
-    said, the system message first. attached: goes before the next question. last: the latest exchange that was whole.
+    said, the system message first. attached: goes before the next question; pictures: they too. last: the latest
+    exchange that was whole. sees: the model can be shown pictures, None where nobody has said.
     """
 
     spec: str
@@ -21,6 +22,8 @@ class ChatState:
     wishes: LoadWishes
     turns: tuple[Message, ...] = ()
     attached: str = ""
+    pictures: tuple[Attachment, ...] = ()
+    sees: bool | None = None
     answers: int = 0
     written_tokens: int = 0
     last: Exchange | None = None
@@ -41,8 +44,7 @@ class ChatState:
 
     def with_question(self, question: str) -> tuple[Message, ...]:
         """The conversation as the model gets it, with this question at its end: thoughts are not sent back."""
-        asked = Message(Role.USER, joined((self.attached, question)))
-        return (*(replace(turn, reasoning="") for turn in self.turns), asked)
+        return (*(replace(turn, reasoning="") for turn in self.turns), self._asked(question))
 
     def keep(self, question: str, exchange: Exchange) -> None:
         """The question and what was answered, also when that was cut short; nothing when nothing was said."""
@@ -53,5 +55,8 @@ class ChatState:
             self.last = exchange
         turn = exchange.answer.turn
         if turn is not None:
-            self.turns = (*self.turns, Message(Role.USER, joined((self.attached, question))), turn)
-            self.attached = ""
+            self.turns = (*self.turns, self._asked(question), turn)
+            self.attached, self.pictures = "", ()
+
+    def _asked(self, question: str) -> Message:
+        return Message(Role.USER, joined((self.attached, question)), attachments=self.pictures)

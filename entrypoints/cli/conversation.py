@@ -68,7 +68,7 @@ class Conversation:
         """Load the state's model, unless a server has it, and note its full name."""
         chosen = self._talkers.choose(state.spec, state.wishes)
         prepared = chosen.talker.prepare(state.spec, state.wishes)
-        state.model = prepared.model.name
+        state.model, state.sees = prepared.model.name, prepared.sees
         self._asker.warn(prepared.warning)
         if self._arguments.verbose and chosen.served_by == SERVER:
             self._console.note("Talking through a running server")

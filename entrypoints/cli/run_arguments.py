@@ -20,6 +20,9 @@ class Arguments:
     max_tokens: int | None = None
     no_stream: bool = False
     verbose: bool = False
+    image: tuple[str, ...] = ()
+    chunk: int | None = None
+    no_table: bool = False
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
@@ -82,6 +85,11 @@ class Arguments:
             kv_group_size=self.kv_group_size,
             max_kv_size=self.max_kv_size,
         )
+
+    @property
+    def structured(self) -> bool:
+        """The answer has a form, or may be calls."""
+        return self.tools is not None or any(value is not None for _, value in self._forms)
 
     @property
     def _forms(self) -> tuple[tuple[str, str | None], ...]:

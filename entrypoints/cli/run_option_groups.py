@@ -9,6 +9,7 @@ REASONING_LEVELS = ("none", "minimal", "low", "medium", "high", "xhigh")
 _SAMPLING = "Sampling"
 _FORM = "The answer"
 _LOADING = "Loading"
+_PICTURES = "Pictures"
 
 
 def _number(flag: str, text: str, default: str | None = None, *, value: str = "X") -> Option:
@@ -59,6 +60,18 @@ FORM_OPTIONS = (
     Option("--no-chat-template", "give the model the bare text", group=_FORM),
     _text("--template-kwargs", "JSON", "an object with variables for the chat template"),
     _whole("--logprobs", "with --json: each token's logprob, and the N likeliest in its place", _FORM),
+)
+
+PICTURE_OPTIONS = (
+    Option(
+        "--image",
+        "pictures that the model is to see; patterns in quotes too; may be given again",
+        Kind.FILES,
+        value="PATH",
+        group=_PICTURES,
+    ),
+    _whole("--chunk", "look at so many pictures at a time, with an answer for each group", _PICTURES, "all at once"),
+    Option("--no-table", "leave out the table of the pictures before the answer", group=_PICTURES),
 )
 
 LOADING_OPTIONS = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from entrypoints.cli.grammar import Command, Completes, Kind, Option, Positional
-from entrypoints.cli.run_option_groups import FORM_OPTIONS, LOADING_OPTIONS, SAMPLING_OPTIONS
+from entrypoints.cli.run_option_groups import FORM_OPTIONS, LOADING_OPTIONS, PICTURE_OPTIONS, SAMPLING_OPTIONS
 
 MODEL = Positional(
     "model",
@@ -37,6 +37,7 @@ RUN = Command(
         ),
         Option("--no-stream", "print the answer whole, also on a terminal"),
         Option("--verbose", "tell on standard error how the answer came about"),
+        *PICTURE_OPTIONS,
         *SAMPLING_OPTIONS,
         *FORM_OPTIONS,
         *LOADING_OPTIONS,
@@ -45,8 +46,9 @@ RUN = Command(
         "Without a prompt, on a terminal, this is a chat: /help tells its commands, exit, quit, q or Ctrl-D leaves it, "
         "Ctrl-C stops an answer. With - standard input comes first, then an empty line, then the prompt. "
         "Words that begin with a dash go after --.",
-        "--file takes the words that follow as long as they name existing files; the question then stands before it, "
-        "in --prompt or after --.",
+        "--file and --image take the words that follow as long as they name existing files; the question then stands "
+        "before them, in --prompt, after -- or where a word names no file. With pictures and no question the model "
+        "describes them.",
         "Where a server of ours (mlxk serve) already holds the model, it answers. docs/chat.md tells more.",
     ),
     examples=(
@@ -55,6 +57,7 @@ RUN = Command(
         "git diff | mlxk run demo - explain this change",
         "mlxk run demo summarise --file README.md CHANGELOG.md",
         'mlxk run demo "A list of colours" --schema colours.json --json',
+        'mlxk run org/vision-model "What is the same in both?" --image a.jpg b.jpg',
         "mlxk run demo",
     ),
 )

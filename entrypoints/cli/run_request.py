@@ -13,6 +13,7 @@ from domain.inference import (
     GenerationRequest,
     Message,
     OutputConstraint,
+    PictureWishes,
     PromptOptions,
     SamplingRequest,
     TokenLimits,
@@ -27,8 +28,9 @@ _BIAS = re.compile(r"([0-9]{1,10})=([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))", re.ASCI
 RequestFor = Callable[[tuple[Message, ...]], GenerationRequest]
 
 
-def request_for(arguments: Arguments) -> RequestFor:
-    """From a conversation to a request with these options. Reads the files that they name.
+def request_for(arguments: Arguments, usual_chunk: int | None = None) -> RequestFor:
+    """From a conversation to a request with these options. Reads the files that they name. usual_chunk: of pictures,
+    where the options name none and an answer may come in parts.
 
     Raises InvalidRequest for a value out of range or a file that does not fit, PayloadTooLarge, AccessDenied.
     """
@@ -43,7 +45,16 @@ def request_for(arguments: Arguments) -> RequestFor:
         logprobs=arguments.logprobs,
         chat_stops=arguments.chat_stops,
         inspect=arguments.verbose,
+        picture_wishes=_picture_wishes(arguments, usual_chunk),
     )
+
+
+def _picture_wishes(arguments: Arguments, usual_chunk: int | None) -> PictureWishes:
+    """A server that answers in our place has a rule of its own, so ours is said, but not where it would be refused."""
+    chunk = arguments.chunk
+    if chunk is None and not arguments.structured:
+        chunk = usual_chunk
+    return PictureWishes(chunk, table=not arguments.no_table)
 
 
 def _sampling(arguments: Arguments) -> SamplingRequest:

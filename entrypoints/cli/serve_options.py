@@ -23,6 +23,16 @@ LOADING = (
     Option("--max-kv-size", "tokens the KV cache holds before the oldest are forgotten", Kind.INTEGER, value="N"),
 )
 
+# Who may come in (docs/server.md, Security).
+DOORS = (
+    Option("--api-key-file", "demand one of the API keys in this file, one a line", Kind.TEXT, value="FILE"),
+    Option("--api-key", "demand this API key; may be given again", Kind.TEXTS, value="KEY"),
+    Option("--no-auth", "let everybody in, also where others can reach the server"),
+    Option("--allow-host", "answer to this host name too; may be given again", Kind.TEXTS, value="NAME"),
+    Option("--cors-origin", "let web pages of this origin ask; may be given again", Kind.TEXTS, value="ORIGIN"),
+    Option("--max-body", "the largest request body", Kind.TEXT, value="SIZE", default="16 MiB"),
+)
+
 SERVE = Command(
     name="serve",
     summary="serve models over an OpenAI-compatible HTTP API",
@@ -47,12 +57,21 @@ SERVE = Command(
             value="SIZE",
             default="what the device may hold",
         ),
+        Option(
+            "--idle-ttl",
+            "a model that nobody has asked for so long leaves: seconds, or 10m, 2h; 0 is never",
+            Kind.TEXT,
+            value="TIME",
+            default="never",
+        ),
         *CACHE_OPTIONS,
         Option("--log-level", "what is logged", Kind.TEXT, value="LEVEL", choices=LOG_LEVELS, default="info"),
         Option("--log-json", "log as JSON lines"),
+        Option("--no-access-log", "log no line for each request"),
         Option("--force", "load models although they may not fit into memory"),
         Option("--verbose", "short for --log-level debug"),
         Option("--share", "let others pull the cached models from here, read-only, in the hub's protocol"),
+        *DOORS,
         *LOADING,
         Option(
             "--config",
@@ -67,9 +86,16 @@ SERVE = Command(
     details=(
         "--adapter, --draft-model, --draft-ngram, --draft-tokens, --kv-bits, --kv-group-size and --max-kv-size say how "
         "the model given by --model is loaded; other models are loaded the plain way.",
+        "An address that others can reach needs API keys, or --no-auth. Every program on this machine can see the "
+        "value of --api-key: --api-key-file, or MLXK_API_KEY, keeps it private.",
         "Ctrl-C or SIGTERM finishes the running answers and stops. A flag beats the environment, which beats the "
         "configuration file (docs/server-handbook.md). A server in the background is shown by `mlxk status` and ended "
         "by `mlxk stop`; `mlxk logs` shows what it has logged.",
     ),
-    examples=("mlxk serve", "mlxk serve --model demo --port 9000", "mlxk serve --daemon"),
+    examples=(
+        "mlxk serve",
+        "mlxk serve --model demo --port 9000",
+        "mlxk serve --daemon",
+        "mlxk serve --host 0.0.0.0 --api-key-file keys",
+    ),
 )

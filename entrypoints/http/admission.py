@@ -1,4 +1,6 @@
-"""How many answers may be open at once: fewer than there are threads, so that /health always finds one."""
+"""How many answers may be open at once, every choice of a request counted: fewer than there are threads, so that
+/health always finds one.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from domain.errors import ServerBusy, ServerShutdown
+from domain.errors import InvalidRequest, ServerBusy, ServerShutdown
 
 
 class AnswerSlots:
@@ -24,19 +26,26 @@ class AnswerSlots:
         return self._open
 
     @contextmanager
-    def take(self) -> Iterator[None]:
-        """One slot while the context lasts. Raises ServerBusy when all are taken, ServerShutdown once closed."""
+    def take(self, count: int = 1) -> Iterator[None]:
+        """So many slots while the context lasts. Raises ServerBusy when too few are left, InvalidRequest when there are
+        not so many at all, ServerShutdown once closed.
+        """
         with self._guard:
             if self._closed:
                 raise ServerShutdown("the server is stopping")
-            if self._open >= self._count:
-                raise ServerBusy(f"all {self._count} places are taken", hint="try again in a moment")
-            self._open += 1
+            if count > self._count:
+                raise InvalidRequest(
+                    f"n: {count} answers at once, and this server gives {self._count}", hint="ask for fewer", param="n"
+                )
+            if self._open + count > self._count:
+                taken = f"all {self._count}" if self._open == self._count else f"{self._open} of {self._count}"
+                raise ServerBusy(f"{taken} places are taken", hint="try again in a moment")
+            self._open += count
         try:
             yield
         finally:
             with self._guard:
-                self._open -= 1
+                self._open -= count
 
     def close(self) -> None:
         with self._guard:

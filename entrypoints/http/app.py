@@ -7,11 +7,17 @@ from flask.json.provider import DefaultJSONProvider
 
 from entrypoints.http.admission import AnswerSlots
 from entrypoints.http.errors import register_error_handlers
+from entrypoints.http.gate import Doors, Gate
 from entrypoints.http.hangups import HangupWatcher
 from entrypoints.http.limits import HttpLimits
+from entrypoints.http.listener import Address
+from entrypoints.http.media_room import MediaRoom
+from entrypoints.http.request_counts import count_responses
 from entrypoints.http.request_ids import HEADER, begin_request, current_request_id
+from entrypoints.http.routes.answering import AnsweringRoutes
 from entrypoints.http.routes.cache import cache_routes
 from entrypoints.http.routes.chat import chat_routes
+from entrypoints.http.routes.completions import completion_routes
 from entrypoints.http.routes.models import model_routes
 from entrypoints.http.routes.system import system_routes
 from entrypoints.http.services import Services
@@ -19,10 +25,16 @@ from entrypoints.http.share import share_routes
 
 
 def create_app(
-    services: Services, limits: HttpLimits, slots: AnswerSlots | None = None, *, share: bool = False
+    services: Services,
+    limits: HttpLimits,
+    slots: AnswerSlots | None = None,
+    doors: Doors | None = None,
+    *,
+    share: bool = False,
 ) -> Flask:
     """slots: the places for answers, shared with whoever closes them; default `limits.open_answers` of its own.
-    share: whether the cached models can be pulled from here.
+    doors: who may come in; default whoever asks on this machine. share: whether the cached models can be pulled from
+    here.
     """
     app = Flask("mlxk", static_folder=None)
     app.json = DefaultJSONProvider(app)
@@ -30,12 +42,19 @@ def create_app(
     app.url_map.merge_slashes = False
     app.before_request(_begin_request)
     app.after_request(_name_request)
+    doors = doors or Doors.at(Address("127.0.0.1", 0))
+    Gate(doors, lambda *request: services.presence().admits(*request)).stand_before(app)
+    count_responses(app, services.meter)
     register_error_handlers(app)
     slots = slots or AnswerSlots(limits.open_answers)
-    app.register_blueprint(system_routes(services))
-    app.register_blueprint(model_routes(services))
-    app.register_blueprint(chat_routes(services, limits, slots, HangupWatcher()))
-    app.register_blueprint(cache_routes(services, limits, slots))
+    room = MediaRoom(limits.media_bytes)
+    app.register_blueprint(system_routes(services, slots))
+    hangups = HangupWatcher()
+    app.register_blueprint(model_routes(services, limits, slots, hangups))
+    answering = AnsweringRoutes(services, limits, slots, hangups, room)
+    app.register_blueprint(chat_routes(answering))
+    app.register_blueprint(completion_routes(answering))
+    app.register_blueprint(cache_routes(services, limits, slots, room))
     if share:
         app.register_blueprint(share_routes(services.shared_hub))
     return app

@@ -13,6 +13,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
+from entrypoints.http.access_log import log_answer
 from entrypoints.http.worker import FrontWorker
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ class BridgedLog(Logger):  # type: ignore[misc]  # gunicorn is untyped
         verbose = logging.getLogger().isEnabledFor(logging.DEBUG)
         self.error_log.setLevel(logging.INFO if verbose else logging.WARNING)
 
-    def access(self, *_: Any) -> None:
-        """No access log."""
+    def access(self, *told: Any) -> None:
+        """When an answer has ended, on the thread of its request."""
+        response, asked, environ, took = told
+        log_answer(response, asked, environ, took, cut=sys.exc_info()[0] is not None)
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
         """A client that takes nothing for too long is no fault of ours."""
@@ -66,6 +69,9 @@ class EmbeddedServer(BaseApplication):  # type: ignore[misc]
             "worker_class": FrontWorker,
             "threads": self.plan.limits.threads,
             "worker_connections": self._connections,
+            "limit_request_line": self.plan.limits.request_line_bytes,
+            "limit_request_fields": self.plan.limits.header_fields,
+            "limit_request_field_size": self.plan.limits.header_bytes,
             "timeout": 0,
             "graceful_timeout": int(self.plan.grace_seconds) + CLOSING_SECONDS,
             "keepalive": KEEPALIVE_SECONDS,
@@ -131,6 +137,7 @@ class GracefulArbiter(Arbiter):  # type: ignore[misc]
         except SystemExit as leaving:
             if os.getpid() == parent:
                 raise
+            logging.shutdown()
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(leaving.code if isinstance(leaving.code, int) else 1)

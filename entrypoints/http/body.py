@@ -17,17 +17,22 @@ from entrypoints.http.patience import TooSlow
 
 
 def read_json(request: Request, max_bytes: int) -> object:
-    """The parsed body.
+    """The parsed body. Raises as read_body and parse_json do."""
+    return parse_json(read_body(request, max_bytes))
+
+
+def read_body(request: Request, max_bytes: int) -> bytes:
+    """The body as it came.
 
     Raises ProtocolFault 415 when it is not announced as JSON and 408 when it comes too slowly, PayloadTooLarge as soon
-    as it is known to be too long, InvalidRequest when it is not JSON, ClientGone when it ends early.
+    as it is known to be too long, InvalidRequest when its chunks are broken, ClientGone when it ends early.
     """
     if request.mimetype != "application/json":
         given = request.mimetype or "none"
         raise ProtocolFault(
             415, "unsupported_media_type", f"the body must be application/json, got {given}", "set Content-Type"
         )
-    return parse_json(_read(request, max_bytes))
+    return _read(request, max_bytes)
 
 
 def parse_json(raw: bytes) -> object:
@@ -39,6 +44,7 @@ def parse_json(raw: bytes) -> object:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as fault:
         raise InvalidRequest(f"the body is not UTF-8: byte {fault.start} is wrong", hint="send UTF-8") from fault
+    del raw  # with pictures it may be large, and the caller keeps none
     try:
         parsed: object = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
     except json.JSONDecodeError as fault:

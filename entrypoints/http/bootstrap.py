@@ -14,4 +14,5 @@ def build_services(settings: Settings) -> Services:
 
     container = Container(settings=settings, keep_spare=True)
     container.chat.override(container.served_chat)
+    container.model_pool.override(container.served_pool)
     return cast(Services, container)

@@ -7,11 +7,14 @@ import struct
 from typing import Any
 
 from gunicorn import util
+from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import TConn
 
-from entrypoints.http.patience import Patience, PatientReader
+from entrypoints.http.patience import Patience, PatientReader, TooSlow
 
 LINGER_SECONDS = 1.0
+HASTY_LINGER_SECONDS = 0.05  # when many linger already
+UNREAD_BYTES = 64 * 1024
 LINGER_BYTES = 64 * 1024 * 1024
 
 
@@ -36,6 +39,15 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn is untyped
             self._reader = self.parser.unreader = PatientReader(self.sock, self._patience)
         self._reader.begin_request()
 
+    def finish_body(self) -> bool:
+        """Take what no route has read of a body, as patiently as if one did. False: there is too much, it is broken,
+        or it does not come, and no further request can be read from here.
+        """
+        try:
+            return bool(self.parser.finish_body(max_bytes=UNREAD_BYTES))
+        except (TooSlow, ParseException):
+            return False
+
     def close(self, graceful: bool = False) -> None:
         """graceful: take what the client still sends for a moment, so that it reads our answer before a reset."""
         if self._closed:
@@ -43,6 +55,8 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn is untyped
         self._closed = True
         if graceful and not (self._reader is not None and self._reader.gave_up):
             self.sock.settimeout(None)
-            util.close_graceful(self.sock, timeout=LINGER_SECONDS, max_drain=LINGER_BYTES)
+            with self._patience.place() as granted:
+                seconds = LINGER_SECONDS if granted else HASTY_LINGER_SECONDS
+                util.close_graceful(self.sock, timeout=seconds, max_drain=LINGER_BYTES)
         else:
             util.close(self.sock)

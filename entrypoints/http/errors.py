@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 
 from flask import Flask, Response, json
@@ -46,6 +47,7 @@ from domain.errors import (
     UsageError,
     WorkspaceNotFound,
 )
+from entrypoints.http.request_counts import note
 from entrypoints.http.request_ids import current_request_id
 
 log = logging.getLogger(__name__)
@@ -89,7 +91,7 @@ STATUS: Mapping[type[MlxkError], int] = {
 }
 
 # Clients retry every 5xx unless told otherwise; these would only fail again, the third after minutes of loading.
-NEVER_RETRY = (ModelNotRunnable, InsufficientMemory, ModelLoadFailed, DiskFull, DownloadRefused)
+NEVER_RETRY = (ModelNotRunnable, DependencyMissing, InsufficientMemory, ModelLoadFailed, DiskFull, DownloadRefused)
 RETRY_AFTER_SECONDS = {ServerBusy: 1, ServerShutdown: 5}
 
 
@@ -141,8 +143,9 @@ def respond(fault: MlxkError) -> Response:
     response = _json(envelope(error_object(fault)), STATUS[type(fault)])
     if isinstance(fault, NEVER_RETRY):
         response.headers["x-should-retry"] = "false"
-    if (seconds := RETRY_AFTER_SECONDS.get(type(fault))) is not None:
-        response.headers["Retry-After"] = str(seconds)
+    seconds = fault.detail.get("retry_after_seconds", RETRY_AFTER_SECONDS.get(type(fault)))
+    if isinstance(seconds, int | float):
+        response.headers["Retry-After"] = str(math.ceil(seconds))
     return response
 
 
@@ -155,6 +158,7 @@ def register_error_handlers(app: Flask) -> None:
 
 
 def _known(fault: MlxkError) -> Response:
+    note(fault)
     status = STATUS[type(fault)]
     log.log(logging.WARNING if status >= 500 else logging.DEBUG, "%s: %s", type(fault).__name__, fault.message)
     return respond(fault)

@@ -16,6 +16,7 @@ from application.serving.readiness import ServerState
 from domain.errors import InternalError, MlxkError
 from entrypoints.http.admission import AnswerSlots
 from entrypoints.http.app import create_app
+from entrypoints.http.gate import Doors
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.listener import Address
 from entrypoints.http.service_notice import READY, STOPPING, tell_manager
@@ -45,7 +46,7 @@ Failed = Callable[[MlxkError], None]
 class FrontPlan:
     """What a serving process is made from. announce: called once, in the serving process, when it is ready; failed: in
     its place, with the reason.
-    grace_seconds: how long running answers may go on after a request to stop."""
+    grace_seconds: how long running answers may go on after a request to stop. doors: as for create_app."""
 
     settings: Settings
     services_factory: ServicesFactory
@@ -54,6 +55,7 @@ class FrontPlan:
     limits: HttpLimits
     grace_seconds: float
     failed: Failed | None = None
+    doors: Doors | None = None
 
 
 class Front:
@@ -64,10 +66,12 @@ class Front:
         self._services = plan.services_factory(plan.settings)
         self.slots = AnswerSlots(plan.limits.open_answers)
         self._stopping = False
-        self.wsgi: Flask = create_app(self._services, plan.limits, self.slots, share=plan.settings.share.value)
+        self.wsgi: Flask = create_app(
+            self._services, plan.limits, self.slots, plan.doors, share=plan.settings.share.value
+        )
 
     def bring_up(self, *, announce: bool, on_failure: Callable[[], None]) -> None:
-        """Load the first model in a thread of its own; /health answers meanwhile, /ready says "starting"."""
+        """Load the first models in a thread of its own; /health answers meanwhile, /ready says "starting"."""
         thread = threading.Thread(target=self._bring_up, args=(announce, on_failure), name="bring-up", daemon=True)
         thread.start()
 
@@ -91,6 +95,7 @@ class Front:
         self._stopping = True
         self.slots.close()
         self._be_lost()
+        self._services.worker_watch().close()
         self._services.model_pool().close()
 
     def _bring_up(self, announce: bool, on_failure: Callable[[], None]) -> None:
@@ -155,10 +160,6 @@ class Front:
             log.warning("ready at %s, but that could not be printed: %s", address.url, fault)
 
     def _load_first(self) -> str | None:
-        spec = self._plan.settings.preload_model.value
-        if spec is None:
-            return None
-        prepared = self._services.chat().prepare(spec)
-        if prepared.warning is not None:
-            log.warning("%s", prepared.warning)
-        return prepared.model.name
+        """All models that are wanted from the start; the name of the first."""
+        names = self._services.preload_models().execute(lambda words: log.warning("%s", words))
+        return names[0] if names else None

@@ -13,8 +13,12 @@ class HttpLimits:
     may wait for half-sent requests. What is left of the threads keeps /health and the listings answering.
     connections: open sockets, busy or idle. request_seconds: from a request's first byte to its last. silence_seconds:
     the longest pause within. send_seconds: how long a client may take nothing of its answer. chat_body_bytes: the
-    largest chat body. default_max_tokens: the length of an answer nobody gave a length for; None leaves it to the
-    model's context.
+    largest chat body, its pictures not counted. picture_body_bytes: with them. media_bytes: memory for what is attached
+    to all requests together, and for reading large bodies. silent_seconds: how long a stream waits for its first event,
+    whose error would be a status, until it begins all the same. heartbeat_seconds: between the comments of a stream
+    that has nothing else to send. request_line_bytes: method, path and query; header_fields, header_bytes: how many
+    headers, and the size of each. default_max_tokens: the length of an answer nobody gave a length for; None leaves it
+    to the model's context.
     """
 
     threads: int = 576
@@ -26,6 +30,13 @@ class HttpLimits:
     silence_seconds: float = 10.0
     send_seconds: int = 30
     chat_body_bytes: int = 16 * MEBIBYTE
+    picture_body_bytes: int = 80 * MEBIBYTE
+    media_bytes: int = 1024 * MEBIBYTE
+    silent_seconds: float = 5.0
+    heartbeat_seconds: float = 10.0
+    request_line_bytes: int = 4094
+    header_fields: int = 100
+    header_bytes: int = 8190
     default_max_tokens: int | None = None
 
     def __post_init__(self) -> None:

@@ -14,10 +14,11 @@ HIGHEST_PORT = 65535
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the server listens; port: the real one, also when 0 was asked for."""
+    """Where the server listens; port: the real one, also when 0 was asked for. name: what was asked for as host."""
 
     host: str
     port: int
+    name: str = ""
 
     @property
     def url(self) -> str:
@@ -47,7 +48,7 @@ def listen(host: str, port: int, backlog: int) -> tuple[socket.socket, Address]:
         listener.close()
         raise _explained(fault, host, port) from fault
     name = listener.getsockname()
-    return listener, Address(host=name[0], port=name[1])
+    return listener, Address(host=name[0], port=name[1], name=host)
 
 
 def _resolve(host: str, port: int) -> tuple[int, tuple[object, ...]]:

@@ -11,6 +11,7 @@ import select
 import socket
 import threading
 import time
+from collections.abc import Iterator
 
 from gunicorn.http.unreader import SocketUnreader
 
@@ -36,18 +37,25 @@ class Patience:
         """For a request that begins now; monotonic seconds."""
         return time.monotonic() + self._request_seconds
 
+    @contextlib.contextmanager
+    def place(self) -> Iterator[bool]:
+        """Whether this thread may wait for its client for some time; never blocks."""
+        granted = self._places.acquire(blocking=False)
+        try:
+            yield granted
+        finally:
+            if granted:
+                self._places.release()
+
     def wait(self, connection: socket.socket, deadline: float) -> None:
         """Block until the connection has something to read. deadline: monotonic seconds. Raises TooSlow."""
         free = min(FREE_PAUSE_SECONDS, self._silence_seconds)
         if _readable(connection, min(free, deadline - time.monotonic())):
             return
-        if not self._places.acquire(blocking=False):
-            raise TooSlow
-        try:
-            if not _readable(connection, min(self._silence_seconds - free, deadline - time.monotonic())):
+        with self.place() as granted:
+            left = min(self._silence_seconds - free, deadline - time.monotonic())
+            if not granted or not _readable(connection, left):
                 raise TooSlow
-        finally:
-            self._places.release()
 
 
 class PatientReader(SocketUnreader):  # type: ignore[misc]  # gunicorn is untyped

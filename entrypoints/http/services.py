@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from application.inference.chat import ChatAnswer, Prepared
+from application.inference.chat import PatientAnswer, Prepared
 from application.inference.explain_prompt import ExplainedPrompt
+from application.serving.manage_models import UnloadedModel
 from application.serving.presence import Introduction, Whereabouts
 from application.serving.readiness import Readiness, ServerState
-from domain.catalog import ModelReport
+from application.serving.served_models import ServedModel
+from domain.catalog import LocatedModel
 from domain.inference import GenerationRequest
+from domain.serving.metrics import MetricFamily
 from ports.hub import ModelHub
 
 
@@ -19,9 +22,13 @@ class ChatUseCase(Protocol):
 
     def execute(
         self, spec: str, request: GenerationRequest, *, streamed: bool = True, given_up: Callable[[], bool] = ...
-    ) -> ChatAnswer: ...
+    ) -> PatientAnswer: ...
+
+    def at_hand(self, spec: str) -> bool: ...
 
     def prepare(self, spec: str) -> Prepared: ...
+
+    def bring_in(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = ...) -> Prepared: ...
 
 
 class CheckReadinessUseCase(Protocol):
@@ -30,10 +37,46 @@ class CheckReadinessUseCase(Protocol):
     def execute(self) -> Readiness: ...
 
 
+class ReadMetricsUseCase(Protocol):
+    """application.serving.read_metrics.ReadMetrics."""
+
+    def execute(self) -> Sequence[MetricFamily]: ...
+
+
+class RequestMeter(Protocol):
+    """application.serving.meter.Meter."""
+
+    def request(self, method: str, route: str, status: int) -> None: ...
+
+    def rejected(self, code: str) -> None: ...
+
+
+class Watch(Protocol):
+    """application.serving.worker_watch.WorkerWatch."""
+
+    def close(self) -> None: ...
+
+
 class ListServedModelsUseCase(Protocol):
     """application.serving.served_models.ListServedModels."""
 
-    def execute(self) -> tuple[ModelReport, ...]: ...
+    def execute(self) -> tuple[ServedModel, ...]: ...
+
+    def one(self, spec: str) -> ServedModel: ...
+
+    def of(self, location: LocatedModel) -> ServedModel: ...
+
+
+class PreloadModelsUseCase(Protocol):
+    """application.serving.manage_models.PreloadModels."""
+
+    def execute(self, warn: Callable[[str], None]) -> tuple[str, ...]: ...
+
+
+class UnloadModelUseCase(Protocol):
+    """application.serving.manage_models.UnloadModel."""
+
+    def execute(self, spec: str, *, force: bool = False, given_up: Callable[[], bool] = ...) -> UnloadedModel: ...
 
 
 class Lifecycle(Protocol):
@@ -55,7 +98,7 @@ class ChatLoadedUseCase(Protocol):
 
     def execute(
         self, load_token: str, request: GenerationRequest, *, streamed: bool = True, given_up: Callable[[], bool] = ...
-    ) -> ChatAnswer: ...
+    ) -> PatientAnswer: ...
 
 
 class ExplainPromptUseCase(Protocol):
@@ -75,6 +118,8 @@ class PresenceUseCase(Protocol):
 
     def introduce(self, challenge: str) -> Introduction: ...
 
+    def admits(self, offered: str, nonce: str, method: str, path: str) -> bool: ...
+
 
 class Services(Protocol):
     """Providers, called for each use; thread-safe."""
@@ -89,7 +134,17 @@ class Services(Protocol):
 
     def check_readiness(self) -> CheckReadinessUseCase: ...
 
+    def read_metrics(self) -> ReadMetricsUseCase: ...
+
+    def meter(self) -> RequestMeter: ...
+
+    def worker_watch(self) -> Watch: ...
+
     def list_served_models(self) -> ListServedModelsUseCase: ...
+
+    def preload_models(self) -> PreloadModelsUseCase: ...
+
+    def unload_model(self) -> UnloadModelUseCase: ...
 
     def lifecycle(self) -> Lifecycle: ...
 

@@ -19,8 +19,10 @@ from gunicorn.http import errors as parsing
 from gunicorn.workers.gthread import ThreadWorker
 
 from domain.errors import MlxkError
+from entrypoints.http.access_log import log_refusal
 from entrypoints.http.connection import Connection
 from entrypoints.http.errors import envelope, error_object, protocol_error, unexpected
+from entrypoints.http.large_blocks import return_large_blocks
 from entrypoints.http.patience import Patience, TooSlow
 from entrypoints.http.request_ids import HEADER, begin_request
 
@@ -66,6 +68,7 @@ class FrontWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
 
     def init_process(self) -> None:
         """Everything this process does. Its model workers are gone when it ends."""
+        return_large_blocks()
         try:
             super().init_process()
         finally:
@@ -124,6 +127,10 @@ class FrontWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
             conn.close(graceful=True)
         return keep
 
+    def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:
+        """Whether another request may come. gunicorn would hold this thread for seconds, whoever else waits for one."""
+        return keepalive and conn.finish_body()
+
     def handle_error(self, *told: Any) -> None:
         """Answer what is no HTTP request in the form all our errors have."""
         _, client, address, fault = told
@@ -142,6 +149,7 @@ class FrontWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
             f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
             f"{HEADER}: {request_id}\r\nConnection: close\r\n\r\n"
         )
+        log_refusal(status, len(body))
         with contextlib.suppress(OSError):
             client.sendall(head.encode() + body)
 

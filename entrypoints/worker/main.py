@@ -9,9 +9,15 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from entrypoints.logs.formats import JsonFormatter
+from entrypoints.logs.redaction import Redactor
 from entrypoints.worker.session import WorkerSession
+from ports.worker_channel import OUT_OF_MEMORY
+
+log = logging.getLogger("mlxk.worker")
 
 FAULT = 70
+PLAIN = "mlxk worker %(process)d: %(message)s"
 OURS = ("adapters", "application", "domain", "entrypoints")
 
 
@@ -24,9 +30,10 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="mlxk worker", description="internal: the engine process of mlxk")
     parser.add_argument("--fd", type=int, required=True, help="the inherited socket to the front")
     parser.add_argument("--debug", action="store_true", help="tell more on stderr")
+    parser.add_argument("--log-json", action="store_true", help="tell it in JSON lines, for the front's log")
     options = parser.parse_args(argv)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _log_to_stderr(debug=options.debug)
+    _log_to_stderr(debug=options.debug, as_json=options.log_json)
     from entrypoints.worker.bootstrap import build
 
     try:
@@ -40,14 +47,21 @@ def main(argv: Sequence[str]) -> int:
         return session.run()
     except BrokenPipeError:
         return 0  # the front has gone, and with it everybody who could be told
+    except MemoryError as fault:
+        _complain(f"the engine ran out of memory: {fault}")
+        return OUT_OF_MEMORY
     except Exception as fault:  # noqa: BLE001 - the process's last words; the front sees EngineDied
         _complain(f"the engine failed: {type(fault).__name__}: {fault}")
         return FAULT
 
 
-def _log_to_stderr(*, debug: bool) -> None:
-    """Warnings of everybody; with `debug` also what our own code tells, but not what libraries do."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="mlxk worker %(process)d: %(message)s")
+def _log_to_stderr(*, debug: bool, as_json: bool) -> None:
+    """Warnings of everybody; with `debug` also what our own code tells, but not what libraries do. The front that reads
+    JSON lines hides what must not be shown.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter(Redactor()) if as_json else logging.Formatter(PLAIN))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     if debug:
         for name in OURS:
             logging.getLogger(name).setLevel(logging.DEBUG)
@@ -61,5 +75,4 @@ def _end_process(complaint: str | None) -> None:
 
 
 def _complain(message: str) -> None:
-    sys.stderr.write(f"mlxk worker {os.getpid()}: {message}\n")
-    sys.stderr.flush()
+    log.error("%s", message)

@@ -15,6 +15,7 @@ from application.inference.prepare_request import FreshValues, PrepareRequest
 from domain.errors import InternalError, MlxkError, ModelLoadFailed
 from ports.text_runtime import LoadedText, TextRuntime
 from ports.worker_channel import (
+    AskVitals,
     CancelRequest,
     Command,
     ExplainPrompt,
@@ -23,6 +24,7 @@ from ports.worker_channel import (
     ModelLoaded,
     RequestEvents,
     StartRequest,
+    TellVitals,
     WorkerChannel,
     WorkerStarted,
 )
@@ -111,6 +113,8 @@ class WorkerSession:
                 loop.explain(request_id, request)
             case CancelRequest(request_id), EngineLoop() as loop:
                 loop.cancel(request_id)
+            case AskVitals(), EngineLoop() as loop:
+                loop.ask_vitals(lambda vitals: self._channel.send(TellVitals(vitals)))
             case _:
                 raise InternalError(f"the front sent {type(command).__name__} out of turn")
 

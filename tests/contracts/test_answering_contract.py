@@ -32,6 +32,7 @@ from domain.inference import (
     Media,
     Message,
     OutputConstraint,
+    PictureWishes,
     PromptOptions,
     ReasoningDelta,
     Role,
@@ -247,7 +248,9 @@ WHOLE = GenerationRequest(
     chat_stops=True,
     inspect=True,
     ignore_stops=True,
+    progress=True,
     urgency=Urgency(-3, 99.5),
+    picture_wishes=PictureWishes(2, table=False),
 )
 ASKED = [
     WHOLE,
@@ -275,7 +278,7 @@ def test_the_whole_request_of_this_suite_leaves_nothing_at_its_default() -> None
     pairs = ((WHOLE, plain), (WHOLE.sampling, plain.sampling), (WHOLE.prompt, plain.prompt), (WHOLE.urgency, Urgency()))
     for part, usual in pairs:
         left = {each.name for each in fields(part) if getattr(part, each.name) == getattr(usual, each.name)}
-        assert left <= {"output"}
+        assert left <= {"output", "bare", "describe_pictures", "picture_numbers"}  # two by who answers
 
 
 def test_the_answers_of_this_suite_have_everything_an_answer_can_have() -> None:

@@ -27,6 +27,8 @@ from domain.inference import (
 )
 from domain.serving.load_options import LoadOptions, PrefixCacheBudget
 from domain.serving.prompt_divergence import Divergence
+from domain.serving.vitals import EngineVitals
+from domain.serving.worker_death import DeathCause
 from ports.model_worker import GenerationStream, ModelWorker, WorkerLauncher
 from tests.support.eventually import eventually
 from tests.support.fakes.worker import FakeWorker, FakeWorkerLauncher, Script
@@ -252,6 +254,61 @@ def test_a_killed_worker_is_dead_at_once_and_its_streams_say_so(case: Case, fres
     assert list(stream) == []
 
 
+def vitals_of(worker: ModelWorker) -> EngineVitals:
+    told: list[EngineVitals] = []
+    worker.ask_vitals(told.append)
+    eventually(lambda: bool(told), "the engine to answer")
+    return told[0]
+
+
+def test_an_engine_says_how_it_is_also_while_it_answers(shared: ModelWorker) -> None:
+    before = vitals_of(shared).totals
+    assert not shared.busy
+    stream = shared.generate(asking(max_tokens=LONG))
+    next(stream)
+    assert shared.busy
+    assert vitals_of(shared).pulse.running == 1
+    assert vitals_of(shared).pulse.active_bytes > 0
+    stream.cancel()
+    eventually(lambda: vitals_of(shared).pulse.running == 0, "the row to leave")
+    assert not shared.busy
+    counted = vitals_of(shared).totals.since(before)
+    assert counted.generated_tokens > 0
+    assert counted.prompt_tokens > 0
+
+
+def test_a_dead_worker_says_nothing_of_itself(case: Case, fresh: ModelWorker) -> None:
+    case.kill(fresh)
+    eventually(lambda: fresh.death is not None, "the death to be known")
+    told: list[EngineVitals] = []
+    fresh.ask_vitals(told.append)
+    assert not told
+    assert fresh.death is DeathCause.KILLED
+
+
+def test_a_worker_that_is_ended_for_hanging_says_why_to_its_streams(fresh: ModelWorker) -> None:
+    stream = fresh.generate(asking(max_tokens=LONG))
+    next(stream)
+    assert fresh.death is None
+    fresh.kill("has not answered for 99 s")
+    assert not fresh.alive
+    with pytest.raises(EngineDied, match="was ended because it has not answered for 99 s"):
+        read(stream)
+    eventually(lambda: fresh.death is not None, "the process to be gone")
+    fresh.kill("is killed twice")
+    fresh.close()
+    assert fresh.death is DeathCause.HUNG
+    with pytest.raises(EngineDied, match="99 s"):
+        fresh.generate(asking())
+
+
+def test_a_worker_that_was_closed_has_not_died(fresh: ModelWorker) -> None:
+    fresh.close()
+    assert fresh.death is None
+    fresh.kill("is closed already")
+    assert fresh.death is None
+
+
 def test_closing_ends_running_streams_and_happens_once(fresh: ModelWorker) -> None:
     stream = fresh.generate(asking(max_tokens=LONG))
     next(iter(stream))
@@ -279,3 +336,21 @@ def test_a_closed_launcher_launches_nothing(tmp_path: Path) -> None:
         case.launcher.close()
         with pytest.raises(ServerShutdown):
             case.launcher.launch(case.model, LoadOptions())
+
+
+def test_whoever_does_not_want_to_wait_for_ever_hears_that_nothing_came(case: Case) -> None:
+    worker = case.launcher.launch(case.model, LoadOptions())
+    request = GenerationRequest((Message(Role.USER, "hello"),), TokenLimits(DefaultLength.FULL_CONTEXT, 3))
+    stream = worker.generate(request)
+    events = []
+    with pytest.raises(StopIteration):
+        while True:
+            events.append(stream.next_within(0.001))
+    assert isinstance([event for event in events if event is not None][-1], Finished)
+    with pytest.raises(StopIteration):
+        stream.next_within(None)
+    stopped = worker.generate(request)
+    stopped.cancel()
+    with pytest.raises(StopIteration):
+        stopped.next_within(None)
+    worker.close()

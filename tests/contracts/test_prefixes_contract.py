@@ -41,6 +41,13 @@ def prefixes(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Prefixe
     made.close()
 
 
+def test_what_is_held_is_counted_where_anything_ever_is(prefixes: Prefixes) -> None:
+    prefixes.keep(TOKENS, told(TOKENS), boundary=True)
+    held = prefixes.held
+    assert (held is None) == isinstance(prefixes, NoPrefixes)
+    assert held is None or held.ram >= 0
+
+
 @pytest.mark.parametrize("length", [1, 2, 255, 256, 257, 512, 600])
 def test_the_last_token_is_always_left_to_be_read(prefixes: Prefixes, length: int) -> None:
     prefixes.keep(TOKENS[:length], told(TOKENS[:length]), boundary=True)

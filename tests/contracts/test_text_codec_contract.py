@@ -15,6 +15,7 @@ from adapters.inference.vision.loading import load_seeing
 from domain.errors import CapabilityMismatch, InvalidRequest
 from domain.inference import (
     PLAIN,
+    BarePrompt,
     GenerationRequest,
     Media,
     Message,
@@ -27,7 +28,7 @@ from domain.inference import (
 )
 from domain.inference.text_length import text_length
 from domain.serving.load_options import LoadOptions
-from ports.text_codec import TextCodec, TokenDecoder
+from ports.text_codec import EncodedPrompt, TextCodec, TokenDecoder
 from tests.support.codec_kit import ToyModel
 from tests.support.fakes.codec import ByteCodec
 from tests.support.miniatures.seeing import PARTS, QWEN
@@ -241,3 +242,26 @@ def check_text(codec: TextCodec) -> Callable[[str], None]:
 @given(text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufffd"), max_size=30))
 def test_any_text_comes_back_without_a_broken_character(check_text: Callable[[str], None], text: str) -> None:
     check_text(text)
+
+
+def bare(codec: TextCodec, prompt: BarePrompt) -> EncodedPrompt:
+    return codec.encode(GenerationRequest((), bare=prompt, prompt=BARE))
+
+
+def test_a_bare_text_is_what_the_same_words_without_a_template_are(codec: TextCodec) -> None:
+    text = "once upon a time"
+    plain = codec.encode(GenerationRequest((user(text),), prompt=BARE))
+    assert bare(codec, BarePrompt(text)).tokens == plain.tokens
+    told = bare(codec, BarePrompt(text, echo=True))
+    assert told.tokens == plain.tokens
+    assert "".join(pieces_of(codec.decoder(), list(told.tokens[told.added :]))) == text
+
+
+def test_bare_tokens_are_taken_as_they_are(codec: TextCodec) -> None:
+    assert bare(codec, BarePrompt(tokens=(70, 65, 70))) == EncodedPrompt((70, 65, 70))
+
+
+def test_a_token_that_is_none_of_the_models_is_named(codec: TextCodec) -> None:
+    with pytest.raises(InvalidRequest, match="99999") as caught:
+        bare(codec, BarePrompt(tokens=(70, 99999)))
+    assert caught.value.param == "prompt"

@@ -287,3 +287,16 @@ def test_a_row_past_its_deadline_fails_and_the_others_go_on(engine: TextEngine) 
     assert "deadline" in late.error.message
     assert len([step for step in steps if step.row_id == 2]) == 12
     assert engine.active_rows == 0
+
+
+def test_an_engine_says_how_many_it_serves(engine: TextEngine) -> None:
+    assert (engine.pulse().running, engine.pulse().reading) == (0, 0)
+    engine.admit(row(1, max_tokens=5))
+    assert (engine.pulse().running, engine.pulse().reading) == (0, 1)
+    while not engine.step():
+        pass
+    pulse = engine.pulse()
+    assert (pulse.running, pulse.reading) == (1, 0)
+    assert pulse.step_seconds >= 0
+    engine.cancel(1)
+    assert engine.pulse().running == 0

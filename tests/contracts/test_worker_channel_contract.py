@@ -15,10 +15,12 @@ import pytest
 
 from adapters.worker_process.channel import FrameChannel
 from adapters.worker_process.frames import FrameSocket
-from adapters.worker_process.messages import decode_reply, encode_command
+from adapters.worker_process.messages import command_tails, decode_reply, encode_command
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import EngineDied, InternalError, ModelLoadFailed
 from domain.inference import (
+    Attachment,
+    AttachmentKind,
     DefaultLength,
     Finished,
     FinishReason,
@@ -30,8 +32,10 @@ from domain.inference import (
     TokenLimits,
     Usage,
 )
+from domain.serving.vitals import EnginePulse, EngineTotals, EngineVitals
 from ports.model_worker import LoadedModel
 from ports.worker_channel import (
+    AskVitals,
     CancelRequest,
     Command,
     ExplainPrompt,
@@ -41,6 +45,7 @@ from ports.worker_channel import (
     Reply,
     RequestEvents,
     StartRequest,
+    TellVitals,
     WorkerChannel,
     WorkerStarted,
 )
@@ -53,17 +58,24 @@ REQUEST = GenerationRequest(
     SamplingRequest(0.5, 0.9, seed=3),
     ("stop", "\n"),
 )
+PICTURE = Attachment.of(AttachmentKind.IMAGE, bytes(range(256)) * 50, 3, "näme.png")
+SHOWING = GenerationRequest(
+    (Message(Role.USER, "look at it", attachments=(PICTURE, Attachment.of(AttachmentKind.VIDEO, b"v", 10))),)
+)
 COMMANDS: tuple[Command, ...] = (
     LoadModel(MODEL),
     StartRequest(7, REQUEST),
     ExplainPrompt(8, REQUEST),
+    StartRequest(9, SHOWING),
     CancelRequest(7),
     CancelRequest(99),
+    AskVitals(),
 )
 REPLIES: tuple[Reply, ...] = (
     WorkerStarted(12),
     ModelLoaded(LoadedModel("org/näme", 4096, 12, 10**10)),
     RequestEvents([(7, TextDelta("né")), (8, Finished(FinishReason.STOP, Usage(3, 4)))]),
+    TellVitals(EngineVitals(EnginePulse(2, 1, 0.25), EngineTotals(steps=9), 0.5, preparing=1, preparing_seconds=0.125)),
 )
 
 
@@ -94,10 +106,10 @@ def socket_line() -> Iterator[Line]:
         assert message is not None
         return decode_reply(message)
 
-    yield Line(
-        worker, lambda command: front.send(encode_command(command)), lambda: front.send({"kind": "dance"}), hear,
-        front.close,
-    )  # fmt: skip
+    def say(command: Command) -> None:
+        front.send(encode_command(command), command_tails(command))
+
+    yield Line(worker, say, lambda: front.send({"kind": "dance"}), hear, front.close)
     front.close()
     worker.close()
 
@@ -112,6 +124,15 @@ def test_commands_arrive_whole_and_in_order(line: Line) -> None:
     for command in COMMANDS:
         line.say(command)
     assert tuple(line.worker.receive() for _ in COMMANDS) == COMMANDS
+
+
+def test_pictures_arrive_byte_for_byte_with_their_request_however_large(line: Line) -> None:
+    large = Attachment.of(AttachmentKind.IMAGE, bytes(range(256)) * 10_000, 0)
+    command = StartRequest(1, GenerationRequest((Message(Role.USER, "", attachments=(large, PICTURE, large)),)))
+    with ThreadPoolExecutor(1) as threads:
+        saying = threads.submit(line.say, command)
+        assert line.worker.receive() == command
+        saying.result(20)
 
 
 def test_replies_arrive_whole_and_in_order(line: Line) -> None:

@@ -76,7 +76,7 @@ def _services(settings: Settings, register: ServerRegister | None = None) -> Fak
         script.fail_to_load["org/one"] = GenerationFailed("its weights are odd")
     launcher = ChildLauncher(script)
     threading.Thread(target=_obey, args=(launcher,), daemon=True).start()
-    return FakeServices(launcher, register=register)
+    return FakeServices(launcher, register=register, preload=settings.preload_model.value)
 
 
 def _obey(launcher: ChildLauncher) -> None:

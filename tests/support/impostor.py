@@ -6,7 +6,7 @@ import sys
 
 PREAMBLE = """
 import json, os, signal, socket, struct, sys, time
-line = socket.socket(fileno=int(sys.argv[-1]))
+line = socket.socket(fileno=int(sys.argv[sys.argv.index("--fd") + 1]))
 stream = line.makefile("rb")
 def say(message):
     body = json.dumps(message).encode()
@@ -14,7 +14,7 @@ def say(message):
 def hear():
     head = stream.read(4)
     return json.loads(stream.read(struct.unpack("!I", head)[0])) if len(head) == 4 else None
-def start(protocol=1):
+def start(protocol=2):
     say({"kind": "started", "protocol": protocol, "process_id": os.getpid()})
 def load():
     start(); hear()

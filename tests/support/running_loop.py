@@ -46,12 +46,17 @@ class Running:
     idle_seconds: float = IDLE_SECONDS
     crash: BaseException | None = None
     sink_fault: BaseException | None = None
+    now: float = 0.0
 
     def __post_init__(self) -> None:
-        prepare = PrepareRequest(self.codec, FreshValues(lambda: FRESH_SEED, lambda: CALL_ID, lambda: 0.0))
+        prepare = PrepareRequest(self.codec, FreshValues(lambda: FRESH_SEED, lambda: CALL_ID, lambda: self.now))
         self.loop = EngineLoop(self.engine, prepare, self._emit, self.tell, self.idle_seconds)
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._news = threading.Condition()
+
+    def tick(self, now: float) -> None:
+        """The loop's clock shows this from now on."""
+        self.now = now
 
     def start(self) -> Running:
         self._thread.start()

@@ -31,6 +31,12 @@ model = "demo"
 preload = ["org/small"]
 share = true
 force = true
+api_key_file = "keys"
+no_auth = false
+allow_host = ["mac.lan", "studio.lan"]
+cors_origin = ["http://localhost:3000"]
+max_body = "1MB"
+access_log = false
 
 [aliases]
 fast = "org/small"
@@ -68,13 +74,16 @@ def refusal(folder: Path, text: str) -> str:
 
 def test_every_key_reaches_its_setting(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, EVERYTHING)
+    names = {key: SETTING_OF.get(key, key) for key in SERVER_KEYS if key != PRELOAD}
     values = {
-        key: getattr(settings, SETTING_OF.get(key, key)).value for key in SERVER_KEYS if key != PRELOAD
-    }  # fmt: skip
+        key: getattr(settings if hasattr(settings, name) else settings.doors, name).value for key, name in names.items()
+    }
     assert values == {
         "host": "::1", "port": 9000, "log_level": "warning", "log_json": True, "max_tokens": 200,
         "memory_limit": 3 * 2**30, "cache_ram": 4096, "cache_disk": 10**9, "cache_dir": tmp_path / "prompts",
         "idle_ttl": 5400.0, "model": "demo", "share": True, "force": True,
+        "api_key_file": tmp_path / "keys", "no_auth": False, "allow_host": ("mac.lan", "studio.lan"),
+        "cors_origin": ("http://localhost:3000",), "max_body": 10**6, "access_log": False,
     }  # fmt: skip
     assert settings.port.source is Source.FILE
     assert settings.port.name == f"{tmp_path}/mlxk.toml: [server] port"

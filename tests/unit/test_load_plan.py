@@ -15,10 +15,11 @@ from adapters.runtime_support.installed import InstalledLibraryInspector
 from application.catalog.inspect_model import InspectModel
 from application.catalog.resolve_model import ResolveModel
 from application.catalog.stores import ModelStores
-from application.inference.chat import Chat
+from application.inference.chat import Chat, Manner
 from application.inference.load_plan import PlanLoad, PlanServedLoad
 from application.serving.memory_gate import MemoryGate
 from application.serving.model_pool import ModelPool
+from application.serving.owners_settings import OwnersSettings
 from application.serving.served_models import FirstModel
 from domain.catalog import LocatedModel
 from domain.errors import InsufficientMemory, InvalidRequest, ModelNotFound, ModelUnhealthy
@@ -26,6 +27,7 @@ from domain.inference import GenerationRequest, Message, Role
 from domain.serving.load_options import LoadOptions
 from domain.serving.load_plan import PLAIN_PLAN, LoadPlan
 from domain.serving.load_wishes import PLAINLY, LoadWishes
+from domain.serving.model_settings import Keeping, ModelSettings, ServingRules
 from tests.support.fakes.memory import Machine
 from tests.support.fakes.worker import FakeWorkerLauncher, Script
 from tests.support.tiny_llama import TinyLlama
@@ -118,26 +120,50 @@ def test_what_excludes_one_another_or_does_nothing_is_refused_by_name(
     assert refusal.value.message == words
 
 
+def served(
+    house: House, first: str | None, wishes: LoadWishes = PLAINLY, rules: ServingRules | None = None
+) -> PlanServedLoad:
+    rules = rules or ServingRules()
+    first_model = FirstModel(house.resolve, first, rules)
+    return PlanServedLoad(house.plan, OwnersSettings(rules, house.resolve, first_model, wishes, lambda: 0.0))
+
+
 def test_a_servers_wishes_hold_for_its_first_model_alone_and_are_found_out_once(house: House) -> None:
     TinyLlama().build(house.home / "other")
     draft = TinyLlama().build(house.home / "draft")
-    served = PlanServedLoad(
-        house.plan, FirstModel(house.resolve, "demo"), LoadWishes(draft_model=str(draft), kv_bits=8)
-    )
-    assert served.execute(house.resolve.execute(str(house.home / "other")), PLAINLY) == PLAIN_PLAN
-    plan = served.execute(house.demo, PLAINLY)
+    planned = served(house, "demo", LoadWishes(draft_model=str(draft), kv_bits=8))
+    assert planned.execute(house.resolve.execute(str(house.home / "other")), PLAINLY) == PLAIN_PLAN
+    plan = planned.execute(house.demo, PLAINLY)
     assert (plan.options.kv_bits, plan.draft is not None) == (8, True)
     (draft / "config.json").unlink()
-    assert served.execute(house.demo, PLAINLY) is plan
-    without = PlanServedLoad(house.plan, FirstModel(house.resolve, None), LoadWishes(kv_bits=8))
-    assert without.execute(house.demo, PLAINLY) == PLAIN_PLAN
+    assert planned.execute(house.demo, PLAINLY) is plan
+    assert served(house, None, LoadWishes(kv_bits=8)).execute(house.demo, PLAINLY) == PLAIN_PLAN
+
+
+@pytest.mark.parametrize("spelling", ["other", "OTHER", "{home}/other", "oth", "nick", "NICK"])
+def test_settings_are_the_models_however_its_owner_spelled_it(house: House, spelling: str) -> None:
+    TinyLlama().build(house.home / "other")
+    own = ModelSettings(LoadWishes(force=True, kv_bits=4), pinned=True, idle_seconds=5.0, max_tokens=7)
+    rules = ServingRules({spelling.format(home=house.home): own}, {"nick": "other"}, idle_seconds=60)
+    planned = served(house, None, rules=rules)
+    plan = planned.execute(house.resolve.execute("other"), PLAINLY)
+    assert (plan.options.kv_bits, plan.force, plan.max_tokens) == (4, True, 7)
+    assert plan.keeping == Keeping(pinned=True, idle_seconds=5.0)
+    usual = planned.execute(house.demo, PLAINLY)
+    assert (usual.options, usual.keeping) == (LoadOptions(), Keeping(idle_seconds=60))
+
+
+def test_flags_come_before_the_first_models_settings_and_say_nothing_of_the_rest(house: House) -> None:
+    rules = ServingRules({"demo": ModelSettings(LoadWishes(kv_bits=4, draft_ngram=2), pinned=True)})
+    plan = served(house, "demo", LoadWishes(kv_bits=8), rules).execute(house.demo, PLAINLY)
+    assert (plan.options.kv_bits, plan.options.draft_ngram, plan.keeping.pinned) == (8, 2, True)
 
 
 def test_chat_loads_the_planned_way_and_makes_room_for_the_draft(house: House) -> None:
     launcher = FakeWorkerLauncher(Script(answers={"hi": "hello"}))
     pool = ModelPool(launcher, 1000 * MIB)
     gate = MemoryGate(house.stores, Machine(1000 * MIB, 900 * MIB))
-    chat = Chat(house.resolve, house.inspect, pool, gate, lambda: 0.0, house.plan.execute)
+    chat = Chat(house.resolve, house.inspect, pool, gate, lambda: 0.0, Manner(house.plan.execute))
     request = GenerationRequest((Message(Role.USER, "hi"),))
     list(chat.execute("demo", request, loading=LoadWishes(draft_model="demo")).events)
     list(chat.execute("demo", request).events)

@@ -20,6 +20,8 @@ from application.serving.model_pool import Beside, ModelPool
 from domain.catalog import ModelReport
 from domain.errors import InsufficientMemory
 from domain.inference import DefaultLength, GenerationRequest, Message, Role, TextDelta, TokenLimits
+from domain.serving.load_options import LoadOptions
+from domain.serving.load_plan import LoadPlan
 from tests.support.fakes.memory import Machine
 from tests.support.fakes.worker import FakeWorkerLauncher, Script
 
@@ -105,10 +107,13 @@ def test_a_chat_is_refused_before_anything_is_loaded_and_a_loaded_model_is_not_a
     assert [event for event in chat.execute("demo", request).events if isinstance(event, TextDelta)]
     asked = machine.asked
     machine.limit = 1
+    assert (chat.at_hand("demo"), chat.at_hand("mlxk/demo"), chat.at_hand("other")) == (True, False, False)
     answer = chat.execute("mlxk/demo", request)
+    assert chat.at_hand("mlxk/demo")
     assert (answer.model.path, machine.asked) == (PurePath(builtin_model_folder()), asked)
     answer.events.cancel()
     pool.close()
+    assert not chat.at_hand("demo")
 
 
 def test_what_a_model_may_take_counts_who_leaves_and_who_stays(stores: ModelStores) -> None:
@@ -120,3 +125,25 @@ def test_what_a_model_may_take_counts_who_leaves_and_who_stays(stores: ModelStor
     assert mac.allowance(beside, force=True) is None
     told = MemoryGate(stores, Machine(4000 * MIB, 1000 * MIB), limit_bytes=50 * MIB)
     assert told.allowance(beside, force=False) == 50 * MIB
+
+
+SEEING = LoadPlan(LoadOptions(sees=True))
+
+
+def test_a_model_that_sees_is_refused_above_the_share_of_ram_and_forced_with_a_warning(
+    stores: ModelStores, demo: ModelReport
+) -> None:
+    room = demo.size_bytes * 10 // 7
+    assert MemoryGate(stores, Machine(room + 10, 1000 * MIB)).check(demo, 1, 0, force=False, plan=SEEING) is None
+    gate = MemoryGate(stores, Machine(room - 10, 1000 * MIB))
+    with pytest.raises(InsufficientMemory, match="more than 70 % of") as caught:
+        gate.check(demo, 1, 0, force=False, plan=SEEING)
+    assert "--force" in (caught.value.hint or "")
+    gate.check(demo, 1, 0, force=True, plan=SEEING)
+    gate.check(demo, 1, 0, force=False)  # as a text model it is let in
+
+
+def test_the_kv_cache_of_a_model_that_sees_counts_too(stores: ModelStores, demo: ModelReport) -> None:
+    gate = MemoryGate(stores, Machine(1000 * MIB, demo.weights_bytes + 2 * MIB))
+    with pytest.raises(InsufficientMemory, match="KV cache"):
+        gate.check(demo, 100_000, 0, force=False, plan=SEEING)

@@ -49,8 +49,18 @@ def test_boolean_variables_read_words_and_zero_is_false(word: str, expected: boo
 
 
 @pytest.mark.parametrize(
+    ("text", "seconds"), [("0", 0), ("90", 90), ("90s", 90), ("10m", 600), ("1H30m", 5400), ("1d", 86400)]
+)
+def test_times_are_read_with_or_without_a_unit(text: str, seconds: float) -> None:
+    assert load_settings({}, {"MLXK_IDLE_TTL": text}).idle_ttl.value == seconds
+    assert load_settings({"idle_ttl": text}, {}).idle_ttl.value == seconds
+
+
+@pytest.mark.parametrize(
     "environ",
     [
+        {"MLXK_IDLE_TTL": "soon"},
+        {"MLXK_IDLE_TTL": "-1"},
         {"MLXK2_PORT": "http"},
         {"MLXK2_PORT": "70000"},
         {"MLXK2_LOG_JSON": "maybe"},
@@ -99,3 +109,21 @@ def test_colour_is_allowed_unless_somebody_says_no(environ: dict[str, str], allo
 def test_history_is_on_unless_it_is_switched_off() -> None:
     assert load_settings({}, {}).history.value
     assert not load_settings({}, {"MLXK_HISTORY": "0"}).history.value
+
+
+@pytest.mark.parametrize(
+    ("word", "on"),
+    [("0", False), ("false", False), ("off", False), ("1", True), ("yes", True), ("whatever", True), ("", True)],
+)
+def test_what_pictures_tell_is_read_unless_it_is_switched_off(word: str, on: bool) -> None:
+    environ = {"MLXK2_EXIF_METADATA": word, "MLXK2_VISION_METADATA_CONTEXT": word}
+    seeing = load_settings({}, environ).seeing
+    assert (seeing.exif.value, seeing.describe.value) == (on, on)
+
+
+def test_pictures_are_looked_at_all_at_once_unless_a_chunk_is_set() -> None:
+    assert load_settings({}, {}).seeing.chunk.value is None
+    assert load_settings({}, {"MLXK2_VISION_CHUNK_SIZE": "4"}).seeing.chunk.value == 4
+    for wrong in ("0", "101", "two"):
+        with pytest.raises(UsageError, match=f"MLXK2_VISION_CHUNK_SIZE={wrong}"):
+            load_settings({}, {"MLXK2_VISION_CHUNK_SIZE": wrong})

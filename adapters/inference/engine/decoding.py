@@ -121,8 +121,10 @@ class Decoding:
 
     def _remember(self, row: Row, caches: list[Any]) -> None:
         """All that the row's caches hold, without tokens that were drawn and are no part of the answer; nothing where
-        the caches cannot be cut.
+        the caches cannot be cut, or the row was there for the scores of its prompt.
         """
+        if row.asked.score_prompt is not None:
+            return
         held = len(row.asked.prompt) + row.drawn - 1
         if cut(caches, max(0, held - row.length)):
             self._prefixes.keep(row.marked[:held], caches, boundary=True)

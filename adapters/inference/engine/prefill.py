@@ -14,6 +14,7 @@ from adapters.inference.engine.caches import can_be_cut_short, evaluate, extract
 from adapters.inference.engine.drawing import Drawing
 from adapters.inference.engine.model import Model
 from adapters.inference.engine.probe import LAST_PASS_TOKENS
+from adapters.inference.engine.prompt_scores import PromptScorer
 from adapters.inference.engine.rows import Row
 from adapters.inference.prefixes import NoPrefixes, Prefix, Prefixes
 from domain.serving.picture_tokens import before_picture
@@ -50,7 +51,13 @@ class Prefill:
             row.shift = self._sight.shift
         self._done = prefix.length if prefix else 0
         self._caches = prefix.caches if prefix else model.make_caches()
-        self._remembers = not isinstance(prefixes, NoPrefixes)
+        self._scorer: PromptScorer | None = None
+        self._network = model.network
+        if row.scores_prompt:
+            chunk_tokens = min(chunk_tokens, LAST_PASS_TOKENS)
+            self._scorer = PromptScorer(model.network, row.asked.prompt, row.asked.score_prompt or 0, row.scored)
+            self._network = self._scorer
+        self._remembers = not row.scores_prompt and not isinstance(prefixes, NoPrefixes)
         self._anchors = frozenset[int]()
         if self._remembers and row.asked.anchors and not can_be_cut_short(self._caches):
             first = model.first_pass(row.asked)
@@ -80,16 +87,29 @@ class Prefill:
         tokens = mx.array([self._tokens[self._done : end]])
         del self._ends[0]
         self._done = end
-        if self._ends:
-            self._model.network(tokens, cache=self._caches, **shown)
+        if self._ends or self.row.asked.only_read:
+            self._network(tokens, cache=self._caches, **shown)
             evaluate(self._caches)
             if end in self._anchors:
                 self._prefixes.keep(self._marked[:end], self._caches, boundary=True)
             return None
-        started = _started(self._model, [self.row], self._model.read(tokens, self._caches, **shown), self._caches)
+        logits = self._network(tokens, cache=self._caches, **shown)[:, -1]
+        started = _started(self._model, [self.row], logits, self._caches)
         if self._remembers:
             self._prefixes.keep(self._marked, self._caches, boundary=end in self._anchors)
         return started
+
+    def news(self, now: float) -> list[RowStep]:
+        """What the last chunk has to tell, before anything of the answer. now: on the engine's clock."""
+        row, told = self.row, list[RowStep]()
+        if row.asked.progress and not row.said:
+            told.append(RowStep(row.row_id, None, read=self._done))
+        if self._scorer is not None and (scores := self._scorer.take()):
+            row.scored += len(scores)
+            told.append(RowStep(row.row_id, None, prompt_scores=scores))
+        if row.asked.only_read and not self._ends:
+            told.append(row.end_of_prompt(now))
+        return told
 
 
 def read_together(model: Model, rows: Sequence[Row], prefixes: Prefixes) -> Started:

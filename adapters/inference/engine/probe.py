@@ -11,6 +11,7 @@ from typing import Any
 import mlx.core as mx
 
 from adapters.inference.engine.caches import evaluate, finalized, leaves, merged, unbatchable
+from adapters.inference.engine.memory import untried_seconds
 from adapters.inference.engine.seats import row_bytes
 
 LONG, SHORT, AFTER = 12, 5, 3
@@ -23,7 +24,8 @@ LAST_PASS_TOKENS = 256  # longer, and the logits of all its places cost more tha
 class Probe:
     """vocabulary: tokens that the network has logits for. row: what a row's caches take. alone_by_kind: why rows must
     decode alone, told by the kind of their caches; None: that must be tried. work_bytes: what reading a chunk takes for
-    the while besides the caches: the logits of the last one, and the rest once that was tried. What is to be tried is
+    the while besides the caches: the logits of the last one, and the rest once that was tried. chunk_seconds: what
+    reading one may take: a guess until that was tried. What is to be tried is
     tried when it is first asked for, a few short passes each: a row that has the model to itself needs none of it, and
     gets its first token sooner.
     """
@@ -35,6 +37,7 @@ class Probe:
         self._seconds = seconds
         caches = make_caches()
         logits = network(mx.array([[1]]), cache=caches)
+        self.chunk_seconds = untried_seconds()
         self.vocabulary = int(logits.shape[-1])
         self.work_bytes = LAST_PASS_TOKENS * self.vocabulary * logits.itemsize
         self.row = row_bytes(caches)
@@ -74,6 +77,7 @@ class Probe:
             return CHUNKS[-1]
         tokens = next((chunk for chunk in CHUNKS if chunk <= timed.rate * self._seconds), CHUNKS[-1])
         self.work_bytes += timed.work_bytes * tokens // TIMED_TOKENS
+        self.chunk_seconds = tokens / timed.rate
         mx.clear_cache()
         return tokens
 

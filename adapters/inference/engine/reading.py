@@ -57,6 +57,7 @@ class Reading:
         return len(self._places)
 
     def add(self, row: Row, by_itself: bool = False) -> None:
+        by_itself = by_itself or row.asked.score_prompt is not None
         bisect.insort(self._places, _Place(row, by_itself), key=lambda place: place.row.order)
 
     def drop_done(self) -> None:
@@ -74,7 +75,8 @@ class Reading:
 
     def read(self, room: int) -> tuple[Started | None, list[RowStep]]:
         """Read a chunk of the prompt whose turn it is, or up to `room` short prompts of one length in one go. Rows that
-        are ready now, and those that failed.
+        are ready now, and what there is to report of those and others before that: how far they have come, scores of
+        their prompts, that they failed or only wanted to be read.
         """
         self.blocked = self.encoded = False
         try:
@@ -87,16 +89,17 @@ class Reading:
         try:
             alike = self._alike(place, room) if place.prefill is None else []
             if len(alike) > 1:
-                return self._read_together(alike), []
+                return self._read_together(alike)
             prefill = self._begun(place)
             started = prefill.advance()
             self.encoded = prefill.encoded
+            news = [] if prefill.encoded else prefill.news(self._manner.clock())
         except Exception as fault:  # noqa: BLE001 - translated: the row fails with its cause, its neighbours go on
             self._places.remove(place)
             return None, [place.row.fail(_failure(place.row, fault))]
-        if started is not None:
+        if started is not None or place.row.done:
             self._places.remove(place)
-        return started, []
+        return started, news
 
     def _next(self) -> _Place | None:
         """Whose turn it is; a row that has a seat already while there is none for that one. Raises InsufficientMemory
@@ -113,7 +116,7 @@ class Reading:
             first_time = row.started_at is None
             if first_time:
                 row.started_at = self._manner.clock()
-            prefix = self._prefixes.longest(row.marked)
+            prefix = None if row.scores_prompt else self._prefixes.longest(row.marked)
             if prefix is not None and prefix.length < self._model.first_pass(row.asked):
                 prefix = None  # what must be read together cannot be begun in the middle
             if first_time:
@@ -144,7 +147,7 @@ class Reading:
                 alike.append(place)
         return alike if first in alike else []
 
-    def _read_together(self, places: list[_Place]) -> Started | None:
+    def _read_together(self, places: list[_Place]) -> tuple[Started | None, list[RowStep]]:
         rows = [place.row for place in places]
         for row in rows:
             row.started_at = self._manner.clock() if row.started_at is None else row.started_at
@@ -153,10 +156,10 @@ class Reading:
         except Exception:  # noqa: BLE001 - whose fault it was shows when each is read by itself
             for place in places:
                 place.by_itself, place.prefill = True, None
-            return None
+            return None, []
         for place in places:
             self._places.remove(place)
-        return started
+        return started, [RowStep(row.row_id, None, read=row.length) for row in rows if row.asked.progress]
 
 
 def _failure(row: Row, fault: Exception) -> MlxkError:

@@ -23,8 +23,8 @@ class Row:
     done: takes part in nothing any more; failed: nor are its caches worth keeping. steps_alone: has been part of a
     fault, and decodes alone for so many more steps, to show that it was not the cause. held: the last step, kept back
     while stop tokens are counted. reach: the length for which memory is kept, 0 without a seat.
-    error: what failed it. shift: by how much its positions differ from the count of its tokens once its prompt has been
-    read; pictures have positions of their own.
+    error: what failed it. scored: how many scores of its prompt have been told. shift: by how much its positions differ
+    from the count of its tokens once its prompt has been read; pictures have positions of their own.
     """
 
     asked: EngineRow
@@ -43,6 +43,7 @@ class Row:
     stop_tokens: int = 0
     reach: int = 0
     error: MlxkError | None = None
+    scored: int = 0
     shift: int = 0
     _marked_prompt: tuple[int, ...] = ()
 
@@ -80,6 +81,15 @@ class Row:
     def constraint(self) -> TokenConstraint | None:
         """The grammar that its next token must keep to."""
         return None if self.done or self.held is not None else self.asked.constraint
+
+    @property
+    def scores_prompt(self) -> bool:
+        """Its prompt is to be read whole, for the scores of its tokens."""
+        return self.asked.score_prompt is not None and not self.said
+
+    def end_of_prompt(self, now: float) -> RowStep:
+        """The last step of a row that only reads."""
+        return self._end(RowStep(self.row_id, None, FinishReason.LENGTH), now)
 
     def overdue(self, now: float) -> bool:
         limit = self.asked.urgency.deadline_seconds

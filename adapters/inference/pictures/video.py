@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from adapters.inference.pictures import frames_child
-from adapters.inference.pictures.kinds import HEIF_BRANDS
 from adapters.inference.pictures.reading import Place
 from domain.errors import InvalidMedia
+from domain.inference.picture_kinds import HEIF_BRANDS
 
 MAX_SIDE = 4_096
 MAX_PIXELS_READ = 6_000_000_000

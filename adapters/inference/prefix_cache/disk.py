@@ -61,6 +61,11 @@ class DiskTier:
         """In memory, because they may be asked for soon."""
         return self._ahead.held_bytes
 
+    @property
+    def held_bytes(self) -> int:
+        """Of all models' pieces in this directory, as the writer last counted them."""
+        return self._writer.counted_bytes
+
     def found(self) -> Iterator[Entry]:
         """Every piece that lies here and whose header fits its name; the rest is removed."""
         for leftover in self._folder.glob(f"{folders.UNFINISHED}*"):

@@ -17,7 +17,7 @@ from adapters.inference.prefix_cache.index import Match
 from adapters.inference.prefix_cache.kinds import Unremembered
 from adapters.inference.prefix_cache.layout import Layout, Source, assembled, layout_from, layout_of
 from adapters.inference.prefix_cache.shelf import Shelf
-from adapters.inference.prefixes import Prefix
+from adapters.inference.prefixes import HeldBytes, Prefix
 from domain.serving.cache_check import CacheCheck
 from domain.serving.picture_tokens import before_picture, text_length
 from domain.serving.prompt_divergence import Loss, PromptDivergence, common_length, divergence, nearest
@@ -53,6 +53,10 @@ class PrefixCache:
     def held_bytes(self) -> int:
         """In memory."""
         return self._shelf.held_bytes
+
+    @property
+    def held(self) -> HeldBytes:
+        return HeldBytes(self._shelf.held_bytes, 0 if self._disk is None else self._disk.held_bytes)
 
     def longest(self, tokens: Sequence[int]) -> Prefix | None:
         try:

@@ -44,6 +44,12 @@ class PieceWriter:
         self._thread: threading.Thread | None = None
         self._counted_bytes = 0
         self._since_count = COUNTED_AGAIN_AFTER
+        self._complained = False
+
+    @property
+    def counted_bytes(self) -> int:
+        """Of all pieces beside and in this folder; 0 before the first is written."""
+        return self._counted_bytes
 
     def knows(self, key: bytes, name: str) -> None:
         self._names[key] = name
@@ -154,7 +160,7 @@ class PieceWriter:
                 if not written:
                     path.unlink(missing_ok=True)
         except OSError as fault:
-            _LOG.debug("a remembered prompt is not written down: %s", fault)
+            self._complain(fault)
         with self._changed:
             current = self._waiting.get(record.key)
             if current is not None and current[0] is record:
@@ -163,6 +169,12 @@ class PieceWriter:
                 self._removals.append(path)
         if not written:
             self._lost(record.key)
+
+    def _complain(self, fault: OSError) -> None:
+        """Once: a full disk stays full for a while, and answers do not suffer from it."""
+        level = logging.DEBUG if self._complained else logging.WARNING
+        self._complained = True
+        _LOG.log(level, "a remembered prompt is not written down: %s: %s", self._folder, fault.strerror or fault)
 
     def _make_room(self, size_bytes: int, used_ns: int) -> bool:
         """Whether so much fits into the budget by now. Raises OSError."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import mlx.core as mx
 
+from adapters.inference.engine.memory import pulse_of, untried_seconds
 from adapters.inference.engine.pace import MAX_WAITING
 from adapters.inference.engine.rows import marked_prompt
 from adapters.inference.engine.seats import Seats
@@ -18,6 +19,7 @@ from domain.errors import GenerationFailed, MlxkError, ServerBusy
 from domain.serving.cache_check import CacheCheck
 from domain.serving.kv_room import KvRoom, RowBytes
 from domain.serving.prompt_divergence import PromptDivergence
+from domain.serving.vitals import EnginePulse
 from ports.text_codec import PromptMedia
 from ports.text_engine import EngineRow, RowStep
 
@@ -44,6 +46,7 @@ class SoloEngine:
         self._waiting: list[tuple[EngineRow, float]] = []
         self._current: SoloRow | None = None
         self._current_arrived = 0.0
+        self._step_seconds = max(PREFILL_SECONDS_PER_STEP, untried_seconds())
 
     @property
     def active_rows(self) -> int:
@@ -81,6 +84,11 @@ class SoloEngine:
             steps += self._advanced(self._current)
         return steps
 
+    def pulse(self) -> EnginePulse:
+        prefixes = NoPrefixes() if self._model is None else self._model.prefixes
+        running = int(self._current is not None and self._current.ready)
+        return pulse_of(prefixes, running=running, reading=self.active_rows - running, step_seconds=self._step_seconds)
+
     def explain(self, prompt: tuple[int, ...], media: PromptMedia | None = None) -> PromptDivergence:
         prefixes = NoPrefixes() if self._model is None else self._model.prefixes
         return prefixes.explain(marked_prompt(prompt, media))
@@ -117,10 +125,14 @@ class SoloEngine:
         try:
             while not current.ready:
                 current.read()
+                steps += current.news()
                 if not current.ready and time.monotonic() >= until:
-                    return []
-            for step in current.decode():
-                steps.append(step)  # noqa: PERF402 - what was said before a fault must not be lost with it
+                    return steps
+            if current.row.only_read:
+                steps += [] if steps else current.news()
+            else:
+                for step in current.decode():
+                    steps.append(step)
         except Exception as fault:  # noqa: BLE001 - translated: the row fails with its cause, the others go on
             steps.append(_failed(current.row, fault))
         if steps[-1].finish is not None or steps[-1].error is not None:

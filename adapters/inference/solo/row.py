@@ -11,6 +11,8 @@ import mlx.core as mx
 from mlx_lm.models.cache import trim_prompt_cache
 
 from adapters.inference.engine.caches import can_be_cut_short
+from adapters.inference.engine.probe import LAST_PASS_TOKENS
+from adapters.inference.engine.prompt_scores import PromptScorer
 from adapters.inference.engine.rows import MAX_STOPS_COUNTED
 from adapters.inference.engine.seats import grown_out
 from adapters.inference.prefixes import NoPrefixes, Prefixes
@@ -64,10 +66,13 @@ class SoloRow:
         self._draw = RowDraw(row.sampling, len(row.prompt), row.logprobs, model.stop_tokens)
         self._proposer = model.make_proposer()
         mx.reset_peak_memory()
-        found = model.prefixes.longest(row.prompt)
+        found = None if row.score_prompt is not None else model.prefixes.longest(row.prompt)
         self._caches = model.caches.make() if found is None else found.caches
         self._read = self._cached = 0 if found is None else found.length
+        self._scorer: PromptScorer | None = None
         self._snapshots = () if can_be_cut_short(self._caches) else row.anchors
+        if row.score_prompt is not None:
+            self._scorer, self._snapshots = PromptScorer(model.network, row.prompt, row.score_prompt, 0), ()
 
     @property
     def ready(self) -> bool:
@@ -81,13 +86,27 @@ class SoloRow:
         prompt, start = self.row.prompt, self._read
         end = min((start // CHUNK_TOKENS + 1) * CHUNK_TOKENS, len(prompt) - 1)
         end = min([anchor for anchor in self._snapshots if start < anchor < end], default=end)
-        self._model.network(mx.array([prompt[start:end]]), cache=self._caches)
+        if self._scorer is not None:
+            end = min(end, start + LAST_PASS_TOKENS)
+        network = self._scorer or self._model.network
+        network(mx.array([prompt[start:end]]), cache=self._caches)
         self._model.caches.settle(self._caches)
         mx.eval([layer.state for layer in self._caches])
         self._read = end
         self._proposer.read(prompt[:end])
         if end in self._snapshots:
             self._model.prefixes.keep(prompt[:end], self._caches, boundary=True)
+
+    def news(self) -> list[RowStep]:
+        """What the last chunk has to tell, and the row's end when it only reads and has."""
+        row, told = self.row, list[RowStep]()
+        if row.progress and self._read:
+            told.append(RowStep(row.row_id, None, read=len(row.prompt) if self.ready else self._read))
+        if self._scorer is not None and (scores := self._scorer.take()):
+            told.append(RowStep(row.row_id, None, prompt_scores=scores))
+        if row.only_read and self.ready:
+            told.append(RowStep(row.row_id, None, FinishReason.LENGTH, stats=self._stats(time.monotonic())))
+        return told
 
     def decode(self) -> Iterator[RowStep]:
         """One pass of the model: the tokens that it settles, one at least. The last one has `finish`.
@@ -184,7 +203,7 @@ class SoloRow:
 
     def _stats(self, now: float | None = None, stop_tokens: int = 0) -> RowStats:
         """now: when the last token came; None: it is the first."""
-        first = self._first_token_at or self._started
+        first = self._first_token_at or now or self._started
         return RowStats(
             cached_tokens=self._cached,
             waiting_seconds=self._waiting_seconds,

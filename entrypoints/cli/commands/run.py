@@ -7,6 +7,7 @@ from domain.inference import GenerationRequest, Message, Role
 from entrypoints.cli import prompt as prompts
 from entrypoints.cli.asking import Asker, Exchange
 from entrypoints.cli.attachments import context_of
+from entrypoints.cli.pictures import default_question, read_pictures
 from entrypoints.cli.presenters.run_json import run_data
 from entrypoints.cli.run_arguments import Arguments
 from entrypoints.cli.run_request import request_for
@@ -21,11 +22,15 @@ def execute(context: Context, arguments: Arguments) -> Outcome:
     console = context.console
     arguments.check(json=console.json)
     attached = context_of(arguments.file)
+    pictures = read_pictures(arguments.image)
     question = prompts.assemble(arguments.words, arguments.prompt, console, attached)
+    if question is None and pictures:
+        question = prompts.joined((attached, default_question(len(pictures))))
     opening = () if arguments.system is None else (Message(Role.SYSTEM, prompts.checked(arguments.system)),)
-    request = request_for(arguments)
+    request = request_for(arguments, context.settings({}).seeing.chunk.value)
     if question is not None:
-        single = _Single(context, arguments, request((*opening, Message(Role.USER, question))))
+        asked = Message(Role.USER, question, attachments=pictures)
+        single = _Single(context, arguments, request((*opening, asked)))
         return Outcome(data=lambda: single.data(question), show=single.show)
     if console.json or not console.input_is_terminal:
         raise prompts.missing()

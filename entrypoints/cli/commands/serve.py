@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from domain.catalog.fitness import require_chat
 from domain.errors import MlxkError, UsageError
+from domain.serving.aliases import meaning
 from domain.serving.load_wishes import PLAINLY, LoadWishes
 from entrypoints.cli.console import ReaderGone
 from entrypoints.cli.daemon import start_in_background
@@ -33,14 +34,22 @@ class Arguments:
     port: int | None = None
     max_tokens: int | None = None
     memory_limit: str | None = None
+    idle_ttl: str | None = None
     cache_ram: str | None = None
     cache_disk: str | None = None
     cache_dir: str | None = None
     log_level: str | None = None
     log_json: bool = False
+    no_access_log: bool = False
     force: bool = False
     verbose: bool = False
     share: bool = False
+    api_key_file: str | None = None
+    api_key: tuple[str, ...] = field(default=(), repr=False)
+    no_auth: bool = False
+    allow_host: tuple[str, ...] = ()
+    cors_origin: tuple[str, ...] = ()
+    max_body: str | None = None
     adapter: str | None = None
     draft_model: str | None = None
     draft_ngram: int | None = None
@@ -65,6 +74,7 @@ class Arguments:
             "port": self.port,
             "max_tokens": self.max_tokens,
             "memory_limit": self.memory_limit,
+            "idle_ttl": self.idle_ttl,
             "cache_ram": self.cache_ram,
             "cache_disk": self.cache_disk,
             "cache_dir": self.cache_dir,
@@ -72,7 +82,18 @@ class Arguments:
             "log_json": True if self.log_json else None,
             "share": True if self.share else None,
             "force": True if self.force else None,
+            **self._doors(),
             **{name: getattr(self, name) for name in LOADING_NAMES},
+        }
+
+    def _doors(self) -> dict[str, object]:
+        lists = ("api_key", "allow_host", "cors_origin")
+        return {
+            "access_log": False if self.no_access_log else None,
+            "api_key_file": self.api_key_file,
+            "no_auth": True if self.no_auth else None,
+            "max_body": self.max_body,
+            **{name: ",".join(getattr(self, name)) or None for name in lists},
         }
 
 
@@ -84,7 +105,8 @@ def execute(context: Context, arguments: Arguments) -> Outcome:
     if arguments.print_config:
         return Outcome(data=lambda: config_object(settings), show=lambda: show_config(settings, context.console))
     if settings.preload_model.value is not None:
-        _require_model(context.services(), settings.preload_model.value, settings.loading.wishes)
+        model = meaning(settings.preload_model.value, settings.serving_rules.aliases)
+        _require_model(context.services(), model, settings.loading.wishes)
     elif settings.loading.given:
         raise UsageError(
             f"{settings.loading.given[0]} says how a model is loaded, and no model is given", hint="add --model MODEL"
@@ -104,7 +126,7 @@ def _serve_here(context: Context, settings: Settings) -> Outcome:
                 facts = {"url": serving.url, "host": serving.host, "port": serving.port, "model": serving.model}
                 console.emit(encode(success("serve", {"status": STARTING, **facts}), console.encoding))
             else:
-                console.write(banner(serving.url, serving.model))
+                console.write(banner(serving.url, serving.model, keyed=settings.doors.keyed))
 
     def failed(error: MlxkError) -> None:
         """The log has told people already."""

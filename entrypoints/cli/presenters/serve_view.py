@@ -7,11 +7,11 @@ DEMO_MODEL = "demo"
 _BANNER = """\
 mlxk serves at {url}  (Ctrl-C stops it)
 
-  curl {url}/v1/chat/completions -H 'Content-Type: application/json' \\
+  curl {url}/v1/chat/completions -H 'Content-Type: application/json' \\{header}
     -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Who are you?"}}]}}'
 
   from openai import OpenAI
-  client = OpenAI(base_url="{url}/v1", api_key="none")
+  client = OpenAI(base_url="{url}/v1", api_key="{key}")
   answer = client.chat.completions.create(
       model="{model}", messages=[{{"role": "user", "content": "Who are you?"}}])
   print(answer.choices[0].message.content)
@@ -19,6 +19,11 @@ mlxk serves at {url}  (Ctrl-C stops it)
 """
 
 
-def banner(url: str, model: str | None) -> str:
-    """model: the one that is loaded; the built-in one otherwise."""
-    return _BANNER.format(url=url, model=model or DEMO_MODEL)
+_KEY_HEADER = """
+    -H 'Authorization: Bearer YOUR_KEY' \\"""
+
+
+def banner(url: str, model: str | None, *, keyed: bool = False) -> str:
+    """model: the one that is loaded; the built-in one otherwise. keyed: an API key is wanted."""
+    key, header = ("YOUR_KEY", _KEY_HEADER) if keyed else ("none", "")
+    return _BANNER.format(url=url, model=model or DEMO_MODEL, key=key, header=header)

@@ -2,41 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from application.inference.several import ChoiceEvent
 from domain.inference import Finished, GenerationEvent, ReasoningDelta, TextDelta, TokenLogprob, ToolCallDelta
+from domain.inference.choices import total_usage
 from entrypoints.http.errors import ClientGone
+from entrypoints.http.presenters.identity import AnswerIdentity, AnswerShape
 from entrypoints.http.presenters.parts import present_call, present_extras, present_logprobs, present_usage
-from mlxk import __version__
-
-SYSTEM_FINGERPRINT = f"mlxk-{__version__}"
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerIdentity:
-    """What every part of one answer repeats. created: Unix seconds."""
-
-    answer_id: str
-    created: int
-    model: str
-
-    @classmethod
-    def fresh(cls, model: str) -> AnswerIdentity:
-        return cls(f"chatcmpl-{secrets.token_hex(12)}", int(time.time()), model)
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerShape:
-    """What a request wants of the answer's form. scored: logprobs. report: how it came about. include_usage: in a
-    stream; a whole answer always has it.
-    """
-
-    scored: bool = False
-    report: bool = False
-    include_usage: bool = False
 
 
 @dataclass
@@ -47,6 +21,7 @@ class _Gathered:
     reasoning: list[str] = field(default_factory=list)
     calls: dict[int, _GatheredCall] = field(default_factory=dict)
     logprobs: list[TokenLogprob] = field(default_factory=list)
+    finished: Finished | None = None
 
     def take(self, event: GenerationEvent) -> None:
         match event:
@@ -57,6 +32,8 @@ class _Gathered:
                 self.reasoning.append(text)
             case ToolCallDelta():
                 self.calls.setdefault(event.index, _GatheredCall()).take(event)
+            case Finished():
+                self.finished = event
 
     def message(self) -> dict[str, object]:
         """content is null where calls stand in its place."""
@@ -85,34 +62,28 @@ class _GatheredCall:
         return present_call(self.call_id, self.name, "".join(self.arguments))
 
 
-def present_answer(
-    identity: AnswerIdentity, events: Iterable[GenerationEvent], shape: AnswerShape
-) -> dict[str, object]:
-    """Reads the answer to its end. Raises ClientGone when it was cancelled, and whatever `events` raises."""
-    gathered = _Gathered()
-    for event in events:
-        if isinstance(event, Finished):
-            return _completion(identity, gathered, event, shape)
-        gathered.take(event)
-    raise ClientGone
+def present_answer(identity: AnswerIdentity, events: Iterable[ChoiceEvent], shape: AnswerShape) -> dict[str, object]:
+    """Reads the answers to their end. Raises ClientGone when they were cancelled, and whatever `events` raises. What we
+    add to OpenAI's fields stands beside the choices; where there are several, in each of them.
+    """
+    gathered = [_Gathered() for _ in range(shape.choices)]
+    for index, event in events:
+        gathered[index].take(event)
+    ends = [each.finished for each in gathered if each.finished is not None]
+    if len(ends) < len(gathered):
+        raise ClientGone
+    choices = [_choice(index, gathered[index], end, shape) for index, end in enumerate(ends)]
+    extras = present_extras(ends[0], report=shape.report) if len(ends) == 1 else {}
+    usage = total_usage([end.usage for end in ends], shape.answers)
+    return {**identity.head("chat.completion"), "choices": choices, "usage": present_usage(usage), **extras}
 
 
-def _completion(
-    identity: AnswerIdentity, gathered: _Gathered, finished: Finished, shape: AnswerShape
-) -> dict[str, object]:
-    choice = {
-        "index": 0,
+def _choice(index: int, gathered: _Gathered, finished: Finished, shape: AnswerShape) -> dict[str, object]:
+    extras = present_extras(finished, report=shape.report) if shape.choices > 1 else {}
+    return {
+        "index": index,
         "message": gathered.message(),
         "logprobs": present_logprobs(gathered.logprobs) if shape.scored else None,
         "finish_reason": finished.reason.value,
-    }
-    return {
-        "id": identity.answer_id,
-        "object": "chat.completion",
-        "created": identity.created,
-        "model": identity.model,
-        "system_fingerprint": SYSTEM_FINGERPRINT,
-        "choices": [choice],
-        "usage": present_usage(finished.usage),
-        **present_extras(finished, report=shape.report),
+        **extras,
     }

@@ -1,107 +1,84 @@
-"""An answer as a stream of server-sent events, each one write.
-
-A chunk of text or of reasoning differs from the next in its text alone, so everything around it is encoded once for
-the whole answer.
-"""
+"""Answers as streams of server-sent events, each one write."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import Protocol
 
 from flask import Response
 
+from application.inference.several import ChoiceEvent
 from domain.errors import MlxkError
-from domain.inference import (
-    Finished,
-    GenerationEvent,
-    PicturesSeen,
-    PromptProgress,
-    ReasoningDelta,
-    TextDelta,
-    ToolCallDelta,
-)
-from entrypoints.http.errors import error_object, unexpected
-from entrypoints.http.presenters.chat import SYSTEM_FINGERPRINT, AnswerIdentity, AnswerShape
-from entrypoints.http.presenters.parts import present_call, present_extras, present_logprobs, present_usage
+from domain.inference import Finished, GenerationEvent, PromptProgress, Usage
+from domain.inference.choices import total_usage
+from entrypoints.http.errors import envelope, error_object, unexpected
+from entrypoints.http.presenters.identity import AnswerIdentity, AnswerShape
+from entrypoints.http.presenters.parts import present_usage
 
 DONE = "data: [DONE]\n\n"
+KEEP_ALIVE = b": keep-alive\n\n"
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+encoded = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class ChatChunks:
-    """The chunks of one answer. One thread."""
+class Chunks(Protocol):
+    """The chunks of one response. One thread."""
 
-    def __init__(self, identity: AnswerIdentity, shape: AnswerShape) -> None:
-        head = {
-            "id": identity.answer_id,
-            "object": "chat.completion.chunk",
-            "created": identity.created,
-            "model": identity.model,
-            "system_fingerprint": SYSTEM_FINGERPRINT,
-        }
+    def of(self, index: int, event: GenerationEvent) -> str:
+        """What an event of that choice looks like on the wire; "" for nothing."""
+
+
+def written(events: Iterator[ChoiceEvent | None], chunks: Callable[[], Chunks]) -> Generator[bytes]:
+    """One write an event, and a comment wherever `events` says that nothing came. chunks: called with the first event.
+
+    An error becomes an `error` event and there is no [DONE]; clients raise it.
+    """
+    made: Chunks | None = None
+    try:
+        for each in events:
+            if each is None:
+                yield KEEP_ALIVE
+                continue
+            if made is None:
+                made = chunks()
+            yield made.of(each[0], each[1]).encode()
+    except MlxkError as fault:
+        yield error_event(fault)
+    except Exception:
+        yield error_event(unexpected())
+        raise
+
+
+class Ending:
+    """The end of a response: the usage of all choices, when asked for, then [DONE]; and what stands in between where a
+    prompt is still being read.
+    """
+
+    def __init__(self, identity: AnswerIdentity, name: str, shape: AnswerShape) -> None:
+        self.head = f"data: {encoded(identity.head(name))[:-1]},"
+        self.tail = ',"usage":null}\n\n' if shape.include_usage else "}\n\n"
         self._shape = shape
-        self._head = f"data: {_encode(head)[:-1]},"
-        self._tail = ',"usage":null}\n\n' if shape.include_usage else "}\n\n"
-        before = f'{self._head}"choices":[{{"index":0,"delta":'
-        self._before_text = f'{before}{{"content":'
-        self._before_reasoning = f'{before}{{"reasoning_content":'
-        self._after_text = f'}},"logprobs":null,"finish_reason":null}}]{self._tail}'
+        self._usages: dict[int, Usage] = {}
 
-    def stream(self, first: GenerationEvent, events: Iterator[GenerationEvent]) -> Generator[bytes]:
-        """The role with the first event, then one chunk an event, then the reason, the usage when asked for, the end.
+    def after(self, index: int, finished: Finished) -> str:
+        """What follows the last chunk of a choice: something after that of the last one."""
+        self._usages[index] = finished.usage
+        if len(self._usages) < self._shape.choices:
+            return ""
+        if not self._shape.include_usage:
+            return DONE
+        usage = total_usage([self._usages[each] for each in range(self._shape.choices)], self._shape.answers)
+        return f'{self.head}"choices":[],"usage":{encoded(present_usage(usage))}}}\n\n{DONE}'
 
-        An error becomes an `error` event and there is no [DONE]; clients raise it.
-        """
-        content = None if isinstance(first, ToolCallDelta) else ""
-        opening = self._choice({"role": "assistant", "content": content, "refusal": None})
-        try:
-            yield (opening + self._event(first)).encode()
-            for event in events:
-                yield self._event(event).encode()
-        except MlxkError as fault:
-            yield error_event(fault)
-        except Exception:
-            yield error_event(unexpected())
-            raise
+    def chunk(self, choice: Mapping[str, object], extras: Mapping[str, object] | None = None) -> str:
+        added = "".join(f",{encoded(name)}:{encoded(value)}" for name, value in (extras or {}).items())
+        return f'{self.head}"choices":[{encoded(choice)}]{added}{self.tail}'
 
-    def _event(self, event: GenerationEvent) -> str:
-        match event:
-            case TextDelta(text, ()):
-                return self._before_text + _encode(text) + self._after_text
-            case TextDelta(text, logprobs):
-                return self._choice({"content": text}, logprobs=present_logprobs(logprobs))
-            case ReasoningDelta(text):
-                return self._before_reasoning + _encode(text) + self._after_text
-            case ToolCallDelta():
-                return self._choice({"tool_calls": [_call(event)]})
-            case Finished():
-                return self._end(event)
-            case PromptProgress() | PicturesSeen():
-                return ""
-
-    def _end(self, event: Finished) -> str:
-        extras = present_extras(event, report=self._shape.report)
-        added = "".join(f",{_encode(name)}:{_encode(value)}" for name, value in extras.items())
-        parts = [self._choice({}, event.reason.value, added=added)]
-        if self._shape.include_usage:
-            parts.append(f'{self._head}"choices":[],"usage":{_encode(present_usage(event.usage))}}}\n\n')
-        return "".join([*parts, DONE])
-
-    def _choice(
-        self, delta: dict[str, object], finish_reason: str | None = None, *, logprobs: object = None, added: str = ""
-    ) -> str:
-        choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
-        return f'{self._head}"choices":[{_encode(choice)}]{added}{self._tail}'
-
-
-def _call(event: ToolCallDelta) -> dict[str, object]:
-    """A call's first piece names it; the later ones are arguments only."""
-    if event.call_id is None and event.name is None:
-        return {"index": event.index, "function": {"arguments": event.arguments}}
-    return {"index": event.index, **present_call(event.call_id, event.name, event.arguments)}
+    def progress(self, choice: Mapping[str, object], event: PromptProgress) -> str:
+        """choice: one in which nothing is said."""
+        return self.chunk(choice, {"mlxk": {"prompt_progress": {"done": event.done, "total": event.total}}})
 
 
 class ClosingStream:
@@ -128,4 +105,5 @@ def event_stream(chunks: Generator[bytes], on_close: Callable[[], None]) -> Resp
 
 
 def error_event(fault: MlxkError) -> bytes:
-    return f"data: {_encode({'error': error_object(fault)})}\n\n".encode()
+    """The same object that is the body of a failed request."""
+    return f"data: {encoded(envelope(error_object(fault)))}\n\n".encode()

@@ -1,75 +1,45 @@
-"""POST /v1/chat/completions: a conversation in, an answer out, whole or streamed."""
+"""POST /v1/chat/completions: a conversation in, answers out, whole or streamed."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, request
 
-from application.inference.chat import ChatAnswer
-from domain.inference import GenerationEvent
-from entrypoints.http.admission import AnswerSlots
-from entrypoints.http.body import read_json
-from entrypoints.http.errors import ClientGone
-from entrypoints.http.hangups import HangupWatcher
-from entrypoints.http.limits import HttpLimits
-from entrypoints.http.presenters.chat import AnswerIdentity, AnswerShape, present_answer
-from entrypoints.http.presenters.ignored import HEADER, present_ignored
-from entrypoints.http.presenters.sse import ChatChunks, event_stream
-from entrypoints.http.schemas.chat import ChatBody, parse_chat
-from entrypoints.http.services import Services
-
-log = logging.getLogger(__name__)
+from application.inference.several import ChoiceEvent
+from entrypoints.http.media_room import read_chat
+from entrypoints.http.presenters.chat import present_answer
+from entrypoints.http.presenters.chat_chunks import ChatChunks
+from entrypoints.http.presenters.identity import AnswerIdentity, AnswerShape
+from entrypoints.http.routes.answering import AnsweringRoutes
+from entrypoints.http.schemas.answers import Answers
 
 
-def chat_routes(services: Services, limits: HttpLimits, slots: AnswerSlots, hangups: HangupWatcher) -> Blueprint:
+def chat_routes(answering: AnsweringRoutes) -> Blueprint:
     routes = Blueprint("chat", __name__)
 
     @routes.post("/v1/chat/completions")
     def chat_completions() -> Response:
-        body = parse_chat(read_json(request, limits.chat_body_bytes), limits.default_max_tokens)
         with ExitStack() as held:
-            held.enter_context(slots.take())
-            watch = held.enter_context(hangups.watch(request.environ.get("gunicorn.socket")))
-            watch.on_hangup(services.model_pool().wake)
-            answer = _ask(services, body, lambda: watch.gone)
-            if answer.warning is not None:
-                log.warning("%s", answer.warning)
-            held.callback(answer.events.cancel)
-            watch.on_hangup(answer.events.cancel)
-            identity = AnswerIdentity.fresh(answer.model.name)
-            response = _streamed(body, answer, identity, held) if body.stream else _whole(body, answer, identity)
-        if body.ignored:
-            response.headers[HEADER] = present_ignored(body.ignored)
-        return response
+            asked = read_chat(request, answering.limits, answering.room, held)
+            return answering.respond(asked, ChatForm(), held.pop_all())
 
     return routes
 
 
-def _ask(services: Services, body: ChatBody, given_up: Callable[[], bool]) -> ChatAnswer:
-    if body.loaded is not None:
-        return services.chat_loaded().execute(body.loaded, body.request, streamed=body.stream, given_up=given_up)
-    return services.chat().execute(body.model, body.request, streamed=body.stream, given_up=given_up)
+class ChatForm:
+    """Form of the chat API."""
+
+    called = "messages"
+
+    def whole(self, asked: Answers, model: str, events: Iterator[ChoiceEvent]) -> dict[str, object]:
+        return present_answer(AnswerIdentity.fresh(model), events, _shape(asked))
+
+    def chunks(self, asked: Answers, model: str) -> ChatChunks:
+        return ChatChunks(AnswerIdentity.fresh(model), _shape(asked))
 
 
-def _shape(body: ChatBody) -> AnswerShape:
-    return AnswerShape(body.request.logprobs is not None, body.report, body.include_usage)
-
-
-def _whole(body: ChatBody, answer: ChatAnswer, identity: AnswerIdentity) -> Response:
-    return jsonify(present_answer(identity, answer.events, _shape(body)))
-
-
-def _streamed(body: ChatBody, answer: ChatAnswer, identity: AnswerIdentity, held: ExitStack) -> Response:
-    """The first event decides: an error before it is a status and a body like any other."""
-    first = _first(answer.events)
-    chunks = ChatChunks(identity, _shape(body))
-    return event_stream(chunks.stream(first, answer.events), on_close=held.pop_all().close)
-
-
-def _first(events: Iterator[GenerationEvent]) -> GenerationEvent:
-    for event in events:
-        return event
-    raise ClientGone
+def _shape(asked: Answers) -> AnswerShape:
+    scored = asked.request.logprobs is not None
+    return AnswerShape(scored, asked.report, asked.include_usage, len(asked.requests), asked.answers)

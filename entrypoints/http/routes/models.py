@@ -1,28 +1,68 @@
-"""Which models a client may ask for."""
+"""Which models a client may ask for; bring one in, send one away."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from domain.errors import ModelNotFound
-from entrypoints.http.presenters.models import present_model
+from flask import Blueprint, Response, jsonify, request
+
+from entrypoints.http.admission import AnswerSlots
+from entrypoints.http.body import read_json
+from entrypoints.http.hangups import HangupWatcher
+from entrypoints.http.limits import HttpLimits
+from entrypoints.http.presenters.ignored import HEADER, present_ignored
+from entrypoints.http.presenters.models import ListingBody, present_model, present_unloaded
+from entrypoints.http.schemas.models import parse_load, parse_unload
 from entrypoints.http.services import Services
 
+log = logging.getLogger(__name__)
 
-def model_routes(services: Services) -> Blueprint:
+
+def model_routes(services: Services, limits: HttpLimits, slots: AnswerSlots, hangups: HangupWatcher) -> Blueprint:
     routes = Blueprint("models", __name__)
+    listing = ListingBody()
+
+    @contextmanager
+    def waiting() -> Iterator[Callable[[], bool]]:
+        """A place like an answer's; what it yields tells whether the client has gone."""
+        with slots.take(), hangups.watch(request.environ.get("gunicorn.socket")) as watch:
+            watch.on_hangup(services.model_pool().wake)
+            yield lambda: watch.gone
 
     @routes.get("/v1/models")
     def list_models() -> Response:
-        reports = services.list_served_models().execute()
-        return jsonify(object="list", data=[present_model(each) for each in reports])
+        return Response(listing.of(services.list_served_models().execute()), mimetype="application/json")
 
     @routes.get("/v1/models/<path:model_id>")
     def one_model(model_id: str) -> Response:
-        """model_id: as the listing gives it, slashes and all."""
-        for report in services.list_served_models().execute():
-            if report.name == model_id:
-                return jsonify(present_model(report))
-        raise ModelNotFound(f"model {model_id!r} is not served here", hint="GET /v1/models lists them", param="model")
+        """model_id: any spelling that a request may use, slashes and all."""
+        return jsonify(present_model(services.list_served_models().one(model_id)))
+
+    @routes.post("/v1/models/load")
+    def load_model() -> Response:
+        """Answers when it is loaded; at once when it was."""
+        body = parse_load(read_json(request, limits.chat_body_bytes))
+        with waiting() as given_up:
+            prepared = services.chat().bring_in(body.model, pinned=body.pinned, given_up=given_up)
+        if prepared.warning is not None:
+            log.warning("%s", prepared.warning)
+        model = services.list_served_models().of(prepared.model)
+        return _naming(body.ignored, jsonify(present_model(model)))
+
+    @routes.post("/v1/models/unload")
+    def unload_model() -> Response:
+        """Answers when its memory is back."""
+        body = parse_unload(read_json(request, limits.chat_body_bytes))
+        with waiting() as given_up:
+            unloaded = services.unload_model().execute(body.model, force=body.force, given_up=given_up)
+        return _naming(body.ignored, jsonify(present_unloaded(unloaded)))
 
     return routes
+
+
+def _naming(ignored: tuple[str, ...], response: Response) -> Response:
+    if ignored:
+        response.headers[HEADER] = present_ignored(ignored)
+    return response

@@ -13,6 +13,8 @@ from entrypoints.http.schemas.strict import StrictField, whole_characters
 
 IMAGES = frozenset({"image_url", "input_image"})
 AUDIOS = frozenset({"input_audio"})
+VIDEOS = frozenset({"video_url"})
+SHOWN = IMAGES | VIDEOS
 MEDIA_PARTS = {
     "image_url": "pictures",
     "input_image": "pictures",
@@ -21,6 +23,9 @@ MEDIA_PARTS = {
     "file": "files",
     "input_file": "files",
 }
+URL_FIELDS = {"image_url": "image_url", "input_image": "image_url", "video_url": "video_url"}
+DETAILS = ("low", "high", "auto")
+LONGEST_NAME = 255
 
 TEXT_PARTS = {"text": "text", "refusal": "refusal"}
 NULL: ErrorMessages = {"null": "must be a string or a list of parts, got null"}
@@ -28,15 +33,22 @@ NULL: ErrorMessages = {"null": "must be a string or a list of parts, got null"}
 
 @dataclass(frozen=True, slots=True)
 class MediaPart:
-    """A part that is not text. kind: its `type`; index: its place in the list."""
+    """A part that is not text. kind: its `type`; index: its place in the list; at: characters of text before it. url:
+    of pictures and videos, None where they have none. name: what the client calls it.
+    """
 
     kind: str
     index: int
+    at: int = 0
+    url: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """text: the text parts, one a line. media: the parts that are not text."""
+    """text: the text parts, with a line end between two that follow each other; what is shown between two parts them
+    already. media: the parts that are not text.
+    """
 
     text: str
     media: tuple[MediaPart, ...] = ()
@@ -54,20 +66,28 @@ class TextOrParts(StrictField[Content]):
             return Content(whole_characters(value))
         if not isinstance(value, list):
             raise ValidationError(f"must be a string or a list of parts, got {found(value)}")
-        parts: list[str | MediaPart] = []
+        texts: list[str] = []
+        media: list[MediaPart] = []
         wrong: dict[int, Any] = {}
+        length, parted = 0, True
         for index, each in enumerate(value):
             try:
-                parts.append(_part(each, index))
+                part = _part(each, index, length)
             except ValidationError as fault:
                 wrong[index] = fault.messages
+                continue
+            if isinstance(part, MediaPart):
+                media.append(part)
+                parted = parted or part.kind in SHOWN
+                continue
+            texts.append(part if parted else f"\n{part}")
+            length, parted = length + len(texts[-1]), False
         if wrong:
             raise ValidationError(wrong)
-        texts = [each for each in parts if isinstance(each, str)]
-        return Content("\n".join(texts), tuple(each for each in parts if isinstance(each, MediaPart)))
+        return Content("".join(texts), tuple(media))
 
 
-def _part(value: object, index: int) -> str | MediaPart:
+def _part(value: object, index: int, at: int) -> str | MediaPart:
     if not isinstance(value, dict):
         raise ValidationError(f"must be an object with a type, got {found(value)}")
     kind = value.get("type")
@@ -78,7 +98,25 @@ def _part(value: object, index: int) -> str | MediaPart:
             problem = f"must be a string, got {found(text)}" if field in value else "is missing"
             raise ValidationError({field: [problem]})
         return whole_characters(text)
+    if isinstance(kind, str) and kind in SHOWN:
+        return _shown(kind, value, index, at)
     if isinstance(kind, str) and kind in MEDIA_PARTS:
-        return MediaPart(kind, index)
+        return MediaPart(kind, index, at)
     known = ", ".join(["text", *MEDIA_PARTS])
     raise ValidationError({"type": [f"must be one of {known}"] if "type" in value else ["is missing"]})
+
+
+def _shown(kind: str, part: dict[str, object], index: int, at: int) -> MediaPart:
+    """`{"type": "image_url", "image_url": "data:..."}`, or with `{"url": "data:...", "detail": "low"}` in its place."""
+    field = URL_FIELDS[kind]
+    given = part.get(field)
+    holder, key = (given, "url") if isinstance(given, dict) else (part, field)
+    url, detail, name = holder.get(key), holder.get("detail"), part.get("name")
+    if not isinstance(url, str):
+        problem = f"must be a string, got {found(url)}" if key in holder else "is missing"
+        raise ValidationError({field: {key: [problem]} if holder is given else [problem]})
+    if detail is not None and detail not in DETAILS:
+        raise ValidationError({"detail": [f"must be one of {', '.join(DETAILS)}"]})
+    if name is not None and not (isinstance(name, str) and len(name) <= LONGEST_NAME):
+        raise ValidationError({"name": [f"must be a string of at most {LONGEST_NAME} characters"]})
+    return MediaPart(kind, index, at, url, name)

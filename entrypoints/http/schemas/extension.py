@@ -40,23 +40,28 @@ class ExtensionSchema(StrictSchema):
     chat_stops = StrictBoolean(load_default=None)
     inspect = StrictBoolean(load_default=None)
     ignore_stops = StrictBoolean(load_default=None)
+    progress = StrictBoolean(load_default=None)
     output_param = StrictString(load_default=None)
+    image_table = StrictBoolean(load_default=None)
     default_length = LengthRule(load_default=None)
     priority = StrictInteger(load_default=None)
     deadline_seconds = StrictNumber(load_default=None)
 
 
-class PromptFields(StrictSchema):
+class ExtensionFields(StrictSchema):
+    mlxk = StrictObject(ExtensionSchema, load_default=None)
+
+
+class PromptFields(ExtensionFields):
     reasoning_effort = StrictString(load_default=None)
     chat_template_kwargs = FreeObject(load_default=None)
-    mlxk = StrictObject(ExtensionSchema, load_default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Extension:
     """report: tell with the answer how it came about. loaded: a loaded model by its token, in place of its name.
     default_length: None is the server's own rule. output_param: what errors call the answer's form, None as the field
-    that it came in. The others as in GenerationRequest.
+    that it came in. image_table: False leaves out the table of pictures. The others as in GenerationRequest.
     """
 
     report: bool = False
@@ -65,9 +70,11 @@ class Extension:
     chat_stops: bool = False
     inspect: bool = False
     ignore_stops: bool = False
+    progress: bool = False
     output_param: str | None = None
     default_length: DefaultLength | None = None
     urgency: Urgency = field(default_factory=Urgency)
+    image_table: bool = True
 
 
 _EXTENSION = ExtensionSchema()
@@ -92,9 +99,11 @@ def read_extension(values: Mapping[str, Any]) -> Extension:
         chat_stops=bool(given["chat_stops"]),
         inspect=bool(given["inspect"]),
         ignore_stops=bool(given["ignore_stops"]),
+        progress=bool(given["progress"]),
         output_param=given["output_param"],
         default_length=given["default_length"],
         urgency=Urgency(given["priority"] or 0, given["deadline_seconds"]),
+        image_table=given["image_table"] is not False,
     )
 
 

@@ -8,8 +8,19 @@ from typing import Any
 from marshmallow import ValidationError
 
 from domain.errors import CapabilityMismatch, InvalidRequest
-from domain.inference import Media, Message, Role, ToolCall
-from entrypoints.http.schemas.content import AUDIOS, IMAGES, MEDIA_PARTS, Content, TextOrParts
+from domain.inference import Attachment, AttachmentKind, Media, Message, Role, ToolCall
+from domain.inference.picture_limits import AttachedBytes
+from entrypoints.http.schemas.content import (
+    AUDIOS,
+    IMAGES,
+    MEDIA_PARTS,
+    SHOWN,
+    VIDEOS,
+    Content,
+    MediaPart,
+    TextOrParts,
+)
+from entrypoints.http.schemas.data_urls import Place, is_data_url, read_data_url
 from entrypoints.http.schemas.problems import found
 from entrypoints.http.schemas.strict import StrictField, StrictList, StrictObject, StrictSchema, StrictString
 
@@ -57,12 +68,14 @@ _MESSAGE = MessageSchema()
 
 
 def read_messages(values: Sequence[Mapping[str, Any]]) -> tuple[Message, ...]:
-    """Pictures and sounds before the last user's turn are counted, later ones refused.
+    """What users show is attached to their turns. What else came before the last user's turn is counted: sounds, what
+    others than users showed, and pictures that are only named by a URL; from that turn on it is refused.
 
-    Raises InvalidRequest or CapabilityMismatch, naming the place.
+    Raises InvalidRequest, InvalidMedia, PayloadTooLarge or CapabilityMismatch, naming the place.
     """
     last_user = max((at for at, each in enumerate(values) if each["role"] is Role.USER), default=0)
-    return tuple(_message(f"messages.{at}", each, past=at < last_user) for at, each in enumerate(values))
+    attached = AttachedBytes()
+    return tuple(_message(f"messages.{at}", each, attached, past=at < last_user) for at, each in enumerate(values))
 
 
 def undeclared_in(values: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -71,7 +84,7 @@ def undeclared_in(values: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"messages.*.{name}" for name in sorted(names)]
 
 
-def _message(where: str, values: Mapping[str, Any], *, past: bool) -> Message:
+def _message(where: str, values: Mapping[str, Any], attached: AttachedBytes, *, past: bool) -> Message:
     role: Role = values["role"]
     calls, reasoning = _calls(where, values), _reasoning(where, values)
     if role is not Role.ASSISTANT:
@@ -79,6 +92,7 @@ def _message(where: str, values: Mapping[str, Any], *, past: bool) -> Message:
             if given:
                 raise _problem(f"{where}.{name}", f"only an assistant's turn has it, this is the {role.value}'s")
     content = _content(where, values, may_be_absent=bool(calls or reasoning))
+    shown = [each for each in content.media if role is Role.USER and _is_shown(each, past=past)]
     return Message(
         role=role,
         content=content.text,
@@ -86,7 +100,8 @@ def _message(where: str, values: Mapping[str, Any], *, past: bool) -> Message:
         tool_calls=calls,
         tool_call_id=values["tool_call_id"],
         name=values["name"],
-        media=_media(where, content, past=past),
+        media=_media(where, [each for each in content.media if each not in shown], past=past),
+        attachments=tuple(_attachment(where, each, attached) for each in shown),
     )
 
 
@@ -104,18 +119,35 @@ def _content(where: str, values: Mapping[str, Any], *, may_be_absent: bool) -> C
     )
 
 
-def _media(where: str, content: Content, *, past: bool) -> Media:
-    for part in content.media:
-        if past and part.kind in IMAGES | AUDIOS:
+def _is_shown(part: MediaPart, *, past: bool) -> bool:
+    """A picture of an earlier turn that is only named cannot be shown again: it is counted."""
+    return part.kind in SHOWN and (not past or is_data_url(part.url or ""))
+
+
+def _attachment(where: str, part: MediaPart, attached: AttachedBytes) -> Attachment:
+    kind = AttachmentKind.IMAGE if part.kind in IMAGES else AttachmentKind.VIDEO
+    data = read_data_url(part.url or "", Place(f"{where}.content.{part.index}", kind), attached)
+    return Attachment.of(kind, data, part.at, part.name)
+
+
+def _media(where: str, parts: Sequence[MediaPart], *, past: bool) -> Media:
+    for part in parts:
+        if past and part.kind in SHOWN | AUDIOS:
             continue
         place = f"{where}.content.{part.index}"
+        if part.kind in SHOWN:
+            raise CapabilityMismatch(
+                f"{place}: {part.kind} parts are read in users' turns only",
+                hint="show it in a user's turn",
+                param=place,
+            )
         raise CapabilityMismatch(
             f"{place}: {part.kind} parts cannot be read: mlxk does not serve {MEDIA_PARTS[part.kind]}",
-            hint="send text parts only",
+            hint="send text parts and pictures only",
             param=place,
         )
-    kinds = [part.kind for part in content.media]
-    return Media(sum(kind in IMAGES for kind in kinds), sum(kind in AUDIOS for kind in kinds))
+    kinds = [part.kind for part in parts]
+    return Media(*(sum(kind in group for kind in kinds) for group in (IMAGES, AUDIOS, VIDEOS)))
 
 
 def _calls(where: str, values: Mapping[str, Any]) -> tuple[ToolCall, ...]:

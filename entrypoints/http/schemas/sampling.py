@@ -53,6 +53,11 @@ class SamplingFields(StrictSchema):
     logit_bias = LogitBias(load_default=None)
     xtc_probability = StrictNumber(load_default=None)
     xtc_threshold = StrictNumber(load_default=None)
+
+
+class ScoreFields(StrictSchema):
+    """As the chat API has them."""
+
     logprobs = StrictBoolean(load_default=None)
     top_logprobs = StrictInteger(load_default=None)
 

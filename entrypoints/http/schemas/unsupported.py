@@ -1,4 +1,4 @@
-"""Parameters of OpenAI's chat API that we know and do not honour: refused by name, unless they ask for nothing.
+"""Parameters of OpenAI's APIs that we know and do not honour: refused by name, unless they ask for nothing.
 
 A value that changes nothing (null, an empty list, the documented default) is taken, because clients send those.
 """
@@ -24,13 +24,12 @@ def _one_of(*neutral: object) -> NoOp:
     return lambda value: any(type(value) is type(each) and value == each for each in neutral)
 
 
-NEUTRAL: Mapping[str, NoOp] = {
+CHAT: Mapping[str, NoOp] = {
     "audio": _one_of(),
     "function_call": _one_of("none", "auto"),
     "functions": _one_of([]),
     "modalities": _one_of(["text"], []),
     "moderation": _one_of(),
-    "n": _number(1),
     "prediction": _one_of(),
     "service_tier": _one_of("auto", "default"),
     "store": _off,
@@ -38,13 +37,36 @@ NEUTRAL: Mapping[str, NoOp] = {
     "web_search_options": _one_of(),
 }
 
+# What makes sense for conversations only is refused where there is none.
+COMPLETIONS: Mapping[str, NoOp] = {
+    "chat_template_kwargs": _one_of({}),
+    "functions": _one_of([]),
+    "max_completion_tokens": _one_of(),
+    "messages": _one_of([]),
+    "reasoning_effort": _one_of(),
+    "store": _off,
+    "suffix": _one_of(""),
+    "tool_choice": _one_of("none", "auto"),
+    "tools": _one_of([]),
+    "top_logprobs": _number(0),
+}
+
 # These ask for nothing that shapes an answer.
-WITHOUT_EFFECT = frozenset({"metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "user"})
+WITHOUT_EFFECT = frozenset(
+    {
+        "metadata",
+        "prompt_cache_key",
+        "prompt_cache_options",
+        "prompt_cache_retention",
+        "safety_identifier",
+        "user",
+    }
+)
 
 
-def refuse_unsupported(body: Mapping[str, object]) -> None:
+def refuse_unsupported(body: Mapping[str, object], neutral: Mapping[str, NoOp]) -> None:
     """Raises UnsupportedParameter naming every field that asks for what we do not do."""
-    asked = [name for name, is_no_op in NEUTRAL.items() if body.get(name) is not None and not is_no_op(body[name])]
+    asked = [name for name, is_no_op in neutral.items() if body.get(name) is not None and not is_no_op(body[name])]
     if asked:
         raise UnsupportedParameter(
             f"{', '.join(asked)}: not supported by mlxk",
@@ -53,6 +75,6 @@ def refuse_unsupported(body: Mapping[str, object]) -> None:
         )
 
 
-def without_known(names: Sequence[str]) -> list[str]:
+def without_known(names: Sequence[str], neutral: Mapping[str, NoOp]) -> list[str]:
     """The names that are no parameter we know of."""
-    return [name for name in names if name not in NEUTRAL and name not in WITHOUT_EFFECT]
+    return [name for name in names if name not in neutral and name not in WITHOUT_EFFECT]

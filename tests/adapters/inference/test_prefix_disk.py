@@ -360,7 +360,9 @@ def test_pieces_in_quarantine_are_removed_at_the_start(tmp_path: Path) -> None:
     assert not piece_files(tmp_path)
 
 
-def test_a_full_disk_costs_nothing_but_the_memory_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_costs_nothing_but_the_memory_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -371,6 +373,9 @@ def test_a_full_disk_costs_nothing_but_the_memory_of_it(tmp_path: Path, monkeypa
         assert found(prefixes) == 700
         eventually(lambda: threads_idle(prefixes), "all that waits has been tried")
     assert not [path for path in tmp_path.rglob("*") if ".safetensors" in path.name]
+    warnings = [record.message for record in caplog.records if "is not written down" in record.message]
+    assert len(warnings) == 1, "three pieces failed; it is said once"
+    assert "No space left on device" in warnings[0]
     prefixes.close()
     again = opened(tmp_path)
     assert found(again) == 700, "what could not be written at once is written at the end"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import struct
@@ -122,6 +123,93 @@ def test_a_frame_over_the_limit_is_not_sent(line: Line, monkeypatch: pytest.Monk
         line.left.send({"text": "x" * 100})
     line.left.send({"small": 1})
     assert line.right.receive() == {"small": 1}
+
+
+TAILS = st.lists(st.binary(max_size=300), min_size=1, max_size=5)
+
+
+@settings(max_examples=40)
+@given(messages=st.lists(st.tuples(MESSAGES, TAILS | st.just([])), max_size=4))
+def test_bytes_beside_a_message_arrive_with_it(messages: list[tuple[dict[str, object], list[bytes]]]) -> None:
+    line = Line()
+    try:
+        for message, tails in messages:
+            line.left.send({**message, "kind": 1}, tails)
+        for message, tails in messages:
+            assert line.right.receive() == {**message, "kind": 1, **({"tails": tails} if tails else {})}
+    finally:
+        line.close()
+
+
+def test_as_many_bytes_as_a_request_may_show_arrive_between_small_frames(line: Line) -> None:
+    tails = [bytes([at]) * 10_000_000 for at in range(5)]
+
+    def send() -> None:
+        line.left.send({"first": 1})
+        line.left.send({"kind": "start"}, tails)
+        line.left.send({"last": 1})
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    assert line.right.receive() == {"first": 1}
+    assert line.right.receive() == {"kind": "start", "tails": tails}
+    assert line.right.receive() == {"last": 1}
+    sender.join()
+
+
+def test_tails_over_a_limit_are_not_sent_and_the_line_stays_good(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "MAX_TAILS_BYTES", 100)
+    monkeypatch.setattr(frames, "MAX_TAILS", 3)
+    with pytest.raises(InternalError, match="tails of 101 bytes, over 100"):
+        line.left.send({}, [b"x" * 50, b"x" * 51])
+    with pytest.raises(InternalError, match="4 tails, over 3"):
+        line.left.send({}, [b""] * 4)
+    line.left.send({"small": 1}, [b"x" * 50, b"x" * 50])
+    assert line.right.receive() == {"small": 1, "tails": [b"x" * 50, b"x" * 50]}
+
+
+@pytest.mark.parametrize(
+    ("lengths", "words"),
+    [
+        ("[67108865]", "tails of 67,108,865 bytes"),
+        ("[60000000, 60000000]", "tails of 120,000,000 bytes"),
+        (f"[{'1,' * 1024}1]", "1,025 tails"),
+        ("[-1]", "no lengths"),
+        ("[true]", "no lengths"),
+        ("[1.0]", "no lengths"),
+        ("5", "no lengths"),
+        ("null", "no lengths"),
+        ('{"0": 1}', "no lengths"),
+    ],
+)
+def test_tails_that_cannot_be_are_refused_before_anything_of_them_is_read(line: Line, lengths: str, words: str) -> None:
+    body = f'{{"tails": {lengths}}}'.encode()
+    line.raw.sendall(struct.pack("!I", len(body)) + body)
+    with pytest.raises(InternalError, match=words):
+        line.left.receive()
+
+
+def test_an_end_that_goes_away_in_a_tail_is_the_end(line: Line) -> None:
+    body = b'{"tails": [10, 10]}'
+    line.raw.sendall(struct.pack("!I", len(body)) + body + b"x" * 15)
+    line.right.close()
+    assert line.left.receive() is None
+
+
+@given(st.binary(max_size=60), st.lists(st.integers(-5, 50), max_size=3))
+def test_noise_after_a_head_with_tails_gives_a_message_an_end_or_a_refusal(noise: bytes, lengths: list[int]) -> None:
+    line = Line()
+    try:
+        body = json.dumps({"tails": lengths}).encode()
+        line.raw.sendall(struct.pack("!I", len(body)) + body + noise)
+        line.right.close()
+        try:
+            while (message := line.left.receive()) is not None:
+                assert [len(each) for each in message.get("tails", [])] in (lengths, [])  # type: ignore[attr-defined]
+        except InternalError:
+            pass
+    finally:
+        line.close()
 
 
 def test_sending_to_an_end_that_has_gone_is_a_broken_pipe(line: Line) -> None:

@@ -29,6 +29,8 @@ from domain.inference import (
     TokenLimits,
 )
 from domain.serving.load_options import LoadOptions
+from domain.serving.vitals import EngineVitals
+from domain.serving.worker_death import DeathCause
 from tests.support.eventually import eventually
 from tests.support.impostor import impostor
 from tests.support.tiny_llama import TinyLlama
@@ -201,7 +203,7 @@ def test_a_process_made_ready_in_vain_is_killed_and_waited_for(launcher: Launch)
     [
         ("sys.exit(3)", "ended with exit code 3"),
         ("os.kill(os.getpid(), signal.SIGSEGV)", "was killed by SIGSEGV"),
-        ("start(protocol=99); hear(); hear()", "protocol 99, this process speaks 1"),
+        ("start(protocol=99); hear(); hear()", "protocol 99, this process speaks 2"),
         ("line.sendall(b'GET / HTTP/1.1' * 9); hear(); hear()", "announced a frame of 1,195,725,856 bytes"),
         ("start(); say([1]); hear(); hear()", "a JSON list, not an object"),
         ("start(); say({'kind': 'dance'}); hear(); hear()", "unknown kind 'dance'"),
@@ -240,6 +242,62 @@ def test_a_child_that_fails_later_ends_its_streams_after_what_they_had(launcher:
     with pytest.raises(EngineDied) as death:
         worker.generate(asking())
     assert words in death.value.message
+
+
+@pytest.mark.parametrize(
+    ("code", "cause", "hint"),
+    [
+        ("os.kill(os.getpid(), signal.SIGABRT)", DeathCause.ABORTED, "Metal"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", DeathCause.KILLED, "out of memory"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", DeathCause.CRASHED, "ask again"),
+        ("os._exit(71)", DeathCause.MEMORY, "free some memory"),
+        ("os._exit(70)", DeathCause.EXITED, "ask again"),
+        ("say({'kind': 'dance'}); hear()", DeathCause.GARBLED, "ask again"),
+    ],
+)
+def test_how_a_child_died_is_known_and_hinted_at(launcher: Launch, code: str, cause: DeathCause, hint: str) -> None:
+    worker = launcher(f"load(); hear(); {code}").launch(NOWHERE, LoadOptions())
+    with pytest.raises(EngineDied) as death:
+        next(worker.generate(asking()))
+    assert hint in (death.value.hint or "")
+    assert worker.death is cause
+    worker.close()
+    assert worker.death is cause, "closing what is dead is no other end"
+
+
+def test_a_child_that_takes_nothing_off_its_line_holds_up_nobody_who_asks_how_it_is(launcher: Launch) -> None:
+    worker = launcher("load()\nwhile True: time.sleep(9)").launch(NOWHERE, LoadOptions())
+    big = GenerationRequest((Message(Role.USER, "x" * 4_000_000),), TokenLimits(DefaultLength.FULL_CONTEXT, 1))
+    failures: list[EngineDied] = []
+
+    def ask() -> None:
+        try:
+            next(worker.generate(big))
+        except EngineDied as death:
+            failures.append(death)
+
+    stuck = threading.Thread(target=ask)
+    stuck.start()
+    eventually(worker._child.frames._sending.locked, "the request to fill the line")
+    told: list[EngineVitals] = []
+    worker.ask_vitals(told.append)
+    assert not told
+    worker.kill("takes nothing")
+    stuck.join(20)
+    assert [death.message for death in failures] == [
+        f"the engine process of org/nowhere (process {worker.process_id}) was ended because it takes nothing"
+    ]
+
+
+def test_a_stopped_child_is_ended_all_the_same(launcher: Launch, tiny: LocatedModel) -> None:
+    worker = launcher().launch(tiny, LoadOptions())
+    stream = worker.generate(asking(LONG))
+    next(stream)
+    os.kill(worker.process_id, signal.SIGSTOP)
+    worker.kill("has stopped")
+    with pytest.raises(EngineDied, match="has stopped"):
+        list(stream)
+    eventually(lambda: gone(worker.process_id), "the process to be waited for")
 
 
 def test_a_child_that_will_not_end_is_killed(launcher: Launch, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from adapters.worker_process.event_messages import ERRORS, error_in, error_out
 from adapters.worker_process.messages import (
     PROTOCOL_VERSION,
+    command_tails,
     decode_command,
     decode_reply,
     encode_command,
@@ -21,6 +23,9 @@ from adapters.worker_process.messages import (
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import InternalError, MlxkError, leaves
 from domain.inference import (
+    Attachment,
+    AttachmentKind,
+    BarePrompt,
     ConstraintKind,
     DefaultLength,
     Finished,
@@ -30,7 +35,10 @@ from domain.inference import (
     Media,
     Message,
     OutputConstraint,
+    PictureWishes,
+    PromptDelta,
     PromptOptions,
+    PromptProgress,
     ReasoningDelta,
     Role,
     Sampling,
@@ -52,8 +60,10 @@ from domain.serving.cache_check import CacheChecks
 from domain.serving.load_options import LoadOptions, PrefixCacheBudget
 from domain.serving.prompt_divergence import Divergence, Loss, PromptDivergence
 from domain.serving.prompt_explanation import PromptExplanation, TokenText
+from domain.serving.vitals import EnginePulse, EngineTotals, EngineVitals
 from ports.model_worker import LoadedModel
 from ports.worker_channel import (
+    AskVitals,
     CancelRequest,
     Command,
     ExplainPrompt,
@@ -63,6 +73,7 @@ from ports.worker_channel import (
     Reply,
     RequestEvents,
     StartRequest,
+    TellVitals,
     WorkerStarted,
 )
 
@@ -75,11 +86,15 @@ MODELS = st.builds(
     st.none() | st.text(),
 )
 LIMITS = st.none() | st.integers(1, 2**40)
+ATTACHMENTS = st.builds(
+    Attachment.of, st.sampled_from(AttachmentKind), st.binary(max_size=20), st.integers(0, 99), st.none() | st.text()
+)
 REQUESTS = st.builds(
     GenerationRequest,
-    st.lists(st.builds(Message, st.sampled_from(Role), st.text()), max_size=4).map(
-        lambda turns: (*turns, Message(Role.USER, "and now?"))
-    ),
+    st.lists(
+        st.builds(Message, st.sampled_from(Role), st.text(), attachments=st.lists(ATTACHMENTS, max_size=3).map(tuple)),
+        max_size=4,
+    ).map(lambda turns: (*turns, Message(Role.USER, "and now?"))),
     st.builds(TokenLimits, st.sampled_from(DefaultLength), LIMITS, LIMITS),
     st.builds(
         SamplingRequest,
@@ -88,17 +103,30 @@ REQUESTS = st.builds(
         st.none() | st.integers(-(2**63), 2**63 - 1),
     ),
     st.lists(st.text(min_size=1), max_size=4).map(tuple),
+    bare=st.none()
+    | st.builds(BarePrompt, st.text(), echo=st.booleans())
+    | st.builds(
+        BarePrompt,
+        tokens=st.lists(COUNTS, min_size=1, max_size=4).map(tuple),
+        echo=st.sampled_from([True]),
+        answers=st.booleans(),
+    ),
 )
 COMMANDS = st.one_of(
     st.builds(LoadModel, MODELS),
     st.builds(StartRequest, COUNTS, REQUESTS),
     st.builds(ExplainPrompt, COUNTS, REQUESTS),
     st.builds(CancelRequest, COUNTS),
+    st.builds(AskVitals),
 )
 TOKENS = st.lists(COUNTS, max_size=8).map(tuple)
 SIDES = st.none() | st.builds(TokenText, COUNTS, st.text(), st.text())
+SCORED = st.builds(ScoredToken, st.text(), st.binary(), st.floats(-99, 0))
+LOGPROBS = st.lists(st.builds(TokenLogprob, SCORED, st.lists(SCORED, max_size=2).map(tuple), COUNTS), max_size=3)
 EVENTS = st.one_of(
-    st.builds(TextDelta, st.text()),
+    st.builds(TextDelta, st.text(), LOGPROBS.map(tuple)),
+    st.builds(PromptDelta, st.text(), LOGPROBS.map(tuple)),
+    st.builds(PromptProgress, COUNTS, COUNTS),
     st.builds(Finished, st.sampled_from(FinishReason), st.builds(Usage, COUNTS, COUNTS)),
     st.builds(
         PromptExplanation,
@@ -111,10 +139,20 @@ EVENTS = st.one_of(
         st.builds(CacheChecks, COUNTS, COUNTS),
     ),
 )
+SECONDS = st.floats(0, 1e6)
+VITALS = st.builds(
+    EngineVitals,
+    st.builds(EnginePulse, COUNTS, COUNTS, SECONDS, COUNTS, COUNTS, COUNTS, st.none() | COUNTS, COUNTS),
+    st.builds(EngineTotals, *(COUNTS for _ in range(8))),
+    SECONDS,
+    COUNTS,
+    SECONDS,
+)
 REPLIES = st.one_of(
     st.builds(WorkerStarted, COUNTS),
     st.builds(ModelLoaded, st.builds(LoadedModel, st.text(), COUNTS, COUNTS, COUNTS)),
     st.builds(RequestEvents, st.lists(st.tuples(COUNTS, EVENTS))),
+    st.builds(TellVitals, VITALS),
 )
 
 
@@ -124,9 +162,13 @@ def over_the_wire(message: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def there_and_back(command: Command) -> Command:
+    return decode_command({**over_the_wire(encode_command(command)), "tails": command_tails(command)})
+
+
 @given(COMMANDS)
 def test_commands_come_back_as_they_went(command: Command) -> None:
-    assert decode_command(over_the_wire(encode_command(command))) == command
+    assert there_and_back(command) == command
 
 
 @given(REPLIES)
@@ -179,6 +221,17 @@ def test_another_version_of_the_protocol_is_refused_by_its_number() -> None:
         {"kind": "cancel", "id": None},
         {"kind": "start", "id": 1, "request": {"messages": [], "limits": [], "sampling": [], "stop": []}},
         {"kind": "start", "id": 1, "request": {"messages": [["user"]], "limits": 3, "sampling": [], "stop": []}},
+        {
+            "kind": "start",
+            "id": 1,
+            "tails": [b""],
+            "request": {
+                "messages": [{"role": "user", "content": "", "attached": [["image", 1, 0, "d", None]]}],
+                "limits": ["full_context", None, None],
+                "sampling": {},
+                "stop": [],
+            },
+        },
         {"kind": "started"},
         {"kind": "loaded", "name": "a"},
         {"kind": "load_failed", "error": {"code": "no_such_code"}},
@@ -194,10 +247,14 @@ def test_anything_else_is_refused_by_both_ends(message: dict[str, Any]) -> None:
             decode(message)
 
 
+PICTURE = Attachment.of(AttachmentKind.IMAGE, b"\0\xffpicture", 4, "näme.png")
+VIDEO = Attachment.of(AttachmentKind.VIDEO, b"", 5)
 EVERYTHING = GenerationRequest(
     messages=(
         Message(Role.SYSTEM, "be brief", name="boss"),
-        Message(Role.USER, "weather?", media=Media(images=2, audios=1)),
+        Message(Role.USER, "weather?", media=Media(images=2, audios=1, videos=3)),
+        Message(Role.USER, "this?", attachments=(PICTURE, replace(PICTURE, at=3, name=None), VIDEO)),
+        Message(Role.USER, "and?", attachments=(replace(PICTURE, at=0),)),
         Message(Role.ASSISTANT, "", reasoning="hm", tool_calls=(ToolCall("call_1", "look", '{"at": "sky"}'),)),
         Message(Role.TOOL, "blue", tool_call_id="call_1"),
         Message(Role.ASSISTANT, "It is"),
@@ -216,14 +273,29 @@ EVERYTHING = GenerationRequest(
     chat_stops=True,
     inspect=True,
     ignore_stops=True,
+    progress=True,
     urgency=Urgency(2, 1.5),
+    describe_pictures=True,
+    picture_numbers=(7, 7, 7),
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("request_", [EVERYTHING, GenerationRequest((Message(Role.USER, "hi"),))])
 def test_every_field_of_a_request_arrives(request_: GenerationRequest) -> None:
     command = StartRequest(4, request_)
-    assert decode_command(over_the_wire(encode_command(command))) == command
+    assert there_and_back(command) == command
+
+
+def test_the_same_picture_travels_once_and_its_digest_is_taken_at_its_word() -> None:
+    assert command_tails(StartRequest(4, EVERYTHING)) == [PICTURE.data, VIDEO.data]
+    odd = Attachment(AttachmentKind.IMAGE, b"x", 0, "not made from it")
+    command = StartRequest(4, GenerationRequest((Message(Role.USER, "", attachments=(odd,)),)))
+    assert there_and_back(command) == command
+
+
+def test_what_the_front_alone_has_to_know_does_not_travel() -> None:
+    request = GenerationRequest((Message(Role.USER, "x"),), picture_wishes=PictureWishes(chunk=2, table=False))
+    assert there_and_back(StartRequest(1, request)) == StartRequest(1, replace(request, picture_wishes=PictureWishes()))
 
 
 def test_values_as_deep_as_they_may_be_arrive() -> None:
@@ -234,7 +306,7 @@ def test_values_as_deep_as_they_may_be_arrive() -> None:
         (Message(Role.USER, "x"),), prompt=PromptOptions(variables=deep), tools=ToolUse((Tool("f", "", deep),))
     )
     command = StartRequest(4, request)
-    assert decode_command(over_the_wire(encode_command(command))) == command
+    assert there_and_back(command) == command
 
 
 def test_every_way_to_load_arrives() -> None:
@@ -242,7 +314,7 @@ def test_every_way_to_load_arrives() -> None:
     cache = PrefixCacheBudget(5, 6, PurePath("/cache"))
     for options in (LoadOptions(), LoadOptions(PurePath("/lora"), draft, kv_bits=4, prefix_cache=cache)):
         command = LoadModel(draft, options)
-        assert decode_command(over_the_wire(encode_command(command))) == command
+        assert there_and_back(command) == command
 
 
 def test_every_event_arrives() -> None:

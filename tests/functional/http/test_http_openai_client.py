@@ -103,8 +103,8 @@ def test_errors_are_the_clients_own_classes(
 
 def test_the_client_reads_code_and_param(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
-        client.chat.completions.create(model="demo", messages=[{"role": "user", "content": "hi"}], n=2)
-    assert (caught.value.code, caught.value.param) == ("unsupported_parameter", "n")
+        client.chat.completions.create(model="demo", messages=[{"role": "user", "content": "hi"}], store=True)
+    assert (caught.value.code, caught.value.param) == ("unsupported_parameter", "store")
 
 
 def test_a_body_too_large_is_read_as_413(client: openai.OpenAI) -> None:

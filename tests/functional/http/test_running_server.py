@@ -9,9 +9,10 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -40,13 +41,15 @@ GREEDY = SamplingRequest(temperature=0.0)
 
 
 @contextmanager
-def serving(home: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+def serving(
+    home: Path, *options: str, environ: Mapping[str, str] | None = None, log: IO[bytes] | int = subprocess.DEVNULL
+) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "mlxk/__main__.py"), "serve", "--port", "0", "--json", *options],
         cwd=home,
-        env={"HOME": str(home), "PATH": "/usr/bin:/bin"},
+        env={"HOME": str(home), "PATH": "/usr/bin:/bin", **(environ or {})},
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=log,
         text=True,
     )
     watchdog = threading.Timer(120, process.kill)
@@ -56,10 +59,12 @@ def serving(home: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
         for line in process.stdout:
             if line.startswith("}"):
                 break
-        yield process
-        process.terminate()
-        process.wait(60)
-        watchdog.cancel()
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(60)
+            watchdog.cancel()
 
 
 def find(home: Path, spec: str = "demo") -> ServedChat | None:
@@ -117,6 +122,34 @@ def test_a_model_that_the_server_has_not_loaded_is_not_asked_of_it(
     for source in (ROOT / "adapters/builtin_model/demo").iterdir():
         (tmp_path / "copy" / source.name).write_bytes(source.read_bytes())
     assert find(home, str(tmp_path / "copy")) is None
+
+
+KEY = "the-key-of-this-server"
+
+
+def test_a_server_that_wants_keys_answers_its_own_users_commands_and_gives_no_key_away(tmp_path: Path) -> None:
+    """The command knows no key; the entry holds none; no process shows one, the worker has none, the log tells none."""
+    environ = {"MLXK_API_KEY": KEY, "MLXK2_DEBUG": "1"}
+    log = tmp_path / "log"
+    with (
+        log.open("wb") as file,
+        serving(tmp_path, "--model", "demo", "--log-json", environ=environ, log=file) as process,
+    ):
+        (entry,) = entries(tmp_path)
+        assert KEY not in entry.read_text()
+        chat = find(tmp_path)
+        assert chat is not None
+        text, _ = ask(chat, GenerationRequest((Message(Role.USER, QUESTION),), sampling=GREEDY))
+        assert text == ANSWER
+        below = descendants(process.pid)
+        assert KEY not in "\n".join(below.values())
+        assert (running := workers(process.pid))
+        if sys.platform == "linux":
+            assert not any(KEY.encode() in Path(f"/proc/{each}/environ").read_bytes() for each in running)
+    assert KEY not in log.read_text()
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    told = [line for line in lines if line.get("process") in below]
+    assert {(line["level"], line["model"]) for line in told} == {("DEBUG", "mlxk/demo")}
 
 
 def test_an_entry_lives_as_long_as_its_server(tmp_path: Path) -> None:

@@ -13,11 +13,17 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import HfApi, hf_hub_download, snapshot_download
-from huggingface_hub.errors import RemoteEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 from huggingface_hub.utils import get_session
 
 from application.hub.pull_model import PullRequest
 from container import Container
+from domain.errors import AccessDenied
 from domain.hub.pull import PullStatus
 from domain.hub.search import SearchQuery
 from entrypoints.settings import load_settings
@@ -25,6 +31,7 @@ from tests.support.hub_pulls import ROOT, contents, pull
 from tests.support.hub_server import HubServer
 
 NAME = "acme/model"
+KEY = "the-key-of-this-server"
 
 
 def serving(environ: dict[str, str], *options: str) -> subprocess.Popen[str]:
@@ -96,6 +103,29 @@ def test_another_mlxk_searches_and_pulls_from_it(
     outcome = other.pull_model().execute(PullRequest(NAME, shared))
     assert outcome.status is PullStatus.SUCCESS
     assert contents(Path(outcome.path)) == demo_files
+
+
+def test_where_keys_are_wanted_they_are_sent_as_a_hubs_token(
+    hub: HubServer, environ: dict[str, str], cache: Path, demo_files: dict[str, bytes], tmp_path: Path
+) -> None:
+    hub.create(NAME, demo_files)
+    pull(hub.endpoint, cache, NAME)
+    process = serving({**environ, "MLXK_API_KEY": KEY}, "--share")
+    try:
+        address = address_of(process)
+        folder = Path(snapshot_download(NAME, cache_dir=tmp_path / "theirs", endpoint=address, token=KEY))
+        assert contents(folder) == demo_files
+        ours = {**environ, "HF_HOME": str(tmp_path / "ours")}
+        keyed = Container(settings=load_settings({}, {**ours, "HF_TOKEN": KEY, "HF_ENDPOINT": address}))
+        assert keyed.pull_model().execute(PullRequest(NAME)).status is PullStatus.SUCCESS
+        for token in (False, "some-other-key"):
+            with pytest.raises(HfHubHTTPError) as refused:
+                HfApi(endpoint=address, token=token).model_info(NAME)
+            assert refused.value.response.status_code == 401
+        with pytest.raises(AccessDenied):
+            Container(settings=load_settings({}, ours)).show_remote().execute(NAME, address)
+    finally:
+        end(process)
 
 
 def test_nothing_is_shared_unless_asked_for(environ: dict[str, str], cache: Path) -> None:

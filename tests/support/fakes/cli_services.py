@@ -26,7 +26,7 @@ from application.hub.pull_model import PullModel
 from application.hub.search_hub import SearchHub
 from application.hub.show_remote import ShowRemote
 from application.hub.verify_model import VerifyModel
-from application.inference.chat import Chat, ChatAnswer, Prepared
+from application.inference.chat import Chat, PatientAnswer, Prepared
 from application.inference.find_server import FindServer, ServedChat
 from application.inference.load_plan import PlanLoad
 from application.serving.background_service import BackgroundService
@@ -239,6 +239,9 @@ class FakeStream:
             raise step
         return step
 
+    def next_within(self, seconds: float | None) -> GenerationEvent:
+        return next(self)
+
     def cancel(self) -> None:
         self.cancelled = True
 
@@ -249,7 +252,9 @@ def spoken(*pieces: str, reason: FinishReason = FinishReason.STOP) -> list[Step]
 
 
 class FakeChat(Chat):
-    """Answers with the next of `answers`; an exception in its place is raised before any event."""
+    """Answers with the next of `answers`; an exception in its place is raised before any event. sees: what is told of
+    its models, but for `readers`, which do not.
+    """
 
     def __init__(self, answers: Sequence[Sequence[Step] | BaseException]) -> None:
         self._answers = iter(answers)
@@ -259,6 +264,8 @@ class FakeChat(Chat):
         self.prepared: list[str] = []
         self.loadings: list[LoadWishes] = []
         self.warning: str | None = None
+        self.sees: bool | None = False
+        self.readers: set[str] = set()
 
     def execute(
         self,
@@ -268,19 +275,19 @@ class FakeChat(Chat):
         streamed: bool = True,
         loading: LoadWishes = PLAINLY,
         given_up: Callable[[], bool] = never,
-    ) -> ChatAnswer:
+    ) -> PatientAnswer:
         self.loadings.append(loading)
         self.asked.append((spec, request, streamed))
         answer = next(self._answers)
         if isinstance(answer, BaseException):
             raise answer
         self.streams.append(FakeStream(answer))
-        return ChatAnswer(self.model, self.streams[-1], self.warning)
+        return PatientAnswer(self.model, self.streams[-1], self.warning)
 
     def prepare(self, spec: str, loading: LoadWishes = PLAINLY) -> Prepared:
         self.loadings.append(loading)
         self.prepared.append(spec)
-        return Prepared(self.model, self.warning)
+        return Prepared(self.model, self.warning, sees=self.sees and spec not in self.readers)
 
 
 class FakeFindServer(FindServer):

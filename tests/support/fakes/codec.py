@@ -45,6 +45,11 @@ class ByteCodec:
     def encode(self, request: GenerationRequest) -> EncodedPrompt:
         if request.tools.shown and not (self._output_format.can_call_tools and request.prompt.template):
             raise CapabilityMismatch("this model knows no tools", param="tools")
+        if request.bare is not None:
+            strange = [token for token in request.bare.tokens if not 0 <= token <= END]
+            if strange:
+                raise InvalidRequest(f"prompt: {strange[0]} is no token", param="prompt")
+            return EncodedPrompt(request.bare.tokens or tuple((request.bare.text or "").encode()))
         if not request.prompt.template:
             return EncodedPrompt(tuple("\n\n".join(message.text for message in request.messages).encode()))
         tokens: list[int] = []
@@ -81,7 +86,7 @@ class ByteCodec:
         return (ToolCall("", call["name"], json.dumps(call.get("arguments", {}), ensure_ascii=False)),)
 
     def constraint(self, request: GenerationRequest, prompt: EncodedPrompt) -> TokenConstraint | None:
-        return self.constraints.get(request.messages[-1].content)
+        return self.constraints.get(request.messages[-1].content) if request.messages else None
 
     def decoder(self) -> ByteDecoder:
         return ByteDecoder()

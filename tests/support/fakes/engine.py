@@ -13,6 +13,7 @@ from domain.errors import GenerationFailed, MlxkError
 from domain.inference import FinishReason
 from domain.serving.cache_check import CacheCheck
 from domain.serving.prompt_divergence import Loss, PromptDivergence, divergence
+from domain.serving.vitals import EnginePulse
 from ports.text_codec import PromptMedia
 from ports.text_engine import EngineRow, RowStats, RowStep, TokenScore
 from tests.support.fakes.codec import END
@@ -36,6 +37,7 @@ def babbles(row: EngineRow) -> tuple[int, ...]:
 class _Row:
     asked: EngineRow
     said: list[int] = field(default_factory=list)
+    read: bool = False
     begun_at: float = field(default_factory=time.monotonic)
 
 
@@ -46,6 +48,7 @@ class ScriptedEngine:
 
     Knobs: refuse (row ids that `admit` refuses), fail_rows (row id: tokens it says before it fails), lose_batch_at and
     crash_at (numbers of steps, from 1), gate (when given, each step waits for it to be set).
+    step_seconds: what `pulse` says.
     What happened: closed, learned (times it was told to), steps, idle_steps (with no rows), batches (rows decoded in
     each step), cancelled, threads (that called in).
 
@@ -60,6 +63,7 @@ class ScriptedEngine:
     lose_batch_at: int = 0
     crash_at: int = 0
     gate: threading.Event | None = None
+    step_seconds: float = 0.0
     learned: int = 0
     closed: bool = False
     steps: int = 0
@@ -108,11 +112,16 @@ class ScriptedEngine:
         if self.steps == self.lose_batch_at:
             self._rows.clear()
             raise GenerationFailed("the batch is lost")
-        steps = [self._row_step(row) for row in self._rows.values()]
+        steps = [step for row in self._rows.values() for step in self._row_steps(row)]
         for step in steps:
             if step.finish is not None or step.error is not None:
                 del self._rows[step.row_id]
         return steps
+
+    def pulse(self) -> EnginePulse:
+        self.threads.add(threading.current_thread().name)
+        reading = sum(not row.said for row in self._rows.values())
+        return EnginePulse(len(self._rows) - reading, reading, self.step_seconds, active_bytes=1, prefix_ram_bytes=0)
 
     def explain(self, prompt: tuple[int, ...], media: PromptMedia | None = None) -> PromptDivergence:
         self.threads.add(threading.current_thread().name)
@@ -128,6 +137,11 @@ class ScriptedEngine:
     def close(self) -> None:
         self.closed = True
         self._rows.clear()
+
+    def _row_steps(self, row: _Row) -> list[RowStep]:
+        told = [] if row.read else _of_prompt(row.asked)
+        row.read = True
+        return told if row.asked.only_read else [*told, self._row_step(row)]
 
     def _row_step(self, row: _Row) -> RowStep:
         asked, said = row.asked, row.said
@@ -172,9 +186,20 @@ class ScriptedEngine:
         return (*following, False).index(False)
 
 
+def _of_prompt(asked: EngineRow) -> list[RowStep]:
+    told = [RowStep(asked.row_id, None, read=len(asked.prompt))] if asked.progress else []
+    if asked.score_prompt is not None and len(asked.prompt) > 1:
+        scores = tuple(_half_of_all(token, asked.score_prompt) for token in asked.prompt[1:])
+        told.append(RowStep(asked.row_id, None, prompt_scores=scores))
+    if asked.only_read:
+        told.append(RowStep(asked.row_id, None, FinishReason.LENGTH, stats=RowStats()))
+    return told
+
+
 def _score(asked: EngineRow, token: int) -> TokenScore | None:
+    return None if asked.logprobs is None else _half_of_all(token, asked.logprobs)
+
+
+def _half_of_all(token: int, top: int) -> TokenScore:
     """The token itself holds half of the mass, its neighbours half of the rest each."""
-    if asked.logprobs is None:
-        return None
-    top = tuple((token + at, -(at + 1) * math.log(2.0)) for at in range(asked.logprobs))
-    return TokenScore(-math.log(2.0), top)
+    return TokenScore(-math.log(2.0), tuple((token + at, -(at + 1) * math.log(2.0)) for at in range(top)))

@@ -84,7 +84,7 @@ class EventWorker(FakeWorker):
 
     def generate(self, request: GenerationRequest) -> FakeStream:
         stream = super().generate(request)
-        question = request.messages[-1].content
+        question = request.messages[-1].content if request.messages else ""
         if question in self.told:
             stream._events = iter(self.told[question])
         return stream

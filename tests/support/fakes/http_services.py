@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
+from time import monotonic
 
-from application.inference.chat import ChatAnswer, Prepared, plainly
+from application.inference.chat import PatientAnswer, Prepared, plainly
 from application.inference.chat_loaded import ChatLoaded
 from application.inference.explain_prompt import ExplainPrompt
+from application.inference.pictures import Onlooker, answer
+from application.serving.manage_models import PreloadModels, UnloadModel
+from application.serving.measured import MeasuredPool
+from application.serving.meter import Meter
 from application.serving.model_pool import ModelPool, never
 from application.serving.presence import Presence
+from application.serving.read_metrics import ReadMetrics
 from application.serving.readiness import CheckReadiness, ServerLifecycle
+from application.serving.served_models import ServedModel
+from application.serving.watched_workers import WatchedLauncher
+from application.serving.worker_watch import WatchTimes, WorkerWatch
 from domain.catalog import LocatedModel, ModelReport, ModelSource
+from domain.catalog.fitness import can_see
 from domain.errors import CapabilityMismatch, ModelNotFound
-from domain.inference import GenerationRequest
+from domain.inference import USUAL_PICTURES, GenerationRequest
 from domain.serving.load_options import LoadOptions
 from domain.serving.model_load import ModelLoad
 from domain.serving.server_instance import ServerInstance
 from mlxk import __version__
 from ports.hub import ModelHub
+from ports.model_worker import PatientStream
 from ports.running_servers import ServerEntry, ServerRegister
 from tests.support.fakes.event_worker import EventLauncher
-from tests.support.fakes.worker import PLAIN_LOAD, FakeWorker, FakeWorkerLauncher, Script
+from tests.support.fakes.worker import PLAIN_LOAD, PROCESS_ID, FakeWorker, FakeWorkerLauncher, Script
 
 CHANGED = datetime(2026, 5, 17, 12, 0, 0, tzinfo=UTC)
 DEMO = "mlxk/demo"
@@ -75,10 +86,20 @@ class FakeServices:
         launcher: FakeWorkerLauncher | None = None,
         models: Sequence[ModelReport] = MODELS,
         register: ServerRegister | None = None,
+        times: WatchTimes | None = None,
+        preload: str | None = None,
     ) -> None:
+        """preload: the model that the server is started with."""
+        self.preload = preload
         self.launcher = launcher or FakeWorkerLauncher()
         self.models = tuple(models)
-        self.pool = ModelPool(self.launcher, budget_bytes=1_000_000_000)
+        self.times = times or WatchTimes(monotonic)
+        self.gauge = Meter(self.times.clock)
+        self.watch = WorkerWatch(self.times)
+        watched = WatchedLauncher(self.launcher, self.watch, self.gauge.loaded, self.times.clock)
+        self.pool = MeasuredPool(watched, budget_bytes=1_000_000_000)
+        self.pool.take_times(self.gauge)
+        self.watch.revives_by(self.pool.revive)
         self.instance = ServerInstance("a secret")
         self.register = register or FakeRegister()
         self._presence = Presence(self.register, self.pool, self.instance, __version__, lambda: 1.0)
@@ -99,10 +120,25 @@ class FakeServices:
         return self._presence
 
     def list_served_models(self) -> ServedModels:
-        return ServedModels(self.models)
+        return ServedModels(self.models, self.pool, self._look_up)
+
+    def preload_models(self) -> PreloadModels:
+        return PreloadModels(self, self.preload, tuple, tuple)
+
+    def unload_model(self) -> UnloadModel:
+        return UnloadModel(_Located(self._look_up), self.pool)
 
     def check_readiness(self) -> CheckReadiness:
-        return CheckReadiness(self._lifecycle, self.pool)
+        return CheckReadiness(self._lifecycle, self.pool, self.watch)
+
+    def read_metrics(self) -> ReadMetrics:
+        return ReadMetrics(self.gauge, self.watch, self.pool.standing, NoProcessMemory(), PROCESS_ID)
+
+    def meter(self) -> Meter:
+        return self.gauge
+
+    def worker_watch(self) -> WorkerWatch:
+        return self.watch
 
     def lifecycle(self) -> ServerLifecycle:
         return self._lifecycle
@@ -115,20 +151,29 @@ class FakeServices:
 
     def execute(
         self, spec: str, request: GenerationRequest, *, streamed: bool = True, given_up: Callable[[], bool] = never
-    ) -> ChatAnswer:
+    ) -> PatientAnswer:
         """application.inference.chat.Chat, but for the resolution of names."""
         self.specs.append(spec)
         if self.broken is not None:
             raise self.broken
         report = self._look_up(spec)
-        events = self.pool.stream(
-            ModelLoad(report.location, report.size_bytes), request, streamed=streamed, given_up=given_up
-        )
-        return ChatAnswer(report.location, events)
+        load = ModelLoad(report.location, report.size_bytes, LoadOptions(sees=can_see(report)))
+
+        def ask(part: GenerationRequest) -> PatientStream:
+            return self.pool.stream(load, part, streamed=streamed, given_up=given_up)
+
+        model = Onlooker(report.name, load.options.sees)
+        return PatientAnswer(report.location, answer(request, model, USUAL_PICTURES, ask))
+
+    def at_hand(self, spec: str) -> bool:
+        return any(spec in (load.model.name, load.model.name.rpartition("/")[2]) for load in self.pool.loads())
 
     def prepare(self, spec: str) -> Prepared:
+        return self.bring_in(spec)
+
+    def bring_in(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = never) -> Prepared:
         report = self._look_up(spec)
-        self.pool.preload(ModelLoad(report.location, report.size_bytes))
+        self.pool.preload(ModelLoad(report.location, report.size_bytes), pinned=pinned, given_up=given_up)
         return Prepared(report.location)
 
     def _look_up(self, spec: str) -> ModelReport:
@@ -138,6 +183,13 @@ class FakeServices:
             if spec in (report.name, report.name.rpartition("/")[2]):
                 return report
         raise ModelNotFound(f"no model is called {spec}", hint="`mlxk list` shows them", param="model")
+
+
+class NoProcessMemory:
+    """ProcessMemory where the system tells nothing."""
+
+    def resident_bytes(self, process_ids: Iterable[int]) -> Mapping[int, int]:
+        return {}
 
 
 class _Located:
@@ -151,11 +203,27 @@ class _Located:
 
 
 class ServedModels:
-    def __init__(self, reports: tuple[ModelReport, ...]) -> None:
-        self._reports = reports
+    """application.serving.served_models.ListServedModels, over reports instead of a disk."""
 
-    def execute(self) -> tuple[ModelReport, ...]:
-        return self._reports
+    def __init__(
+        self, reports: tuple[ModelReport, ...], pool: ModelPool, look_up: Callable[[str], ModelReport]
+    ) -> None:
+        self._reports = reports
+        self._pool = pool
+        self._look_up = look_up
+
+    def execute(self) -> tuple[ServedModel, ...]:
+        return tuple(self.of(each.location) for each in self._reports)
+
+    def one(self, spec: str) -> ServedModel:
+        return self.of(self._look_up(spec).location)
+
+    def of(self, location: LocatedModel) -> ServedModel:
+        (report,) = [each for each in self._reports if each.location == location]
+        for each in self._pool.standing():
+            if each.model_identity == location.identity:
+                return ServedModel(report, each.state, each.memory_bytes, each.pinned)
+        return ServedModel(report)
 
 
 class ChildLauncher(EventLauncher):

@@ -6,10 +6,11 @@ import itertools
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from application.inference.answer_text import AnswerFacts, AnswerText, TokenReader
+from application.inference.prompt_echo import PromptEcho
 from domain.catalog import LocatedModel
 from domain.errors import EngineDied, MlxkError, ServerShutdown
 from domain.inference import (
@@ -27,7 +28,10 @@ from domain.inference.transcript_calls import CallRules
 from domain.serving.load_options import LoadOptions
 from domain.serving.prompt_divergence import Loss, divergence
 from domain.serving.prompt_explanation import PromptExplanation, explained
+from domain.serving.vitals import EnginePulse, EngineTotals, EngineVitals
+from domain.serving.worker_death import DeathCause
 from ports.model_worker import LoadedModel
+from ports.text_codec import EncodedPrompt
 from ports.text_engine import RowStats, RowStep, TokenScore
 
 PROCESS_ID = 4711
@@ -42,7 +46,8 @@ class Script:
     error its stream raises. hold_after: every stream waits after so many tokens until this is None again. die_after:
     the worker dies once a stream has had so many tokens; then this is None again, so that the next worker lives.
     fail_to_load: model name -> error. output_format: how answers mark thoughts and calls; a call is a JSON object
-    between the marks. cached_tokens: said of every prompt.
+    between the marks. cached_tokens: said of every prompt. mute: workers say nothing of their vitals until this is
+    False again. preparing_seconds: what they say of it.
     """
 
     answers: dict[str, str] = field(default_factory=dict)
@@ -54,6 +59,8 @@ class Script:
     context_length: int = 512
     output_format: OutputFormat = PLAIN
     cached_tokens: int = 0
+    mute: bool = False
+    preparing_seconds: float = 0.0
 
 
 class FakeWorkerLauncher:
@@ -85,9 +92,11 @@ class FakeWorkerLauncher:
         self.closed = True
 
     def changed(self) -> None:
-        """The script has changed: streams that wait look again."""
+        """The script has changed: streams that wait look again, and so do those who asked for vitals."""
         with self._news:
             self._news.notify_all()
+        for worker in self.workers:
+            worker.answer_vitals()
 
 
 class FakeWorker:
@@ -102,6 +111,8 @@ class FakeWorker:
         self.streams: list[FakeStream] = []
         self._loaded = LoadedModel(model.name, script.context_length, process_id, memory_bytes=1_000_000)
         self._death: str | None = None
+        self._cause: DeathCause | None = None
+        self._vitals_wanted: list[Callable[[EngineVitals], None]] = []
         self._vocabulary: dict[str, int] = {}
 
     @property
@@ -115,6 +126,28 @@ class FakeWorker:
     @property
     def running(self) -> int:
         return sum(not stream.over for stream in self.streams)
+
+    @property
+    def busy(self) -> bool:
+        return self.alive and self.running > 0
+
+    @property
+    def death(self) -> DeathCause | None:
+        return self._cause
+
+    def ask_vitals(self, answer: Callable[[EngineVitals], None]) -> None:
+        if self.alive:
+            self._vitals_wanted.append(answer)
+            self.answer_vitals()
+
+    def answer_vitals(self) -> None:
+        if self.script.mute or not self.alive:
+            return
+        wanted, self._vitals_wanted = self._vitals_wanted, []
+        totals = EngineTotals(prompt_tokens=len(self.requests), generated_tokens=10 * len(self.requests))
+        pulse = EnginePulse(running=self.running, active_bytes=1_000_000)
+        for answer in wanted:
+            answer(EngineVitals(pulse, totals, preparing_seconds=self.script.preparing_seconds))
 
     def generate(self, request: GenerationRequest) -> FakeStream:
         self.raise_if_dead()
@@ -137,9 +170,11 @@ class FakeWorker:
     def close(self) -> None:
         self._die("was closed")
 
-    def kill(self) -> None:
-        """As kill -9 does."""
-        self._die("was killed by SIGKILL")
+    def kill(self, reason: str | None = None) -> None:
+        """As the port says; without a reason, as kill -9 does."""
+        if self.alive:
+            self._cause = DeathCause.KILLED if reason is None else DeathCause.HUNG
+            self._die("was killed by SIGKILL" if reason is None else f"was ended because it {reason}")
 
     def raise_if_dead(self) -> None:
         if self._death is not None:
@@ -152,7 +187,7 @@ class FakeWorker:
 
 
 class FakeStream:
-    """GenerationStream."""
+    """PatientStream."""
 
     def __init__(self, worker: FakeWorker, request: GenerationRequest) -> None:
         self.over = False
@@ -165,10 +200,16 @@ class FakeStream:
         return self
 
     def __next__(self) -> GenerationEvent:
+        while (event := self.next_within(None)) is None:
+            pass
+        return event
+
+    def next_within(self, seconds: float | None) -> GenerationEvent | None:
         if self.over:
             raise StopIteration
         try:
-            self._wait_for_turn()
+            if not self._its_turn_within(seconds):
+                return None
             event = next(self._events)
         except BaseException:
             self.over = True
@@ -182,16 +223,19 @@ class FakeStream:
             self._cancelled = self.over = True
             self._worker.news.notify_all()
 
-    def _wait_for_turn(self) -> None:
+    def _its_turn_within(self, seconds: float | None) -> bool:
         worker, script = self._worker, self._worker.script
         if script.die_after == self._taken:
             script.die_after = None
             worker.kill()
         with worker.news:
-            worker.news.wait_for(lambda: self._cancelled or not worker.alive or script.hold_after != self._taken)
+            come = worker.news.wait_for(
+                lambda: self._cancelled or not worker.alive or script.hold_after != self._taken, seconds
+            )
         if self._cancelled:
             raise StopIteration
         worker.raise_if_dead()
+        return come
 
 
 class _Words:
@@ -211,25 +255,54 @@ class _Words:
 
 
 def _answer(script: Script, request: GenerationRequest) -> Iterator[GenerationEvent]:
-    question = request.messages[-1].content
+    question, bare = _question(request), request.bare
     if question in script.refuse:
         raise script.refuse[question]
     words = _words(script.answers.get(question, script.default))
     prompt_tokens = sum(1 + len(_words(message.content)) for message in request.messages)
+    prompt_tokens += 0 if bare is None else len(_words(question))
     allowed = request.limits.resolve(prompt_tokens, script.context_length)
     decoder = _Words(words)
+    form = script.output_format if bare is None else PLAIN
     text = AnswerText(
         TokenReader(decoder, decoder.spelled),
-        Transcript(script.output_format, request.stop_strings, _rules(request), AnswerStart(in_text=request.continues)),
-        AnswerFacts(prompt_tokens, resolve_sampling(request.sampling, {}, fresh_seed=1), allowed),
+        Transcript(form, request.stop_strings, _rules(request), AnswerStart(in_text=request.continues)),
+        AnswerFacts(
+            prompt_tokens, resolve_sampling(request.sampling, {}, fresh_seed=1), allowed, tells_stops=bool(bare)
+        ),
         clock=lambda: 0.0,
+        echo=_echo(request),
     )
     stats = RowStats(script.cached_tokens, stop_tokens=int(request.inspect))
+    if request.progress:
+        yield from text.add(RowStep(0, None, read=prompt_tokens))
+    if bare is not None and bare.echo and request.logprobs is not None:
+        scores = tuple(TokenScore(-0.5, ((at, -0.5),)) for at in range(1, prompt_tokens))
+        yield from text.add(RowStep(0, None, prompt_scores=scores))
+    if bare is not None and not bare.answers:
+        yield from text.add(RowStep(0, None, FinishReason.LENGTH, stats=stats))
+        return
     for at in range(allowed):
         finish = FinishReason.STOP if at == len(words) else FinishReason.LENGTH if at == allowed - 1 else None
         yield from text.add(RowStep(0, at, finish, score=_score(request, at, len(words)), stats=stats))
         if text.finished:
             return
+
+
+def _question(request: GenerationRequest) -> str:
+    if request.bare is None:
+        return request.messages[-1].content
+    return " ".join(map(str, request.bare.tokens)) if request.bare.text is None else request.bare.text
+
+
+def _echo(request: GenerationRequest) -> PromptEcho | None:
+    """Of a prompt whose tokens are its words."""
+    if request.bare is None or not request.bare.echo:
+        return None
+    words = _Words(_words(_question(request)))
+    reader = TokenReader(words, words.spelled)
+    prompt = EncodedPrompt(tuple(range(len(_words(_question(request))))))
+    return PromptEcho(prompt, request.bare.text, reader, scored=request.logprobs is not None)
 
 
 def _rules(request: GenerationRequest) -> CallRules | None:

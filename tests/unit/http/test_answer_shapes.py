@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from domain.inference import (
     Finished,
     FinishReason,
     GenerationEvent,
+    PromptProgress,
     ReasoningDelta,
     ScoredToken,
     TextDelta,
@@ -20,21 +22,27 @@ from domain.inference import (
     ToolCallDelta,
     Usage,
 )
-from entrypoints.http.presenters.chat import AnswerIdentity, AnswerShape, present_answer
-from entrypoints.http.presenters.sse import ChatChunks
+from entrypoints.http.presenters.chat import present_answer
+from entrypoints.http.presenters.chat_chunks import ChatChunks
+from entrypoints.http.presenters.identity import AnswerIdentity, AnswerShape
+from entrypoints.http.presenters.sse import written
 from tests.support.fakes.event_worker import REPORT, TOLD
 
 IDENTITY = AnswerIdentity("chatcmpl-1", 1700000000, "m")
 
 
+def numbered(events: Iterable[GenerationEvent]) -> Iterator[tuple[int, GenerationEvent]]:
+    """Of an only choice."""
+    return ((0, event) for event in events)
+
+
 def whole(*events: GenerationEvent, **shape: bool) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(json.dumps(present_answer(IDENTITY, events, AnswerShape(**shape))))
+    answer: dict[str, Any] = json.loads(json.dumps(present_answer(IDENTITY, numbered(events), AnswerShape(**shape))))
     return answer
 
 
 def writes(*events: GenerationEvent, **shape: bool) -> list[bytes]:
-    rest = iter(events)
-    return list(ChatChunks(IDENTITY, AnswerShape(**shape)).stream(next(rest), rest))
+    return list(written(numbered(events), lambda: ChatChunks(IDENTITY, AnswerShape(**shape))))
 
 
 def chunks(*events: GenerationEvent, **shape: bool) -> list[Any]:
@@ -232,3 +240,9 @@ def test_our_own_client_reads_back_the_very_events(events: list[GenerationEvent]
         assert "".join(e.text for e in read if isinstance(e, kind)) == "".join(
             e.text for e in events if isinstance(e, kind)
         )
+
+
+def test_our_own_client_reads_how_far_a_prompt_has_come() -> None:
+    events = [PromptProgress(3, 9), PromptProgress(9, 9), *TOLD["think"]]
+    streamed = b"".join(writes(*events, report=True, include_usage=True))
+    assert list(AnswerReader().streamed(iter(streamed.split(b"\n")))) == events

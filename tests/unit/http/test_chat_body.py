@@ -8,13 +8,14 @@ import pytest
 
 from domain.errors import InvalidRequest, MlxkError, UnsupportedParameter
 from domain.inference import DefaultLength, Message, Role
-from entrypoints.http.schemas.chat import ChatBody, parse_chat
-from entrypoints.http.schemas.unsupported import NEUTRAL
+from entrypoints.http.schemas.answers import Answers
+from entrypoints.http.schemas.chat import parse_chat
+from entrypoints.http.schemas.unsupported import CHAT
 
 USER = {"role": "user", "content": "hi"}
 
 
-def parse(**fields: Any) -> ChatBody:
+def parse(**fields: Any) -> Answers:
     return parse_chat({"model": "m", "messages": [USER], **fields}, None)
 
 
@@ -112,7 +113,6 @@ ASKING = {
     "functions": [{"name": "f"}],
     "modalities": ["text", "audio"],
     "moderation": {"model": "x"},
-    "n": 2,
     "prediction": {"type": "content", "content": "x"},
     "service_tier": "flex",
     "store": True,
@@ -123,7 +123,6 @@ ASKING_NOTHING = {
     "function_call": "none",
     "functions": [],
     "modalities": ["text"],
-    "n": 1,
     "service_tier": "auto",
     "store": False,
     "verbosity": "medium",
@@ -131,7 +130,7 @@ ASKING_NOTHING = {
 
 
 def test_every_unsupported_parameter_is_tried_here() -> None:
-    assert set(ASKING) == set(NEUTRAL)
+    assert set(ASKING) == set(CHAT)
 
 
 @pytest.mark.parametrize(("name", "value"), ASKING.items())
@@ -142,18 +141,20 @@ def test_a_parameter_we_cannot_honour_is_refused_by_name(name: str, value: objec
     assert name in fault.message
 
 
-@pytest.mark.parametrize(("name", "value"), [*ASKING_NOTHING.items(), *dict.fromkeys(NEUTRAL).items()])
+@pytest.mark.parametrize(("name", "value"), [*ASKING_NOTHING.items(), *dict.fromkeys(CHAT).items()])
 def test_its_neutral_value_is_taken(name: str, value: object) -> None:
     assert parse(**{name: value}) == parse()
 
 
-@pytest.mark.parametrize(("name", "value"), [("n", True), ("n", "1"), ("store", 0), ("functions", {})])
+@pytest.mark.parametrize(
+    ("name", "value"), [("n", True), ("n", "1"), ("n", 0), ("n", 17), ("store", 0), ("functions", {})]
+)
 def test_a_neutral_value_has_the_right_type(name: str, value: object) -> None:
     assert refused(**{name: value}).param == name
 
 
 def test_all_unsupported_parameters_are_named_together() -> None:
-    assert refused(functions=[{}], n=3).message == "functions, n: not supported by mlxk"
+    assert refused(functions=[{}], verbosity="low").message == "functions, verbosity: not supported by mlxk"
 
 
 def test_fields_nobody_reads_are_kept_aside_and_listed() -> None:
@@ -165,12 +166,12 @@ def test_fields_nobody_reads_are_kept_aside_and_listed() -> None:
         tools=[{"type": "function", "function": {"name": "f", "icon": "x"}}],
         response_format={"type": "text", "colour": "red"},
         stream=True,
-        stream_options={"include_obfuscation": False},
+        stream_options={"include_obfuscation": False, "include_mood": True},
     )
     assert body.ignored == (
         "frobnicate",
         "messages.*.mood",
         "tools.*.function.icon",
         "response_format.colour",
-        "stream_options.include_obfuscation",
+        "stream_options.include_mood",
     )

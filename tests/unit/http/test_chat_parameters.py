@@ -19,7 +19,8 @@ from domain.inference import (
     ToolUse,
     Urgency,
 )
-from entrypoints.http.schemas.chat import ChatBody, parse_chat
+from entrypoints.http.schemas.answers import Answers
+from entrypoints.http.schemas.chat import parse_chat
 
 USER = {"role": "user", "content": "hi"}
 SCHEMA = {"type": "object", "properties": {"b": {"type": "integer"}, "a": {"enum": ["\u00e9"]}}}
@@ -28,7 +29,7 @@ TOOLS = [{"type": "function", "function": FUNCTION}, {"type": "function", "funct
 OFFERED = (Tool("f", "does", SCHEMA, strict=True), Tool("g"))
 
 
-def parse(**fields: Any) -> ChatBody:
+def parse(**fields: Any) -> Answers:
     return parse_chat({"model": "m", "messages": [USER], **fields}, 33)
 
 

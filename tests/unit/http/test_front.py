@@ -31,7 +31,7 @@ class House:
         register: FakeRegister | None = None,
     ) -> None:
         self.register = register or FakeRegister()
-        self.services = FakeServices(register=self.register)
+        self.services = FakeServices(register=self.register, preload=model)
         self.announced: list[Serving] = []
         self.told = threading.Event()
         self.failed = threading.Event()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from typing import Any
 
 import pytest
@@ -11,11 +12,12 @@ from werkzeug.test import TestResponse
 
 from application.serving.presence import Whereabouts
 from application.serving.readiness import ServerState
-from domain.errors import EngineDied, InsufficientMemory, ServerShutdown
+from domain.errors import EngineDied, InsufficientMemory, ModelSuspended, ServerShutdown
 from entrypoints.http.admission import AnswerSlots
 from entrypoints.http.app import create_app
 from entrypoints.http.limits import HttpLimits
 from mlxk import __version__
+from tests.support.eventually import eventually
 from tests.support.fakes.http_services import DEMO, SPEECH, FakeServices
 
 CHAT = "/v1/chat/completions"
@@ -56,6 +58,72 @@ def test_health_tells_the_version_and_needs_nothing(house: House) -> None:
     assert house.client.get("/health").get_json() == {"status": "healthy", "service": "mlxk", "version": __version__}
 
 
+def test_a_stuck_engine_turns_ready_off_and_leaves_health_on(house: House) -> None:
+    house.services.lifecycle().move_to(ServerState.READY)
+    assert house.chat().status_code == 200
+    house.services.launcher.script.preparing_seconds = 41.0
+    stuck = house.client.get("/ready")
+    assert (stuck.status_code, stuck.get_json()["ready"]) == (503, False)
+    assert stuck.get_json()["reason"] == (
+        "the engine of mlxk/demo has been in one request's template or tokenizer for 41 s"
+    )
+    assert house.client.get("/health").status_code == 200
+    house.services.launcher.script.preparing_seconds = 0.0
+    ready = house.client.get("/ready")
+    assert (ready.status_code, "reason" in ready.get_json()) == (200, False)
+
+
+def test_a_worker_that_died_while_nobody_asked_is_started_again(house: House) -> None:
+    house.services.lifecycle().move_to(ServerState.READY)
+    assert house.chat().status_code == 200
+    house.services.launcher.workers[0].kill()
+    dead = house.client.get("/ready")
+    assert (dead.status_code, dead.get_json()["reason"]) == (
+        503, "the engine of mlxk/demo has died and is not back yet",
+    )  # fmt: skip
+    eventually(lambda: house.client.get("/ready").status_code == 200, "the model to be back")
+    assert len(house.services.launcher.workers) == 2
+    assert metric(house, 'mlxk_worker_deaths_total{model="mlxk/demo",cause="killed"}') == "1"
+    assert metric(house, 'mlxk_worker_restarts_total{model="mlxk/demo"}') == "1"
+
+
+def metric(house: House, name: str) -> str | None:
+    response = house.client.get("/metrics")
+    assert response.content_type == "text/plain; version=0.0.4; charset=utf-8"
+    found = [line.rpartition(" ") for line in response.text.splitlines() if not line.startswith("#")]
+    return next((value for key, _, value in found if key == name), None)
+
+
+def test_metrics_tell_of_requests_answers_and_engines(house: House) -> None:
+    assert house.chat().status_code == 200
+    assert "[DONE]" in house.chat(stream=True).text
+    assert house.client.get("/etc/passwd").status_code == 404
+    assert house.client.open("/health", method="BREW").status_code == 405
+    counted = {
+        'mlxk_http_requests_total{method="POST",route="/v1/chat/completions",status="200"}': "2",
+        'mlxk_http_requests_total{method="GET",route="unmatched",status="404"}': "1",
+        'mlxk_http_requests_total{method="other",route="unmatched",status="405"}': "1",
+        'mlxk_answers_total{model="mlxk/demo",outcome="stop"}': "2",
+        'mlxk_time_to_first_token_seconds_count{model="mlxk/demo"}': "1",
+        'mlxk_generated_tokens_total{model="mlxk/demo"}': "20",
+        'mlxk_worker_active_bytes{model="mlxk/demo"}': "1000000",
+        'mlxk_model_load_seconds_count{model="mlxk/demo"}': "1",
+        "mlxk_models_loaded": "1",
+        "mlxk_open_answers": "0",
+    }
+    assert {name: metric(house, name) for name in counted} == counted
+    assert metric(house, f'mlxk_build_info{{python="{platform.python_version()}",version="{__version__}"}}') == "1"
+
+
+def test_requests_that_are_turned_away_are_counted(house: House) -> None:
+    with house.slots.take(), house.slots.take():
+        assert house.chat().status_code == 503
+    house.slots.close()
+    assert house.chat().status_code == 503
+    assert metric(house, 'mlxk_requests_rejected_total{code="server_busy"}') == "1"
+    assert metric(house, 'mlxk_requests_rejected_total{code="server_shutdown"}') == "1"
+
+
 def test_ready_follows_the_servers_life(house: House) -> None:
     starting = house.client.get("/ready")
     assert (starting.status_code, starting.get_json()["state"]) == (503, "starting")
@@ -77,6 +145,12 @@ def test_models_are_listed_as_openai_lists_them(house: House) -> None:
         "owned_by": "mlxk-builtin",
         "permission": [],
         "context_length": 512,
+        "capabilities": ["text-generation", "chat"],
+        "state": "unloaded",
+        "size_bytes": 1_000_000,
+        "loaded_bytes": None,
+        "pinned": False,
+        "aliases": [],
     }
     assert [each["owned_by"] for each in body["data"]] == ["mlxk-builtin", "mlxk", "mlxk", "workspace"]
 
@@ -90,6 +164,79 @@ def test_a_model_that_is_not_served_is_not_found(house: House) -> None:
     response = house.client.get("/v1/models/none/such")
     assert response.status_code == 404
     assert problem(response)["type"] == "model_not_found"
+
+
+def test_one_model_is_found_by_any_spelling_and_told_by_its_full_name(house: House) -> None:
+    assert house.client.get("/v1/models/demo").get_json()["id"] == DEMO
+
+
+def load(house: House, **fields: Any) -> TestResponse:
+    return house.client.post("/v1/models/load", json=fields)
+
+
+def unload(house: House, **fields: Any) -> TestResponse:
+    return house.client.post("/v1/models/unload", json=fields)
+
+
+def test_a_model_is_loaded_and_told_as_the_listing_tells_it_also_when_it_was_loaded(house: House) -> None:
+    for _ in range(2):
+        told = load(house, model="demo")
+        assert told.status_code == 200
+        assert told.get_json() == house.client.get("/v1/models/mlxk/demo").get_json()
+        assert (told.get_json()["state"], told.get_json()["loaded_bytes"]) == ("ready", 1_000_000)
+    assert len(house.services.launcher.workers) == 1
+    assert house.client.get("/v1/models").get_json()["data"][0]["state"] == "ready"
+
+
+def test_a_model_is_pinned_and_let_go_by_loading_it(house: House) -> None:
+    pinned = [load(house, model="demo", pinned=each).get_json()["pinned"] for each in (True, None, False)]
+    assert pinned == [True, True, False]
+
+
+def test_unloading_says_whether_there_was_anything_to_unload(house: House) -> None:
+    load(house, model="demo")
+    answers = [unload(house, model=each).get_json() for each in ("demo", DEMO)]
+    assert [each.pop("was_loaded") for each in answers] == [True, False]
+    assert answers[0] == answers[1] == {"object": "model.unloaded", "id": DEMO}
+    assert not house.services.launcher.workers[0].alive
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "param"),
+    [
+        ("load", {}, "model"),
+        ("load", {"model": 3}, "model"),
+        ("load", {"model": " "}, "model"),
+        ("load", {"model": "demo", "pinned": "yes"}, "pinned"),
+        ("unload", {}, "model"),
+        ("unload", {"model": None}, "model"),
+        ("unload", {"model": "demo", "force": 1}, "force"),
+    ],
+)
+def test_a_body_that_is_wrong_is_refused_by_the_fields_name(
+    house: House, path: str, body: dict[str, Any], param: str
+) -> None:
+    response = house.client.post(f"/v1/models/{path}", json=body)
+    assert (response.status_code, problem(response)["param"]) == (400, param)
+    assert not house.services.launcher.workers
+
+
+@pytest.mark.parametrize("path", ["load", "unload"])
+def test_managing_models_names_what_it_ignores_finds_no_strangers_and_takes_a_place(house: House, path: str) -> None:
+    url = f"/v1/models/{path}"
+    assert house.client.post(url, json={"model": "demo", "frob": 1}).headers["X-Mlxk-Ignored-Fields"] == "frob"
+    assert house.client.post(url, json={"model": "org/none"}).status_code == 404
+    assert house.client.post(url, data=b"{}", content_type="text/plain").status_code == 415
+    assert house.client.get("/v1/models/load").status_code == 404
+    with house.slots.take(), house.slots.take():
+        assert house.client.post(url, json={"model": "demo"}).status_code == 503
+
+
+def test_a_suspended_model_says_when_to_come_back(house: House) -> None:
+    house.services.broken = ModelSuspended("it rests", detail={"retry_after_seconds": 7})
+    response = house.chat()
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "7")
+    assert problem(response)["detail"] == {"retry_after_seconds": 7}
 
 
 def test_an_answer_has_text_reason_and_counted_usage(house: House) -> None:
@@ -338,7 +485,7 @@ def test_a_model_that_is_not_loaded_is_not_loaded_to_explain(house: House) -> No
 
 def test_an_explanation_takes_a_chats_body_and_refuses_what_a_chat_does(house: House) -> None:
     house.services.prepare("demo")
-    assert (asking(house, n=3).status_code, problem(asking(house, n=3))["param"]) == (400, "n")
+    assert (asking(house, n=30).status_code, problem(asking(house, n=30))["param"]) == (400, "n")
     assert asking(house, frob=1).headers["X-Mlxk-Ignored-Fields"] == "frob"
     token = house.services.instance.load_token("/models/mlxk--demo")
     assert asking(house, model="anything", mlxk={"loaded": token}).get_json()["model"] == DEMO

@@ -98,9 +98,56 @@ def test_content_is_text_or_parts_joined_by_lines() -> None:
     assert read(TextOrParts(), []) == Content("")
 
 
-def test_content_keeps_parts_that_are_not_text() -> None:
-    picture = {"type": "image_url", "image_url": {"url": "data:"}}
-    assert read(TextOrParts(), [TEXT, picture]) == Content("a", (MediaPart("image_url", 1),))
+PICTURE = {"type": "image_url", "image_url": {"url": "data:"}}
+
+
+def test_content_keeps_parts_that_are_not_text_and_where_they_stood() -> None:
+    sound = {"type": "input_audio"}
+    assert read(TextOrParts(), [sound, TEXT, PICTURE]) == Content(
+        "a", (MediaPart("input_audio", 0), MediaPart("image_url", 2, 1, "data:"))
+    )
+
+
+def test_a_picture_parts_two_texts_and_a_line_end_does_where_there_is_none() -> None:
+    other = {"type": "text", "text": "b"}
+    content = read(TextOrParts(), [PICTURE, TEXT, PICTURE, PICTURE, other, TEXT, {"type": "input_audio"}, other])
+    assert isinstance(content, Content)
+    assert content.text == "ab\na\nb"
+    assert [(each.index, each.at) for each in content.media] == [(0, 0), (2, 1), (3, 1), (6, 4)]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "image_url", "image_url": "data:x", "detail": "low"},
+        {"type": "image_url", "image_url": {"url": "data:x", "detail": "auto"}},
+        {"type": "input_image", "image_url": "data:x", "detail": "high"},
+        {"type": "input_image", "image_url": {"url": "data:x"}, "detail": None},
+        {"type": "video_url", "video_url": {"url": "data:x"}},
+    ],
+)
+def test_pictures_come_in_several_spellings(part: dict[str, object]) -> None:
+    assert read(TextOrParts(), [part]) == Content("", (MediaPart(str(part["type"]), 0, 0, "data:x"),))
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ({"type": "image_url"}, "x.0.image_url: is missing"),
+        ({"type": "image_url", "image_url": None}, "x.0.image_url: must be a string, got null"),
+        ({"type": "image_url", "image_url": {}}, "x.0.image_url.url: is missing"),
+        ({"type": "image_url", "image_url": {"url": 3}}, "x.0.image_url.url: must be a string, got a number"),
+        ({"type": "input_image", "file_id": "f"}, "x.0.image_url: is missing"),
+        (
+            {"type": "image_url", "image_url": {"url": "u", "detail": "tiny"}},
+            "x.0.detail: must be one of low, high, auto",
+        ),
+        ({"type": "image_url", "image_url": "u", "name": 3}, "x.0.name: must be a string of at most 255 characters"),
+        ({"type": "video_url", "video_url": []}, "x.0.video_url: must be a string, got a list"),
+    ],
+)
+def test_a_picture_that_is_none_is_named(part: dict[str, object], message: str) -> None:
+    assert read(TextOrParts(), [part]) == message
 
 
 @pytest.mark.parametrize(

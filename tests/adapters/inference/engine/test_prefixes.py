@@ -12,7 +12,7 @@ import pytest
 from mlx_lm.models.cache import RotatingKVCache, make_prompt_cache
 
 from adapters.inference.engine.pace import Bounds, Pace
-from adapters.inference.prefixes import Prefix, Prefixes
+from adapters.inference.prefixes import HeldBytes, Prefix, Prefixes
 from domain.serving.prompt_divergence import Loss, PromptDivergence, divergence
 from tests.support.engine_kit import PROMPTS, Network, hot, row, run, tokens
 
@@ -25,6 +25,10 @@ class Remembers(Prefixes):
 
     kept: list[tuple[tuple[int, ...], list[Any], bool]] = field(default_factory=list)
     closed: int = 0
+
+    @property
+    def held(self) -> HeldBytes:
+        return HeldBytes(len(self.kept), 0)
 
     def longest(self, tokens: Sequence[int]) -> Prefix | None:
         fitting = [one for one in self.kept if len(one[0]) < len(tokens) and tuple(tokens[: len(one[0])]) == one[0]]

@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import PurePath
 
 import pytest
 
 from application.serving.model_pool import Beside, ModelPool
-from domain.catalog import LocatedModel, ModelSource
+from application.serving.model_record import REFUSAL_SECONDS
+from domain.catalog import LocatedModel
 from domain.errors import Conflict, EngineDied, Interrupted, ModelLoadFailed, ServerShutdown
-from domain.inference import Finished, GenerationEvent, GenerationRequest, Message, Role, TextDelta
+from domain.inference import Finished, FinishReason, GenerationRequest, PictureFacts, PicturesSeen, TextDelta, Usage
 from domain.serving.load_options import LoadOptions
 from domain.serving.model_load import ModelLoad
 from domain.serving.prompt_explanation import PromptExplanation
 from ports.model_worker import GenerationStream
+from tests.support.fakes.clock import FakeClock
+from tests.support.fakes.event_worker import EventLauncher
 from tests.support.fakes.worker import FakeWorker, FakeWorkerLauncher, Script
-
-LIMIT_SECONDS = 20
-ANSWER = "one two three four five six"
+from tests.support.pool_kit import ANSWER, LIMIT_SECONDS, Asker, model, names, request, text_of, until
 
 
-def model(name: str) -> LocatedModel:
-    return LocatedModel(name, PurePath("/models") / name, ModelSource.WORKSPACE)
-
-
-def request(text: str = "hello") -> GenerationRequest:
-    return GenerationRequest(messages=(Message(Role.USER, text),))
-
-
-def text_of(events: Iterator[GenerationEvent] | GenerationStream) -> str:
-    return "".join(event.text for event in events if isinstance(event, TextDelta))
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
@@ -41,8 +34,8 @@ def launcher() -> FakeWorkerLauncher:
 
 
 @pytest.fixture
-def pool(launcher: FakeWorkerLauncher) -> Iterator[ModelPool]:
-    made = ModelPool(launcher, budget_bytes=100)
+def pool(launcher: FakeWorkerLauncher, clock: FakeClock) -> Iterator[ModelPool]:
+    made = ModelPool(launcher, 100, clock)
     yield made
     launcher.script.hold_after = None
     launcher.changed()
@@ -55,33 +48,9 @@ def background() -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
-class Asker:
-    """Asks models of the pool; `need` bytes each."""
-
-    def __init__(self, pool: ModelPool) -> None:
-        self.pool = pool
-
-    def __call__(self, name: str, *, need: int = 40, streamed: bool = True, text: str = "hello") -> GenerationStream:
-        return self.pool.stream(ModelLoad(model(name), need), request(text), streamed=streamed)
-
-
 @pytest.fixture
 def ask(pool: ModelPool) -> Asker:
     return Asker(pool)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for what another thread will do."""
-    tick = threading.Event()
-    for _ in range(LIMIT_SECONDS * 200):
-        if condition():
-            return
-        tick.wait(0.005)
-    raise AssertionError("it did not happen in time")
-
-
-def names(launcher: FakeWorkerLauncher) -> list[str]:
-    return [worker.loaded.name for worker in launcher.workers]
 
 
 def test_two_requests_share_one_worker(ask: Asker, launcher: FakeWorkerLauncher) -> None:
@@ -155,12 +124,29 @@ def test_a_model_is_usable_again_when_the_one_it_should_leave_for_could_not_be_l
     assert text_of(ask("a", need=80)) == ANSWER
 
 
-def test_a_load_that_failed_is_tried_again_by_the_next_request(ask: Asker, launcher: FakeWorkerLauncher) -> None:
-    launcher.script.fail_to_load["a"] = ModelLoadFailed("cannot load a")
+def test_a_load_that_failed_fails_again_untried_for_a_while(
+    ask: Asker, launcher: FakeWorkerLauncher, clock: FakeClock
+) -> None:
+    launcher.script.fail_to_load["a"] = ModelLoadFailed("cannot load a", hint="mend it")
     with pytest.raises(ModelLoadFailed):
         ask("a")
     del launcher.script.fail_to_load["a"]
+    with pytest.raises(ModelLoadFailed, match="cannot load a") as again:
+        ask("a")
+    assert again.value.hint == "mend it"
+    assert not launcher.workers
+    clock.advance(REFUSAL_SECONDS)
     assert text_of(ask("a")) == ANSWER
+
+
+def test_a_load_that_failed_is_tried_again_at_once_when_its_files_have_changed(
+    pool: ModelPool, launcher: FakeWorkerLauncher
+) -> None:
+    launcher.script.fail_to_load["a"] = ModelLoadFailed("cannot load a")
+    with pytest.raises(ModelLoadFailed):
+        pool.preload(ModelLoad(model("a"), 40, fingerprint="old"))
+    del launcher.script.fail_to_load["a"]
+    assert pool.preload(ModelLoad(model("a"), 40, fingerprint="new")).name == "a"
 
 
 def test_a_request_that_has_shown_nothing_is_answered_after_the_worker_died(
@@ -180,6 +166,17 @@ def test_a_request_that_has_shown_text_ends_with_a_typed_error_and_the_next_one_
     with pytest.raises(EngineDied, match="killed by SIGKILL"):
         next(stream)
     assert text_of(ask("a")) == ANSWER
+
+
+def test_what_was_seen_is_nothing_shown_and_is_told_again_after_a_death() -> None:
+    seen = PicturesSeen((PictureFacts("d", "PNG", 1, 1),))
+    told = {"look": (seen, TextDelta("Red."), Finished(FinishReason.STOP, Usage(1, 1)))}
+    launcher = EventLauncher(Script(die_after=1), told)
+    pool = ModelPool(launcher, 100)
+    stream = pool.stream(ModelLoad(model("a"), 1), request("look"), streamed=True)
+    assert [type(event) for event in stream] == [PicturesSeen, PicturesSeen, TextDelta, Finished]
+    assert len(launcher.workers) == 2
+    pool.close()
 
 
 def test_a_request_whose_answer_is_shown_whole_survives_a_death_in_the_middle(

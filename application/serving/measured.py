@@ -1,0 +1,132 @@
+"""Answers whose times are taken on their way out, whoever asked for them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from application.serving.meter import SHORT_SECONDS, Meter
+from application.serving.model_pool import ModelPool
+from domain.errors import Interrupted, MlxkError
+from domain.inference import Finished, GenerationEvent, GenerationReport, GenerationRequest
+from domain.inference.events import PicturesSeen, PromptProgress
+from domain.serving.metrics import Histogram
+from domain.serving.model_load import ModelLoad
+from ports.model_worker import PatientStream
+
+CANCELLED = "cancelled"
+FLUSH_SECONDS = 2.0
+
+
+class MeasuredStream:
+    """PatientStream: another one. One clock reading and one addition an event; what piles up is told at the end and
+    every FLUSH_SECONDS. began: when the request came. streamed: events come as they are made; the times between those
+    of a whole answer say nothing.
+    """
+
+    def __init__(self, events: PatientStream, meter: Meter, model: str, began: float, *, streamed: bool) -> None:
+        self._events = events
+        self._meter = meter
+        self._clock = meter.clock
+        self._model = model
+        self._began = began
+        self._streamed = streamed
+        self._last: float | None = None
+        self._first: float | None = None
+        self._gaps = Histogram(SHORT_SECONDS)
+        self._flush_at = began + FLUSH_SECONDS
+        self._guard = threading.Lock()  # a hang-up ends it from another thread
+        self._over = False
+
+    def __iter__(self) -> Iterator[GenerationEvent]:
+        return self
+
+    def __next__(self) -> GenerationEvent:
+        while (event := self.next_within(None)) is None:
+            pass
+        return event
+
+    def next_within(self, seconds: float | None) -> GenerationEvent | None:
+        try:
+            event = self._events.next_within(seconds)
+        except StopIteration:
+            self._end(CANCELLED)
+            raise
+        except MlxkError as fault:
+            self._end(fault.code)
+            raise
+        except BaseException:
+            self._end("internal_error")
+            raise
+        if event is None:
+            return None
+        if self._streamed:
+            self._time(event)
+        if isinstance(event, Finished):
+            self._end(event.reason.value, event.report)
+        return event
+
+    def cancel(self) -> None:
+        self._events.cancel()
+        self._end(CANCELLED)
+
+    def _time(self, event: GenerationEvent) -> None:
+        now = self._clock()
+        if self._last is not None:
+            if not isinstance(event, Finished):
+                self._gaps.add(now - self._last)
+                self._last = now
+        elif not isinstance(event, PromptProgress | PicturesSeen):
+            self._first, self._last = now - self._began, now
+        if now >= self._flush_at:
+            self._flush(now)
+
+    def _flush(self, now: float) -> None:
+        first, self._first = self._first, None
+        gaps, self._gaps = self._gaps, Histogram(SHORT_SECONDS)
+        self._flush_at = now + FLUSH_SECONDS
+        self._meter.answer_streams(self._model, first, gaps)
+
+    def _end(self, how: str, report: GenerationReport | None = None) -> None:
+        """The first one counts: a stream that has ended is cancelled all the same, by whoever tidies up."""
+        with self._guard:
+            if self._over:
+                return
+            self._over = True
+        now = self._clock()
+        if self._last is not None:
+            self._flush(now)
+        self._meter.answer_ended(self._model, how, now - self._began, report)
+
+
+class MeasuredPool(ModelPool):
+    """ModelPool; every answer is timed from the moment it is asked for, once there is a meter."""
+
+    _meter: Meter | None = None
+
+    def take_times(self, meter: Meter) -> None:
+        """From now on."""
+        self._meter = meter
+
+    def stream(self, load: ModelLoad, request: GenerationRequest, *, streamed: bool, **options: Any) -> PatientStream:
+        """options: as ModelPool's."""
+        meter = self._meter
+        if meter is None:
+            return super().stream(load, request, streamed=streamed, **options)
+        began, model = meter.clock(), load.model.name
+        meter.answer_began(model)
+        how = "internal_error"
+        try:
+            events = super().stream(load, request, streamed=streamed, **options)
+            how = ""
+        except Interrupted:
+            how = CANCELLED
+            raise
+        except MlxkError as fault:
+            how = fault.code
+            raise
+        finally:
+            if how:
+                meter.answer_ended(model, how, meter.clock() - began, None)
+        return MeasuredStream(events, meter, model, began, streamed=streamed)
