@@ -33,6 +33,8 @@ def main(argv: list[str]) -> int:
             print(f"no fast BLAS: {error}", file=sys.stderr)
             return 1
     # MLX is imported only now: the process may have just been replaced.
+    from mlx_vlm import load
+
     from scripts.train_vision.checkpoint import save, score, unseen_questions
     from scripts.train_vision.recipe import FULL, TINY, model_config, preprocessor_config
     from scripts.train_vision.tokenizer import train_tokenizer
@@ -55,7 +57,7 @@ def main(argv: list[str]) -> int:
     print(f"{parameter_count(model)} parameters, {time.monotonic() - started:.0f} s, in {arguments.out}")
     if arguments.tiny:
         return 0
-    for text, told in score(arguments.out, unseen_questions(PROOF_SEED, each=2)).items():
+    for text, told in score(*load(str(arguments.out)), unseen_questions(PROOF_SEED, each=2)).items():
         print(f"{text} {told.right} of {told.total}")
         for wrong in told.wrong[:5]:
             print(f"  {wrong}")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import mlx.core as mx
 from mlx.utils import tree_flatten
-from mlx_vlm import generate, load
+from mlx_vlm import generate
 from mlx_vlm.prompt_utils import get_chat_template
 from PIL import Image
 from transformers import PreTrainedTokenizerFast
@@ -39,6 +39,11 @@ class Score:
     right: int
     total: int
     wrong: tuple[str, ...]
+
+    @property
+    def share(self) -> float:
+        """Of the answers, 0 to 1."""
+        return self.right / self.total
 
 
 def save(folder: Path, model: Any, configs: Mapping[str, object], tokenizer: PreTrainedTokenizerFast) -> None:
@@ -68,20 +73,25 @@ def unseen_questions(seed: int, each: int) -> Iterator[Question]:
         yield Question(text, answer)
 
 
-def score(folder: Path, questions: Iterator[Question]) -> dict[str, Score]:
-    """Ask the saved model, greedily; by question. An answer is right word for word."""
-    model, processor = load(str(folder))
+def said_of(model: Any, processor: Any, prompt: str, pictures: Sequence[Image.Image]) -> str:
+    """The greedy answer by mlx-vlm's own loop."""
+    answer = generate(
+        model,
+        processor,
+        prompt=prompt,
+        image=list(pictures) or None,
+        max_tokens=_ANSWER_TOKENS,
+        temperature=0.0,
+        verbose=False,
+    )
+    return str(answer.text)
+
+
+def score(model: Any, processor: Any, questions: Iterable[Question]) -> dict[str, Score]:
+    """Ask the model, as mlx_vlm.load gives it, greedily; by question. An answer is right word for word."""
     found: dict[str, list[tuple[bool, str]]] = {}
     for question in questions:
-        said = generate(
-            model,
-            processor,
-            prompt_of(processor, question),
-            image=list(question.pictures) or None,
-            max_tokens=_ANSWER_TOKENS,
-            temperature=0.0,
-            verbose=False,
-        ).text
+        said = said_of(model, processor, prompt_of(processor, question), question.pictures)
         found.setdefault(question.text, []).append((said == question.answer, f"{question.answer!r} but {said!r}"))
     return {
         text: Score(sum(right for right, _ in told), len(told), tuple(what for right, what in told if not right))
