@@ -57,10 +57,13 @@ def main(argv: list[str]) -> int:
     print(f"{parameter_count(model)} parameters, {time.monotonic() - started:.0f} s, in {arguments.out}")
     if arguments.tiny:
         return 0
-    for text, told in score(*load(str(arguments.out)), unseen_questions(PROOF_SEED, each=2)).items():
-        print(f"{text} {told.right} of {told.total}")
-        for wrong in told.wrong[:5]:
-            print(f"  {wrong}")
+    model, processor = load(str(arguments.out))
+    for noted in (False, True):
+        print("with notes before pictures:" if noted else "plain:")
+        for text, told in score(model, processor, unseen_questions(PROOF_SEED, each=2, noted=noted)).items():
+            print(f"  {text} {told.right} of {told.total}")
+            for wrong in told.wrong[:5]:
+                print(f"    {wrong}")
     return 0
 
 

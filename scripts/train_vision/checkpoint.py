@@ -16,7 +16,7 @@ from mlx_vlm.prompt_utils import get_chat_template
 from PIL import Image
 from transformers import PreTrainedTokenizerFast
 
-from scripts.train_vision.lessons import TEXT_ONLY, answer_to, questions_for
+from scripts.train_vision.lessons import TEXT_ONLY, answer_to, notes_for, questions_for
 from scripts.train_vision.pictures import Scene, draw, every_scene
 
 _ANSWER_TOKENS: Final = 60
@@ -24,12 +24,13 @@ _ANSWER_TOKENS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """pictures: shown with the question, before or after it."""
+    """pictures: shown with the question, before or after it. notes: what is written before each; () for nothing."""
 
     text: str
     answer: str
     pictures: tuple[Image.Image, ...] = ()
     before: bool = True
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,8 @@ def save(folder: Path, model: Any, configs: Mapping[str, object], tokenizer: Pre
     mx.save_safetensors(str(folder / "model.safetensors"), weights, metadata={"format": "mlx"})
 
 
-def unseen_questions(seed: int, each: int) -> Iterator[Question]:
-    """Fresh drawings: `each` of every scene, and as many pairs and triples."""
+def unseen_questions(seed: int, each: int, noted: bool = False) -> Iterator[Question]:
+    """Fresh drawings: `each` of every scene, and as many pairs and triples. noted: with notes before the pictures."""
     rng = random.Random(seed)  # noqa: S311 - no secret hangs on it, and it must repeat
     scenes = every_scene()
     groups: list[Sequence[Scene]] = [(scene,) for scene in scenes for _ in range(each)]
@@ -68,7 +69,8 @@ def unseen_questions(seed: int, each: int) -> Iterator[Question]:
     for group in groups:
         pictures = tuple(draw(scene, rng) for scene in group)
         for question in questions_for(group):
-            yield Question(question, answer_to(question, group), pictures, before=rng.random() < 0.5)
+            notes = tuple(notes_for(len(group), rng)) if noted else ()
+            yield Question(question, answer_to(question, group), pictures, before=rng.random() < 0.5, notes=notes)
     for text, answer in TEXT_ONLY.items():
         yield Question(text, answer)
 
@@ -102,6 +104,7 @@ def score(model: Any, processor: Any, questions: Iterable[Question]) -> dict[str
 def prompt_of(processor: Any, question: Question) -> str:
     """As the model's own template writes it."""
     words = {"type": "text", "text": question.text}
-    pictures = [{"type": "image"}] * len(question.pictures)
+    notes = question.notes or ("",) * len(question.pictures)
+    pictures = [part for note in notes for part in ({"type": "text", "text": note}, {"type": "image"})]
     content = [*pictures, words] if question.before else [words, *pictures]
     return str(get_chat_template(processor, [{"role": "user", "content": content}], add_generation_prompt=True))

@@ -105,10 +105,22 @@ class LessonCoder:
         return tokens, learned + [0.0] * (len(tokens) - len(learned)), pictures
 
     def _asked(self, turn: Turn, shown: Sequence[Pixels]) -> list[int]:
-        words = self._text(turn.question)
-        marks = [token for pixels in shown for token in self._picture(pixels)]
-        inside = [*marks, *words] if turn.before else [*words, *marks]
-        return [*self._text(f"{START}user\n"), *inside, *self._text(f"{END}\n{START}assistant\n")]
+        notes = turn.notes or ("",) * len(shown)
+        pictures = [part for pair in zip(notes, shown, strict=True) for part in pair]
+        inside = [*pictures, turn.question] if turn.before else [turn.question, *pictures]
+        return [*self._text(f"{START}user\n"), *self._mixed(inside), *self._text(f"{END}\n{START}assistant\n")]
+
+    def _mixed(self, parts: Sequence[str | Pixels]) -> list[int]:
+        """Texts that follow each other are read as one."""
+        tokens: list[int] = []
+        text = ""
+        for part in parts:
+            if isinstance(part, str):
+                text += part
+            else:
+                tokens += [*self._text(text), *self._picture(part)]
+                text = ""
+        return tokens + self._text(text)
 
     def _picture(self, pixels: Pixels) -> list[int]:
         marks = self._marks

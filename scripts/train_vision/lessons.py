@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final
 
+from domain.inference import PictureFacts
+from domain.inference.picture_words import picture_lines
 from scripts.train_vision.pictures import SHAPES, Scene
 
 COLOUR: Final = "What colour is it?"
@@ -22,17 +25,21 @@ TEXT_ONLY: Final[dict[str, str]] = {
     "Count to ten.": "1, 2, 3, 4, 5, 6, 7, 8, 9, 10.",
 }
 SYSTEM: Final = "You look at images."
+_CAMERAS: Final = ("Acme X1", "Canon EOS R5", "Apple iPhone 15", "NIKON D850", "FUJIFILM X-T5", "Pixel 8 Pro")
 _NUMBERS: Final = {1: "One", 2: "Two", 3: "Three"}
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A question about the scenes shown with it, and its answer. before: the pictures stand before the words."""
+    """A question about the scenes shown with it, and its answer. before: the pictures stand before the words. notes:
+    what is written before each picture; () for nothing.
+    """
 
     question: str
     answer: str
     scenes: tuple[Scene, ...] = ()
     before: bool = True
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +78,24 @@ def questions_for(scenes: Sequence[Scene]) -> tuple[str, ...]:
 
 
 class Teacher:
-    """An endless supply of lessons about some scenes."""
+    """An endless supply of lessons about some scenes. noted: in two of three, the pictures have before them what mlxk
+    writes there.
+    """
 
-    def __init__(self, scenes: Sequence[Scene], rng: random.Random) -> None:
+    def __init__(self, scenes: Sequence[Scene], rng: random.Random, noted: bool = False) -> None:
         self._scenes = scenes
         self._rng = rng
+        self._noted = noted
 
     def lesson(self) -> Lesson:
+        lesson = self._lesson()
+        if not self._noted or self._rng.random() < 1 / 3:
+            return lesson
+        notes = iter(notes_for(sum(len(turn.scenes) for turn in lesson.turns), self._rng))
+        turns = (replace(turn, notes=tuple(next(notes) for _ in turn.scenes)) for turn in lesson.turns)
+        return replace(lesson, turns=tuple(turns))
+
+    def _lesson(self) -> Lesson:
         rng = self._rng
         system = SYSTEM if rng.random() < 0.15 else None
         first = self._turn()
@@ -95,16 +113,39 @@ class Teacher:
             return Turn(question, TEXT_ONLY[question])
         count = rng.choices((1, 2, 3), (7, 2, 1))[0]
         scenes = tuple(rng.choice(self._scenes) for _ in range(count))
-        question = rng.choice(questions_for(scenes))
+        question = rng.choice(self._questions(scenes))
         return Turn(question, answer_to(question, scenes), scenes, before=rng.random() < 0.5)
+
+    def _questions(self, scenes: Sequence[Scene]) -> tuple[str, ...]:
+        """One picture may be all there are: the last group of a chunk is asked what all were asked."""
+        asked_of_all = self._noted and len(scenes) == 1 and self._rng.random() < 0.2
+        return (DESCRIBE_ALL, COLOURS_OF_ALL) if asked_of_all else questions_for(scenes)
 
     def _next_turn(self, turns: Sequence[Turn]) -> Turn:
         """Another question about the pictures before, or a fresh picture."""
         shown = next((turn.scenes for turn in reversed(turns) if turn.scenes), ())
         if shown and self._rng.random() < 0.7:
-            question = self._rng.choice(questions_for(shown))
+            question = self._rng.choice(self._questions(shown))
             return Turn(question, answer_to(question, shown))
         return self._turn()
+
+
+def notes_for(pictures: int, rng: random.Random) -> list[str]:
+    """What is written before each of so many pictures: numbers where there are several, and what files might tell."""
+    return [picture_lines(number, _facts(rng), several=pictures > 1) for number in range(1, pictures + 1)]
+
+
+def _facts(rng: random.Random) -> PictureFacts:
+    nothing = PictureFacts("", "JPEG", 1, 1)
+    if rng.random() < 0.6:
+        return nothing
+    told = nothing
+    if rng.random() < 0.6:
+        told = replace(told, latitude=rng.uniform(-90, 90), longitude=rng.uniform(-180, 180))
+    if rng.random() < 0.6:
+        taken = datetime(2000, 1, 1) + timedelta(seconds=rng.randrange(900_000_000))
+        told = replace(told, taken=taken.isoformat())
+    return replace(told, camera=rng.choice(_CAMERAS)) if rng.random() < 0.6 else told
 
 
 def _listed(words: Sequence[str]) -> str:

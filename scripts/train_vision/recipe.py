@@ -17,7 +17,8 @@ PIXELS: Final = 56 * 56  # of every picture, about: eight patches by eight, sixt
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """pool: how many drawings of each scene there are to learn from. school_batch: pictures in a step of the tower by
-    itself. batch: conversations in a step of the whole.
+    itself. batch: conversations in a step of the whole. noted_steps: at the end, with notes before
+    pictures.
     """
 
     hidden_size: int = 160
@@ -31,10 +32,12 @@ class Recipe:
     batch: int = 16
     pool: int = 250
     learning_rate: float = 1.5e-3
+    noted_steps: int = 300
+    noted_rate: float = 6e-4
 
 
 FULL: Final = Recipe()
-TINY: Final = Recipe(64, 2, 128, 32, 1, school_steps=3, school_batch=2, steps=3, batch=2, pool=1)
+TINY: Final = Recipe(64, 2, 128, 32, 1, school_steps=3, school_batch=2, steps=3, batch=2, pool=1, noted_steps=2)
 
 
 def model_config(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:

@@ -49,20 +49,22 @@ def train(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, seed: int, report:
     rng = random.Random(seed)  # noqa: S311 - no secret hangs on it, and it must repeat
     gallery = Gallery(every_scene(), recipe.pool, rng)
     coder = LessonCoder(tokenizer, gallery, rng)
-    teacher = Teacher(every_scene(), rng)
     model = new_model(model_config(recipe, tokenizer))
     mx.eval(model.parameters())
 
     def school() -> tuple[Gallery, list[Scene]]:
         return gallery, [rng.choice(every_scene()) for _ in range(recipe.school_batch)]
 
-    def lessons() -> tuple[Batch]:
-        return (coder.batch([_with_picture(teacher), *(teacher.lesson() for _ in range(recipe.batch - 1))]),)
+    def lessons_of(teacher: Teacher) -> Callable[[], tuple[Batch]]:
+        return lambda: (coder.batch([_with_picture(teacher), *(teacher.lesson() for _ in range(recipe.batch - 1))]),)
 
     _learn(
         _School(model.vision_tower, recipe.hidden_size), _school_loss, school, Pace(recipe.school_steps, 2e-3), report
     )
+    lessons = lessons_of(Teacher(every_scene(), rng))
     _learn(model, _loss, lessons, Pace(recipe.steps, recipe.learning_rate), report)
+    noted = lessons_of(Teacher(every_scene(), rng, noted=True))
+    _learn(model, _loss, noted, Pace(recipe.noted_steps, recipe.noted_rate), report)
     return model
 
 

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import openai
+import pillow_heif
 from PIL import Image
 
 from domain.inference.picture_kinds import picture_format
-from scripts.train_vision.pictures import Scene, as_file, draw
+from scripts.train_vision.pictures import Scene, draw
 
 ROOT = Path(__file__).resolve().parents[2]
 MLXK = (sys.executable, str(ROOT / "mlxk/__main__.py"))
@@ -34,8 +35,8 @@ _SEEDS: dict[str, int] = {}
 def drawing(words: str, kind: str = "PNG", exif: Image.Exif | None = None) -> bytes:
     """The file of a drawing of `a red circle` or `two blue squares`; the same at every call."""
     image = drawn_scene(words)
-    if exif is None and kind != "HEIF":
-        return as_file(image, kind, quality=95)
+    if kind == "HEIF":
+        pillow_heif.register_heif_opener()
     out = BytesIO()
     image.save(out, kind, quality=95, **({} if exif is None else {"exif": exif}))
     return out.getvalue()

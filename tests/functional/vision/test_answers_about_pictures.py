@@ -134,11 +134,11 @@ def test_a_group_sees_nothing_of_the_others_but_all_of_the_conversation(model: A
 
 
 def test_the_temperature_is_the_one_that_was_asked_for(model: Asker) -> None:
-    turn = user(drawing("three white triangles"), ONE)
+    turn = user(RED, "Is it raining in the picture?")
     wild = {seed: model.text(turn, temperature=2, seed=seed, max_tokens=12) for seed in range(6)}
     assert len(set(wild.values())) > 1
     assert model.text(turn, temperature=2, seed=3, max_tokens=12) == wild[3]
-    assert {model.text(turn, temperature=0, seed=seed) for seed in (1, 2)} == {"Three white triangles."}
+    assert len({model.text(turn, temperature=0, seed=seed, max_tokens=12) for seed in range(3)}) == 1
 
 
 def test_a_text_model_goes_on_with_the_conversation_and_reads_a_note_for_the_pictures(model: Asker) -> None:
