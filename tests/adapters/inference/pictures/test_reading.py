@@ -94,7 +94,7 @@ def test_a_file_that_was_cut_off_is_refused(kind: str) -> None:
 
 def test_a_png_whose_pixels_are_damaged_is_refused_and_not_shown_black() -> None:
     whole = saved(Image.effect_noise((64, 64), 80).convert("RGB"))
-    for start in (60, 1000):
+    for start in (60, 100):
         with pytest.raises(InvalidMedia, match="picture 1 cannot be decoded"):
             read(whole[:start] + bytes(len(whole) - start - 12) + whole[-12:])
 
