@@ -198,6 +198,10 @@ class Container(containers.DeclarativeContainer):
         _later("application.serving.manage_models", "UnloadModel"), resolve_served_model, model_pool
     )
 
+    describe_server = providers.ThreadSafeSingleton(
+        _later("container_serving", "describe_server"), settings, memory_probe, resident_budget, prefix_cache_budget
+    )
+
     server_instance = providers.ThreadSafeSingleton(_later("container_serving", "server_instance"))
     presence = providers.ThreadSafeSingleton(
         _later("container_serving", "presence"), settings, model_pool, server_instance

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from application.inference.find_server import FindServer
     from application.inference.load_plan import PlanLoad, PlanServedLoad
     from application.serving.background_service import BackgroundService
+    from application.serving.describe_server import DescribeServer
     from application.serving.manage_models import PreloadModels
     from application.serving.model_pool import ModelPool
     from application.serving.owners_settings import OwnersSettings
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from domain.serving.model_settings import ServingRules
     from domain.serving.server_instance import ServerInstance
     from entrypoints.settings import Settings
+    from ports.memory import MemoryProbe
 
 
 def server_instance() -> ServerInstance:
@@ -158,6 +160,17 @@ def background_service(settings: Settings) -> BackgroundService:
     from application.serving.background_service import BackgroundService
 
     return BackgroundService(service_manager_for(sys.platform, settings.environ))
+
+
+def describe_server(
+    settings: Settings, probe: MemoryProbe, models_bytes: int, prompt_cache: PrefixCacheBudget
+) -> DescribeServer:
+    from adapters.runtime_support.environment import describe_environment, has_ffmpeg
+    from application.serving.describe_server import DescribeServer, Surroundings
+
+    search_path = settings.environ.get("PATH", "")
+    around = Surroundings(describe_environment, probe, lambda: has_ffmpeg(search_path))
+    return DescribeServer(around, models_bytes, prompt_cache, settings.serving_rules)
 
 
 def _folder(settings: Settings) -> ServerFolder:

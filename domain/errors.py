@@ -29,6 +29,7 @@ MlxkError
 ├── ModelLoadFailed            the engine could not load the model
 ├── ModelSuspended             its worker died too often; it is tried again after a pause
 ├── GenerationFailed           the engine failed one request
+│   └── DeadlineMissed         it was not done by the time that its client gave it
 ├── EngineDied                 the engine process ended under a request
 ├── ServerBusy                 all places are taken
 ├── ServerShutdown             the server is stopping
@@ -196,6 +197,10 @@ class ModelSuspended(MlxkError):
 class GenerationFailed(MlxkError):
     type = "internal_error"
     code = "generation_failed"
+
+
+class DeadlineMissed(GenerationFailed):
+    type = code = "deadline_missed"
 
 
 class EngineDied(MlxkError):

@@ -22,7 +22,7 @@ from adapters.inference.engine.seats import Seats, no_room
 from adapters.inference.engine.vision import VisionNetwork
 from adapters.inference.prefixes import NoPrefixes, Prefixes
 from adapters.inference.vocabulary import refuse_pictures, refuse_unknown_tokens
-from domain.errors import GenerationFailed, ServerBusy
+from domain.errors import DeadlineMissed, GenerationFailed, ServerBusy
 from domain.serving.cache_check import CacheCheck
 from domain.serving.kv_room import KvRoom
 from domain.serving.prompt_divergence import Loss, PromptDivergence
@@ -229,7 +229,7 @@ class MlxTextEngine:
         overdue = [row for row in self._rows.values() if row.overdue(now)]
         for row in overdue:
             limit = row.asked.urgency.deadline_seconds
-            self._tell([row.fail(GenerationFailed(f"not done within its deadline of {limit:g} s"))])
+            self._tell([row.fail(DeadlineMissed(f"not done within its deadline of {limit:g} s"))])
         if overdue:
             self._drop_done()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
@@ -24,3 +25,8 @@ def describe_environment() -> Mapping[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def has_ffmpeg(search_path: str) -> bool:
+    """search_path: folders as in PATH."""
+    return shutil.which("ffmpeg", path=search_path) is not None

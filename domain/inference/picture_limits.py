@@ -1,4 +1,4 @@
-"""How much may be attached to one request. Bytes, not pixels: those the worker guards."""
+"""How much may be attached to one request. Bytes are counted here, pixels by the worker."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from domain.errors import PayloadTooLarge
 MOST_PICTURE_BYTES = 20_000_000
 MOST_TOGETHER_BYTES = 50_000_000
 MOST_PICTURES = 100
+MOST_PIXELS = 50_000_000  # of one picture
+MOST_SIDE = 16_384
 
 
 class AttachedBytes:

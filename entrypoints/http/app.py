@@ -14,11 +14,12 @@ from entrypoints.http.listener import Address
 from entrypoints.http.media_room import MediaRoom
 from entrypoints.http.request_counts import count_responses
 from entrypoints.http.request_ids import HEADER, begin_request, current_request_id
+from entrypoints.http.routes.about import about_routes
 from entrypoints.http.routes.answering import AnsweringRoutes
 from entrypoints.http.routes.cache import cache_routes
 from entrypoints.http.routes.chat import chat_routes
 from entrypoints.http.routes.completions import completion_routes
-from entrypoints.http.routes.models import model_routes
+from entrypoints.http.routes.models import ModelPath, model_routes
 from entrypoints.http.routes.system import system_routes
 from entrypoints.http.services import Services
 from entrypoints.http.share import share_routes
@@ -40,6 +41,7 @@ def create_app(
     app.json = DefaultJSONProvider(app)
     app.json.sort_keys = False
     app.url_map.merge_slashes = False
+    app.url_map.converters["model"] = ModelPath
     app.before_request(_begin_request)
     app.after_request(_name_request)
     doors = doors or Doors.at(Address("127.0.0.1", 0))
@@ -49,6 +51,7 @@ def create_app(
     slots = slots or AnswerSlots(limits.open_answers)
     room = MediaRoom(limits.media_bytes)
     app.register_blueprint(system_routes(services, slots))
+    app.register_blueprint(about_routes(services, limits, keyed=doors.keys is not None, share=share))
     hangups = HangupWatcher()
     app.register_blueprint(model_routes(services, limits, slots, hangups))
     answering = AnsweringRoutes(services, limits, slots, hangups, room)

@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Mapping
 
-from flask import Flask, Response, json
+from flask import Flask, Response, json, request
 from werkzeug.exceptions import HTTPException
 
 from domain.errors import (
@@ -15,6 +15,7 @@ from domain.errors import (
     CapabilityMismatch,
     Conflict,
     ContextLengthExceeded,
+    DeadlineMissed,
     DependencyMissing,
     DiskFull,
     DownloadFailed,
@@ -81,6 +82,7 @@ STATUS: Mapping[type[MlxkError], int] = {
     InsufficientMemory: 507,
     ModelLoadFailed: 500,
     GenerationFailed: 500,
+    DeadlineMissed: 504,
     EngineDied: 502,
     ServerBusy: 503,
     ServerShutdown: 503,
@@ -92,6 +94,7 @@ STATUS: Mapping[type[MlxkError], int] = {
 
 # Clients retry every 5xx unless told otherwise; these would only fail again, the third after minutes of loading.
 NEVER_RETRY = (ModelNotRunnable, DependencyMissing, InsufficientMemory, ModelLoadFailed, DiskFull, DownloadRefused)
+SHOWN = 100
 RETRY_AFTER_SECONDS = {ServerBusy: 1, ServerShutdown: 5}
 
 
@@ -171,10 +174,20 @@ def _protocol(fault: ProtocolFault) -> Response:
 def _werkzeug(fault: HTTPException) -> Response:
     status = fault.code or 500
     code = (fault.name or "error").lower().replace(" ", "_")
-    response = _json(envelope(protocol_error(code, fault.description or fault.name)), status)
-    if allowed := getattr(fault, "valid_methods", None):
-        response.headers["Allow"] = ", ".join(sorted(allowed))
+    message, hint = fault.description or fault.name, None
+    allowed = ", ".join(sorted(getattr(fault, "valid_methods", None) or ()))
+    if status == 404:
+        message, hint = f"there is no route {_shown(request.path)}", "GET /openapi.json has those that there are"
+    elif status == 405:
+        message, hint = f"{_shown(request.path)} does not answer {_shown(request.method)}", f"it answers {allowed}"
+    response = _json(envelope(protocol_error(code, message, hint)), status)
+    if allowed:
+        response.headers["Allow"] = allowed
     return response
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def _unknown(fault: Exception) -> Response:

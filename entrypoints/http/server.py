@@ -92,6 +92,7 @@ def _limits(settings: Settings, limits: HttpLimits) -> HttpLimits:
         limits,
         default_max_tokens=limits.default_max_tokens or settings.max_tokens.value,
         chat_body_bytes=settings.doors.max_body.value or limits.chat_body_bytes,
+        picture_body_bytes=settings.doors.max_body.value or limits.picture_body_bytes,
     )
 
 

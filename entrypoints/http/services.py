@@ -7,6 +7,7 @@ from typing import Protocol
 
 from application.inference.chat import PatientAnswer, Prepared
 from application.inference.explain_prompt import ExplainedPrompt
+from application.serving.describe_server import ServerFacts
 from application.serving.manage_models import UnloadedModel
 from application.serving.presence import Introduction, Whereabouts
 from application.serving.readiness import Readiness, ServerState
@@ -79,6 +80,12 @@ class UnloadModelUseCase(Protocol):
     def execute(self, spec: str, *, force: bool = False, given_up: Callable[[], bool] = ...) -> UnloadedModel: ...
 
 
+class DescribeServerUseCase(Protocol):
+    """application.serving.describe_server.DescribeServer."""
+
+    def execute(self) -> ServerFacts: ...
+
+
 class Lifecycle(Protocol):
     """application.serving.readiness.ServerLifecycle."""
 
@@ -145,6 +152,8 @@ class Services(Protocol):
     def preload_models(self) -> PreloadModelsUseCase: ...
 
     def unload_model(self) -> UnloadModelUseCase: ...
+
+    def describe_server(self) -> DescribeServerUseCase: ...
 
     def lifecycle(self) -> Lifecycle: ...
 

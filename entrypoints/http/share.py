@@ -23,6 +23,8 @@ from ports.hub import ModelHub
 TRANSFERS_AT_ONCE = 64
 MAIN = "main"
 _RANGE = re.compile(r"bytes=(\d{1,18})-(\d{0,18})", re.ASCII)
+_COUNT = re.compile(r"0{0,9}[1-9]\d{0,18}", re.ASCII)
+_UNSAFE = re.compile(r"[^ -~]")  # in a header: a name from the path may hold anything
 _TRUE = ("true", "1")
 
 OpenSharedHub = Callable[[], ModelHub]
@@ -36,8 +38,7 @@ def share_routes(shared_hub: OpenSharedHub) -> Blueprint:
 
     @routes.get("/api/models")
     def search() -> Response:
-        limit = min(request.args.get("limit", MAX_RESULTS, type=int), MAX_RESULTS)
-        query = SearchQuery(request.args.get("search", ""), max(1, limit), mlx_only=False)
+        query = SearchQuery(request.args.get("search", ""), _limit(request.args.get("limit")), mlx_only=False)
         return jsonify([_info(model) for model in shared_hub().search(query)])
 
     @routes.get("/api/models/<owner>/<name>", defaults={"revision": MAIN})
@@ -62,6 +63,15 @@ def share_routes(shared_hub: OpenSharedHub) -> Blueprint:
         return _content(hub, model, file, places)
 
     return routes
+
+
+def _limit(given: str | None) -> int:
+    """Raises InvalidRequest."""
+    if given is None:
+        return MAX_RESULTS
+    if not _COUNT.fullmatch(given):
+        raise InvalidRequest(f"limit: must be a whole number from 1 on, got {given[:24]!r}", param="limit")
+    return min(int(given), MAX_RESULTS)
 
 
 def _info(model: RemoteModel) -> dict[str, object]:
@@ -163,5 +173,5 @@ def _refusal(fault: MlxkError) -> Response:
         kinds = {"file": "EntryNotFound", "revision": "RevisionNotFound"}
         answer.headers["X-Error-Code"] = kinds.get(str(fault.detail.get("kind")), "RepoNotFound")
     if not isinstance(fault, InvalidRequest):
-        answer.headers["X-Error-Message"] = fault.message.encode("ascii", "replace").decode()
+        answer.headers["X-Error-Message"] = _UNSAFE.sub("?", fault.message)
     return answer

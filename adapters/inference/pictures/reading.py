@@ -15,9 +15,9 @@ from adapters.inference.pictures.exif import EXIF_IFD, GPS_IFD, Exif, read_exif
 from adapters.inference.pictures.kinds import open_picture
 from domain.errors import InvalidMedia
 from domain.inference import PictureFacts
+from domain.inference.picture_limits import MOST_PIXELS as MAX_PIXELS
+from domain.inference.picture_limits import MOST_SIDE as MAX_SIDE
 
-MAX_PIXELS = 50_000_000
-MAX_SIDE = 16_384
 MAX_RATIO = 200
 MAX_SCANS = 200
 START_OF_SCAN = b"\xff\xda"

@@ -15,7 +15,7 @@ from adapters.inference.engine.seats import Seats
 from adapters.inference.prefixes import NoPrefixes
 from adapters.inference.solo.row import SoloModel, SoloRow, Tally, in_order
 from adapters.inference.vocabulary import refuse_pictures, refuse_unknown_tokens, vocabulary_size
-from domain.errors import GenerationFailed, MlxkError, ServerBusy
+from domain.errors import DeadlineMissed, GenerationFailed, MlxkError, ServerBusy
 from domain.serving.cache_check import CacheCheck
 from domain.serving.kv_room import KvRoom, RowBytes
 from domain.serving.prompt_divergence import PromptDivergence
@@ -149,7 +149,7 @@ class SoloEngine:
         for row in late:
             self.cancel(row.row_id)
         return [
-            _failed(row, GenerationFailed(f"the deadline of {row.urgency.deadline_seconds:g} s has passed"))
+            _failed(row, DeadlineMissed(f"not done within its deadline of {row.urgency.deadline_seconds:g} s"))
             for row in late
         ]
 

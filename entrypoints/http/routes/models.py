@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from flask import Blueprint, Response, jsonify, request
+from werkzeug.routing import PathConverter
 
 from entrypoints.http.admission import AnswerSlots
 from entrypoints.http.body import read_json
@@ -18,6 +19,12 @@ from entrypoints.http.schemas.models import parse_load, parse_unload
 from entrypoints.http.services import Services
 
 log = logging.getLogger(__name__)
+
+
+class ModelPath(PathConverter):
+    """A model's name, slashes and all; not the words that are routes of their own, which take POST alone."""
+
+    regex = r"(?!(?:un)?load\Z)[^/].*?"
 
 
 def model_routes(services: Services, limits: HttpLimits, slots: AnswerSlots, hangups: HangupWatcher) -> Blueprint:
@@ -35,7 +42,7 @@ def model_routes(services: Services, limits: HttpLimits, slots: AnswerSlots, han
     def list_models() -> Response:
         return Response(listing.of(services.list_served_models().execute()), mimetype="application/json")
 
-    @routes.get("/v1/models/<path:model_id>")
+    @routes.get("/v1/models/<model:model_id>")
     def one_model(model_id: str) -> Response:
         """model_id: any spelling that a request may use, slashes and all."""
         return jsonify(present_model(services.list_served_models().one(model_id)))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from domain.errors import InvalidRequest, UnsupportedParameter
+from domain.errors import InvalidRequest
 from domain.inference import DefaultLength, GenerationRequest, TokenLimits
 from entrypoints.http.schemas.strict import (
     StrictBoolean,
@@ -16,6 +16,7 @@ from entrypoints.http.schemas.strict import (
     StrictString,
     StringOrStrings,
 )
+from entrypoints.http.schemas.unsupported import STREAM_OPTIONS, refuse_unsupported
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,6 @@ class Answers:
 class StreamOptionsSchema(StrictSchema):
     include_usage = StrictBoolean(load_default=None)
     include_progress = StrictBoolean(load_default=None)
-    include_obfuscation = StrictBoolean(load_default=None)
 
 
 class AnswerFields(StrictSchema):
@@ -76,13 +76,9 @@ def read_delivery(values: Mapping[str, Any], *, progress: bool) -> Delivery:
     if options is not None and not stream:
         raise InvalidRequest("stream_options: only for streamed answers", hint="set stream", param="stream_options")
     options = options or {}
-    if options.get("include_obfuscation"):
-        raise UnsupportedParameter(
-            "stream_options.include_obfuscation: not supported by mlxk",
-            hint="leave it out",
-            param="stream_options.include_obfuscation",
-        )
-    ignored = [f"stream_options.{name}" for name in _STREAM_OPTIONS.undeclared(options)]
+    refuse_unsupported(options, STREAM_OPTIONS, "stream_options.")
+    undeclared = _STREAM_OPTIONS.undeclared(options)
+    ignored = [f"stream_options.{name}" for name in undeclared if name not in STREAM_OPTIONS]
     wanted = progress or bool(options.get("include_progress"))
     return Delivery(stream, bool(options.get("include_usage")), wanted, ignored)
 

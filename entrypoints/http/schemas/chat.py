@@ -79,6 +79,9 @@ def _max_tokens(values: Mapping[str, Any]) -> int | None:
             hint="send one of them",
             param="max_completion_tokens",
         )
+    if newer is not None and newer < 1:
+        name = "max_completion_tokens"
+        raise InvalidRequest(f"{name} must be at least 1, got {str(newer)[:24]}", param=name)
     asked: int | None = newer if newer is not None else older
     return asked
 

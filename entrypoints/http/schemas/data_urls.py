@@ -11,13 +11,15 @@ from domain.inference import AttachmentKind
 from domain.inference.picture_kinds import FORMATS, other_kind, picture_format
 from domain.inference.picture_limits import AttachedBytes
 
+PICTURE_TYPES = ("image/jpeg", "image/jpg", "image/png", "image/gif", "image/webp", "image/heic", "image/heif")
+VIDEO_TYPES = ("video/mp4", "video/webm", "video/quicktime", "video/x-matroska")
 KINDS = {
     AttachmentKind.IMAGE: (
-        re.compile(r"data:image/(?:jpeg|jpg|png|gif|webp|heic|heif);base64,", re.IGNORECASE | re.ASCII),
+        re.compile(rf"data:(?:{'|'.join(PICTURE_TYPES)});base64,", re.IGNORECASE | re.ASCII),
         "data:image/jpeg;base64,... (jpeg, png, gif, webp, heic or heif)",
     ),
     AttachmentKind.VIDEO: (
-        re.compile(r"data:video/(?:mp4|webm|quicktime|x-matroska);base64,", re.IGNORECASE | re.ASCII),
+        re.compile(rf"data:(?:{'|'.join(VIDEO_TYPES)});base64,", re.IGNORECASE | re.ASCII),
         "data:video/mp4;base64,... (mp4, webm, quicktime or x-matroska)",
     ),
 }

@@ -5,51 +5,51 @@ A value that changes nothing (null, an empty list, the documented default) is ta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from domain.errors import UnsupportedParameter
 
-NoOp = Callable[[object], bool]
+
+class NoOp:
+    """Tells whether a value is one of those that ask for nothing. values: these, as JSON has them."""
+
+    def __init__(self, *values: object) -> None:
+        self.values = values
+
+    def __call__(self, value: object) -> bool:
+        return any(isinstance(value, bool) == isinstance(each, bool) and value == each for each in self.values)
 
 
-def _number(neutral: float) -> NoOp:
-    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and value == neutral
-
-
-def _off(value: object) -> bool:
-    return value is False
-
-
-def _one_of(*neutral: object) -> NoOp:
-    return lambda value: any(type(value) is type(each) and value == each for each in neutral)
-
+_OFF = (False,)
 
 CHAT: Mapping[str, NoOp] = {
-    "audio": _one_of(),
-    "function_call": _one_of("none", "auto"),
-    "functions": _one_of([]),
-    "modalities": _one_of(["text"], []),
-    "moderation": _one_of(),
-    "prediction": _one_of(),
-    "service_tier": _one_of("auto", "default"),
-    "store": _off,
-    "verbosity": _one_of("medium"),
-    "web_search_options": _one_of(),
+    "audio": NoOp(),
+    "function_call": NoOp("none", "auto"),
+    "functions": NoOp([]),
+    "modalities": NoOp(["text"], []),
+    "moderation": NoOp(),
+    "prediction": NoOp(),
+    "service_tier": NoOp("auto", "default"),
+    "store": NoOp(*_OFF),
+    "verbosity": NoOp("medium"),
+    "web_search_options": NoOp(),
 }
 
 # What makes sense for conversations only is refused where there is none.
 COMPLETIONS: Mapping[str, NoOp] = {
-    "chat_template_kwargs": _one_of({}),
-    "functions": _one_of([]),
-    "max_completion_tokens": _one_of(),
-    "messages": _one_of([]),
-    "reasoning_effort": _one_of(),
-    "store": _off,
-    "suffix": _one_of(""),
-    "tool_choice": _one_of("none", "auto"),
-    "tools": _one_of([]),
-    "top_logprobs": _number(0),
+    "chat_template_kwargs": NoOp({}),
+    "functions": NoOp([]),
+    "max_completion_tokens": NoOp(),
+    "messages": NoOp([]),
+    "reasoning_effort": NoOp(),
+    "store": NoOp(*_OFF),
+    "suffix": NoOp(""),
+    "tool_choice": NoOp("none", "auto"),
+    "tools": NoOp([]),
+    "top_logprobs": NoOp(0),
 }
+
+STREAM_OPTIONS: Mapping[str, NoOp] = {"include_obfuscation": NoOp(*_OFF)}
 
 # These ask for nothing that shapes an answer.
 WITHOUT_EFFECT = frozenset(
@@ -64,9 +64,13 @@ WITHOUT_EFFECT = frozenset(
 )
 
 
-def refuse_unsupported(body: Mapping[str, object], neutral: Mapping[str, NoOp]) -> None:
-    """Raises UnsupportedParameter naming every field that asks for what we do not do."""
-    asked = [name for name, is_no_op in neutral.items() if body.get(name) is not None and not is_no_op(body[name])]
+def refuse_unsupported(body: Mapping[str, object], neutral: Mapping[str, NoOp], within: str = "") -> None:
+    """within: what stands before the names, such as "stream_options.". Raises UnsupportedParameter naming every field
+    that asks for what we do not do.
+    """
+    asked = [
+        within + name for name, is_no_op in neutral.items() if body.get(name) is not None and not is_no_op(body[name])
+    ]
     if asked:
         raise UnsupportedParameter(
             f"{', '.join(asked)}: not supported by mlxk",

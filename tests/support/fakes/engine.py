@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from domain.errors import GenerationFailed, MlxkError
+from domain.errors import DeadlineMissed, GenerationFailed, MlxkError
 from domain.inference import FinishReason
 from domain.serving.cache_check import CacheCheck
 from domain.serving.prompt_divergence import Loss, PromptDivergence, divergence
@@ -147,7 +147,7 @@ class ScriptedEngine:
         asked, said = row.asked, row.said
         limit = asked.urgency.deadline_seconds
         if limit is not None and time.monotonic() - row.begun_at >= limit:
-            return RowStep(asked.row_id, None, error=GenerationFailed(f"not done within its deadline of {limit:g} s"))
+            return RowStep(asked.row_id, None, error=DeadlineMissed(f"not done within its deadline of {limit:g} s"))
         if self.fail_rows.get(asked.row_id) == len(said):
             return RowStep(asked.row_id, None, error=GenerationFailed("this row has failed"))
         try:

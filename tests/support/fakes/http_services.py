@@ -13,6 +13,7 @@ from application.inference.chat import PatientAnswer, Prepared, plainly
 from application.inference.chat_loaded import ChatLoaded
 from application.inference.explain_prompt import ExplainPrompt
 from application.inference.pictures import Onlooker, answer
+from application.serving.describe_server import DescribeServer, Surroundings
 from application.serving.manage_models import PreloadModels, UnloadModel
 from application.serving.measured import MeasuredPool
 from application.serving.meter import Meter
@@ -27,14 +28,16 @@ from domain.catalog import LocatedModel, ModelReport, ModelSource
 from domain.catalog.fitness import can_see
 from domain.errors import CapabilityMismatch, ModelNotFound
 from domain.inference import USUAL_PICTURES, GenerationRequest
-from domain.serving.load_options import LoadOptions
+from domain.serving.load_options import LoadOptions, PrefixCacheBudget
 from domain.serving.model_load import ModelLoad
+from domain.serving.model_settings import ServingRules
 from domain.serving.server_instance import ServerInstance
 from mlxk import __version__
 from ports.hub import ModelHub
 from ports.model_worker import PatientStream
 from ports.running_servers import ServerEntry, ServerRegister
 from tests.support.fakes.event_worker import EventLauncher
+from tests.support.fakes.memory import Machine
 from tests.support.fakes.worker import PLAIN_LOAD, PROCESS_ID, FakeWorker, FakeWorkerLauncher, Script
 
 CHANGED = datetime(2026, 5, 17, 12, 0, 0, tzinfo=UTC)
@@ -104,6 +107,7 @@ class FakeServices:
         self.register = register or FakeRegister()
         self._presence = Presence(self.register, self.pool, self.instance, __version__, lambda: 1.0)
         self._lifecycle = ServerLifecycle()
+        self.memory = Machine(1000, 600)
         self.specs: list[str] = []
         self.broken: Exception | None = None
 
@@ -139,6 +143,10 @@ class FakeServices:
 
     def worker_watch(self) -> WorkerWatch:
         return self.watch
+
+    def describe_server(self) -> DescribeServer:
+        around = Surroundings(lambda: {"mlxk": __version__, "mlx": "0.32.4"}, self.memory, lambda: True)
+        return DescribeServer(around, 700, PrefixCacheBudget(ram_bytes=10), ServingRules(aliases={"mine": "mlxk/demo"}))
 
     def lifecycle(self) -> ServerLifecycle:
         return self._lifecycle
