@@ -23,7 +23,7 @@ SHAPES: Final = ("circle", "square", "triangle")
 MOST: Final = 3
 _GROUNDS: Final[tuple[Colour, ...]] = ((128, 128, 128), (150, 150, 150), (110, 115, 120), (135, 125, 120))
 _SIZES: Final = ((112, 112), (128, 128), (160, 120), (120, 160), (224, 224), (150, 100), (300, 200), (96, 96))
-_RADII: Final = {1: (0.31, 0.36), 2: (0.17, 0.2), 3: (0.14, 0.165)}  # of the shorter side
+_RADII: Final = {1: (0.31, 0.36), 2: (0.19, 0.22), 3: (0.125, 0.15)}  # of the shorter side
 _TRIES: Final = 5000
 
 

@@ -27,9 +27,9 @@ class Recipe:
     vision_depth: int = 3
     school_steps: int = 2500
     school_batch: int = 32
-    steps: int = 900
+    steps: int = 1300
     batch: int = 16
-    pool: int = 120
+    pool: int = 250
     learning_rate: float = 1.5e-3
 
 
