@@ -10,7 +10,6 @@ from pathlib import Path
 from scripts.train_demo.blas import restart_with_fast_blas
 
 _PRIVATE_BLAS = Path("build/train_demo/mkl")
-PROOF_SEED = 7_000_000
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
@@ -33,37 +32,19 @@ def main(argv: list[str]) -> int:
             print(f"no fast BLAS: {error}", file=sys.stderr)
             return 1
     # MLX is imported only now: the process may have just been replaced.
-    from mlx_vlm import load
-
-    from scripts.train_vision.checkpoint import save, score, unseen_questions
-    from scripts.train_vision.recipe import FULL, TINY, model_config, preprocessor_config
-    from scripts.train_vision.tokenizer import train_tokenizer
-    from scripts.train_vision.training import parameter_count, train
+    from scripts.train_vision.build import build
 
     started = time.monotonic()
 
     def report(steps: int, loss: float) -> None:
         print(f"step {steps} loss {loss:.4f} {time.monotonic() - started:.0f} s", flush=True)
 
-    recipe = TINY if arguments.tiny else FULL
-    tokenizer = train_tokenizer()
-    model = train(recipe, tokenizer, arguments.seed, report)
-    configs = {
-        "config.json": model_config(recipe, tokenizer),
-        "generation_config.json": {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id},
-        "preprocessor_config.json": preprocessor_config(),
-    }
-    save(arguments.out, model, configs, tokenizer)
-    print(f"{parameter_count(model)} parameters, {time.monotonic() - started:.0f} s, in {arguments.out}")
-    if arguments.tiny:
-        return 0
-    model, processor = load(str(arguments.out))
-    for noted in (False, True):
-        print("with notes before pictures:" if noted else "plain:")
-        for text, told in score(model, processor, unseen_questions(PROOF_SEED, each=2, noted=noted)).items():
-            print(f"  {text} {told.right} of {told.total}")
-            for wrong in told.wrong[:5]:
-                print(f"    {wrong}")
+    result = build(arguments.out, arguments.seed, arguments.tiny, report)
+    print(f"{result.parameters} parameters, {time.monotonic() - started:.0f} s, in {arguments.out}")
+    for name, scores in (("plain", result.plain), ("with notes before pictures", result.noted)):
+        print(f"{name}:")
+        for text, told in scores.items():
+            print("\n    ".join([f"  {text} {told.right} of {told.total}", *told.wrong[:5]]))
     return 0
 
 

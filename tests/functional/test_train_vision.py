@@ -53,9 +53,10 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_build_leaves_files_that_mlx_vlm_loads_and_answers_from(tiny: Path) -> None:
+def test_a_build_leaves_a_card_and_files_that_mlx_vlm_loads_and_answers_from(tiny: Path) -> None:
     names = {path.name for path in tiny.iterdir()}
     assert {"config.json", "generation_config.json", "preprocessor_config.json", "model.safetensors"} <= names
+    assert "| What colour is it? | " in (tiny / "README.md").read_text(encoding="utf-8")
     assert "backend" not in json.loads((tiny / "tokenizer_config.json").read_text(encoding="utf-8"))
     model, processor = load(str(tiny))
     assert {array.dtype for _, array in tree_flatten(model.parameters())} == {mx.bfloat16}
@@ -118,11 +119,11 @@ def test_a_lesson_is_written_as_the_template_and_the_processor_write_it(
 def test_later_turns_are_written_as_the_template_writes_them(coder: LessonCoder, tiny: Path) -> None:
     _, processor = load(str(tiny))
     talk = [("What?", "A red circle."), ("And now?", "Red.")]
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": role, "content": text} for pair in talk for role, text in zip(("user", "assistant"), pair, strict=True)
     ]
     picture = Image.new("RGB", (56, 56))
-    messages[0]["content"] = [{"type": "image"}, {"type": "text", "text": "What?"}]  # type: ignore[dict-item]
+    messages[0]["content"] = [{"type": "image"}, {"type": "text", "text": "What?"}]
     asked = get_chat_template(processor, messages, add_generation_prompt=False)
     expected = np.array(processor(text=[asked], images=[picture])["input_ids"])[0].tolist()
     tokens, _ = tokens_of(coder, Lesson((Turn(*talk[0], (RED,)), Turn(*talk[1]))))

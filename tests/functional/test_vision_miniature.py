@@ -12,7 +12,7 @@ import pytest
 from mlx.utils import tree_flatten
 from mlx_vlm import load
 
-from scripts.train_vision.__main__ import PROOF_SEED
+from scripts.train_vision.build import PROOF_SEED
 from scripts.train_vision.checkpoint import Question, score, unseen_questions
 from scripts.train_vision.lessons import COLOUR, COLOURS_OF_ALL, COUNT, DESCRIBE, DESCRIBE_ALL, SHAPE, TEXT_ONLY
 

@@ -39,7 +39,7 @@ def test_the_figures_on_the_page_are_those_in_force() -> None:
         f"{http.media_bytes // (1024 * MEBIBYTE)} GiB for pictures",
         f"waits up to {PATIENCE_SECONDS:.0f} seconds",
         f"from 1 to {limits.MOST_PICTURES}",
-        f"at most {reading.MAX_PIXELS:,}, {reading.MAX_SIDE:,} a side, {reading.MAX_RATIO} times as long as wide; "
+        f"at most {limits.MOST_PIXELS:,}, {limits.MOST_SIDE:,} a side, {reading.MAX_RATIO} times as long as wide; "
         f"{MOST_PIXELS_TOGETHER:,} in a request",
         f"{CAMERA_CHARACTERS} characters",
         f"at most {video.MAX_FRAMES}, evenly",

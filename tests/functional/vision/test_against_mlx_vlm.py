@@ -22,7 +22,8 @@ RED, BLUE, GREEN = drawing("a red circle"), drawing("two blue squares"), drawing
 
 @pytest.fixture(scope="module")
 def oracle() -> tuple[Any, Any]:
-    return load(str(FOLDER))
+    model, processor = load(str(FOLDER))
+    return model, processor
 
 
 def by_mlx_vlm(oracle: tuple[Any, Any], *messages: dict[str, Any]) -> str:

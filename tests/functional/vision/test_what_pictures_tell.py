@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -43,7 +44,7 @@ def row(model: Asker, picture: bytes) -> str:
     return line.split(" | ", 2)[2] if line.count("|") > 3 else ""
 
 
-def is_read(model: Asker, lines: str, *messages: dict[str, object]) -> bool:
+def is_read(model: Asker, lines: str, *messages: dict[str, Any]) -> bool:
     """Whether the prompt has `lines`, and nothing else, before the first picture of its last turn: to there it matches
     a prompt of these words to the last token. The prompt itself must be new to the model.
     """
