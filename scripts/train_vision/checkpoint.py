@@ -16,7 +16,7 @@ from mlx_vlm.prompt_utils import get_chat_template
 from PIL import Image
 from transformers import PreTrainedTokenizerFast
 
-from scripts.train_vision.lessons import TEXT_ONLY, answer_to, notes_for, questions_for
+from scripts.train_vision.lessons import TEXT_ONLY, answer_to, followed, notes_for, questions_for
 from scripts.train_vision.pictures import Scene, draw, every_scene
 
 _ANSWER_TOKENS: Final = 60
@@ -103,8 +103,9 @@ def score(model: Any, processor: Any, questions: Iterable[Question]) -> dict[str
 
 def prompt_of(processor: Any, question: Question) -> str:
     """As the model's own template writes it."""
-    words = {"type": "text", "text": question.text}
+    words = question.text if question.before else followed(question.text, question.notes)
+    said = {"type": "text", "text": words}
     notes = question.notes or ("",) * len(question.pictures)
     pictures = [part for note in notes for part in ({"type": "text", "text": note}, {"type": "image"})]
-    content = [*pictures, words] if question.before else [words, *pictures]
+    content = [*pictures, said] if question.before else [said, *pictures]
     return str(get_chat_template(processor, [{"role": "user", "content": content}], add_generation_prompt=True))

@@ -12,7 +12,7 @@ import numpy as np
 from mlx_vlm.models.qwen3_vl.processing_qwen3_vl import Qwen3VLImageProcessor
 from transformers import PreTrainedTokenizerFast
 
-from scripts.train_vision.lessons import Lesson, Turn
+from scripts.train_vision.lessons import Lesson, Turn, followed
 from scripts.train_vision.pictures import Scene, draw
 from scripts.train_vision.recipe import MERGE, PATCH, PIXELS
 from scripts.train_vision.tokenizer import END, IMAGE, START, VISION_END, VISION_START
@@ -107,7 +107,7 @@ class LessonCoder:
     def _asked(self, turn: Turn, shown: Sequence[Pixels]) -> list[int]:
         notes = turn.notes or ("",) * len(shown)
         pictures = [part for pair in zip(notes, shown, strict=True) for part in pair]
-        inside = [*pictures, turn.question] if turn.before else [turn.question, *pictures]
+        inside = [*pictures, turn.question] if turn.before else [followed(turn.question, notes), *pictures]
         return [*self._text(f"{START}user\n"), *self._mixed(inside), *self._text(f"{END}\n{START}assistant\n")]
 
     def _mixed(self, parts: Sequence[str | Pixels]) -> list[int]:

@@ -79,7 +79,7 @@ def questions_for(scenes: Sequence[Scene]) -> tuple[str, ...]:
 
 class Teacher:
     """An endless supply of lessons about some scenes. noted: in two of three, the pictures have before them what mlxk
-    writes there.
+    writes there, and more often there are several.
     """
 
     def __init__(self, scenes: Sequence[Scene], rng: random.Random, noted: bool = False) -> None:
@@ -111,7 +111,7 @@ class Teacher:
         if rng.random() < 0.08:
             question = rng.choice(list(TEXT_ONLY))
             return Turn(question, TEXT_ONLY[question])
-        count = rng.choices((1, 2, 3), (7, 2, 1))[0]
+        count = rng.choices((1, 2, 3), (5, 4, 3) if self._noted else (7, 2, 1))[0]
         scenes = tuple(rng.choice(self._scenes) for _ in range(count))
         question = rng.choice(self._questions(scenes))
         return Turn(question, answer_to(question, scenes), scenes, before=rng.random() < 0.5)
@@ -128,6 +128,11 @@ class Teacher:
             question = self._rng.choice(self._questions(shown))
             return Turn(question, answer_to(question, shown))
         return self._turn()
+
+
+def followed(question: str, notes: Sequence[str]) -> str:
+    """The question where the pictures come after it: a note begins a line."""
+    return f"{question}\n" if notes and notes[0] else question
 
 
 def notes_for(pictures: int, rng: random.Random) -> list[str]:

@@ -11,8 +11,8 @@ from tests.support.trained_vision import Asker, House, house
 
 @pytest.fixture(scope="package")
 def home(tmp_path_factory: pytest.TempPathFactory) -> House:
-    """Nothing is written before pictures: the model has learned none of that."""
-    return house(tmp_path_factory.mktemp("home"), MLXK2_VISION_METADATA_CONTEXT="0")
+    """Everything is as it is when nobody sets anything."""
+    return house(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="package")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from base64 import b64decode
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
@@ -26,29 +27,44 @@ def oracle() -> tuple[Any, Any]:
     return model, processor
 
 
-def by_mlx_vlm(oracle: tuple[Any, Any], *messages: dict[str, Any]) -> str:
+def by_mlx_vlm(oracle: tuple[Any, Any], *messages: dict[str, Any]) -> tuple[str, int]:
+    """The answer, and how many tokens the prompt has."""
     pictures = [
         Image.open(BytesIO(b64decode(part["image_url"]["url"].partition(",")[2]))).convert("RGB")
         for message in messages
         for part in message["content"]
         if isinstance(part, dict) and part["type"] == "image_url"
     ]
-    turns = [{**message, "content": _as_template_wants(message["content"])} for message in messages]
+    numbers = iter(range(1, len(pictures) + 1)) if len(pictures) > 1 else None
+    turns = [{**message, "content": _as_template_wants(message["content"], numbers)} for message in messages]
     prompt = get_chat_template(oracle[1], turns, add_generation_prompt=True)
-    return said_of(*oracle, prompt, pictures)
+    inputs = oracle[1](text=[prompt], images=pictures or None)
+    return said_of(*oracle, prompt, pictures), len(inputs["input_ids"][0])
 
 
-def _as_template_wants(content: str | list[dict[str, Any]]) -> str | list[dict[str, Any]]:
+def _as_template_wants(
+    content: str | list[dict[str, Any]], numbers: Iterator[int] | None
+) -> str | list[dict[str, Any]]:
+    """numbers: written before the pictures, each on a line of its own, where there are several."""
     if isinstance(content, str):
         return content
-    return [{"type": "image"} if part["type"] == "image_url" else part for part in content]
+    parts: list[dict[str, Any]] = []
+    for part in content:
+        if part["type"] != "image_url":
+            parts.append(part)
+            continue
+        if numbers is not None:
+            line_end = "\n" if parts and parts[-1]["type"] == "text" else ""
+            parts.append({"type": "text", "text": f"{line_end}[Image {next(numbers)}]\n"})
+        parts.append({"type": "image"})
+    return parts
 
 
 CONVERSATIONS = (
     (user(RED, "Describe the image."),),
     (user("What colour is it?", BLUE),),
     (user("Look: ", GREEN, " and say how many there are."),),
-    (user(RED, "and", BLUE, "and", GREEN),),
+    (user(RED, "Which colours", BLUE, " are they?", GREEN),),
     ({"role": "system", "content": "You look at images."}, user(BLUE, GREEN, "Describe the images.")),
     (user(RED, "What colour is it?"), said("Red."), user("Which shape is it?")),
     (user(RED, BLUE, "Describe the images."), said("No idea."), user("Once more."), said("No."), user(GREEN, "This?")),
@@ -60,9 +76,11 @@ CONVERSATIONS = (
 def test_a_conversation_is_answered_as_mlx_vlm_answers_it(
     model: Asker, oracle: tuple[Any, Any], talk: tuple[dict[str, Any], ...]
 ) -> None:
-    expected = by_mlx_vlm(oracle, *talk)
+    expected, tokens = by_mlx_vlm(oracle, *talk)
     assert expected
-    assert model.text(*talk) == expected
+    answer = model.ask(*talk)
+    assert answer.usage.prompt_tokens == tokens
+    assert answer.choices[0].message.content == expected
     assert "".join(model.pieces(*talk)) == expected
 
 
@@ -71,4 +89,4 @@ def test_fresh_drawings_are_read_as_mlx_vlm_reads_them(model: Asker, oracle: tup
     for scene in rng.sample(every_scene(), 10):
         question = rng.choice(questions_for([scene]))
         turn = user(as_file(draw(scene, rng), "PNG"), question)
-        assert model.text(turn) == by_mlx_vlm(oracle, turn), (scene, question)
+        assert model.text(turn) == by_mlx_vlm(oracle, turn)[0], (scene, question)
