@@ -71,7 +71,7 @@ imports: $(VENV)/.installed-dev   ## the import contracts
 test: $(VENV)/.installed-dev   ## the tests, without the nightly sweeps
 	$(BIN)/pytest -m "not nightly"
 
-nightly: $(VENV)/.installed-dev   ## everything, with the full crash sweeps
+nightly: $(VENV)/.installed-dev   ## everything, with the full crash sweeps and the soak
 	$(BIN)/pytest
 
 models: $(VENV)/.installed-dev   ## train the models that come with the sources again and prove their answers

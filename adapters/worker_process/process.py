@@ -99,10 +99,6 @@ class ChildProcess:
     def process_id(self) -> int:
         return self._process.pid
 
-    @property
-    def running(self) -> bool:
-        return self._process.poll() is None
-
     def kill(self) -> None:
         """Without a word, if it still runs. `end` waits for it."""
         self._process.kill()

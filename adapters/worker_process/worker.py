@@ -86,7 +86,8 @@ class ProcessWorker:
 
     @property
     def alive(self) -> bool:
-        return not self._hung_up and not self._closing and self._killed is None and self._child.running
+        """By its socket, which the system closes with the process: asked by every request, so it asks nobody."""
+        return not self._hung_up and not self._closing and self._killed is None
 
     @property
     def busy(self) -> bool:

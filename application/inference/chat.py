@@ -78,11 +78,12 @@ class Chat:
         streamed: bool = True,
         loading: LoadWishes = PLAINLY,
         given_up: Callable[[], bool] = never,
+        joining: bool = False,
     ) -> PatientAnswer:
         """Start an answer; blocks while the model is loaded. streamed: events are shown as they come; False lets a
         request survive its worker at any time before the end. loading: how to load it, where it is not loaded that way.
         given_up: asked while the request waits for the model, and after `ModelPool.wake`; true ends the wait with
-        Interrupted.
+        Interrupted. joining: as ModelPool.stream has it.
 
         Raises ModelNotFound, AmbiguousModel, InvalidRequest, ModelUnhealthy, ModelNotRunnable, CapabilityMismatch,
         InsufficientMemory, ModelLoadFailed, ModelSuspended, ServerShutdown; the events raise what GenerationStream
@@ -97,7 +98,9 @@ class Chat:
         allowance = self._allowance(force)
 
         def ask(part: GenerationRequest) -> PatientStream:
-            return self._pool.stream(load, part, streamed=streamed, given_up=given_up, allowance=allowance)
+            return self._pool.stream(
+                load, part, streamed=streamed, given_up=given_up, allowance=allowance, joining=joining
+            )
 
         with self._forgetting(spec):
             events = answer(request, Onlooker(report.name, load.options.sees), self._pictures, ask)

@@ -31,12 +31,13 @@ class ChatLoaded:
         *,
         streamed: bool = True,
         given_up: Callable[[], bool] = never,
+        joining: bool = False,
     ) -> PatientAnswer:
         """As Chat.execute. Raises ModelNotFound when nothing is loaded that way."""
         load = self._load(load_token)
 
         def ask(part: GenerationRequest) -> PatientStream:
-            return self._pool.stream(load, part, streamed=streamed, given_up=given_up)
+            return self._pool.stream(load, part, streamed=streamed, given_up=given_up, joining=joining)
 
         model = Onlooker(load.model.name, load.options.sees)
         return PatientAnswer(load.model, answer(request, model, self._pictures, ask))

@@ -54,16 +54,19 @@ class ModelPool:
         streamed: bool,
         given_up: Callable[[], bool] = never,
         allowance: Allowance | None = None,
+        joining: bool = False,
     ) -> PatientStream:
         """Answer a request; blocks while the model is loaded. The consumer reads to the end or cancels. given_up: asked
         whenever `wake` is called while the request waits; the one that loads the model is not waiting. allowance: the
-        memory that a load may take, asked when there is room for it; None leaves what its options say.
+        memory that a load may take, asked when there is room for it; None leaves what its options say. joining: the
+        consumer reads another stream of this model beside it, and not before it has both: it is let in as long as that
+        one has a place.
 
         Raises ModelLoadFailed (also for a while after it has failed, as long as the files are the same), EngineDied
         (the worker died while loading), ModelSuspended (it has died too often), InsufficientMemory (pinned models leave
         no room), ServerShutdown, Interrupted (given up).
         """
-        seat = self._take(load, given_up, allowance)
+        seat = self._take(Ticket(load, joining=joining), given_up, allowance)
         return ReplayingStream(
             seat, request, streamed=streamed, live_worker=self._loader.live_worker, release=self._release
         )
@@ -79,7 +82,7 @@ class ModelPool:
         """Load a model ahead of its first request. pinned: from now on, until it leaves; None leaves that as it is.
         Raises as `stream` does.
         """
-        seat = self._take(load, given_up, allowance)
+        seat = self._take(Ticket(load), given_up, allowance)
         try:
             loaded = self._loader.live_worker(seat).loaded
             if pinned is not None:
@@ -220,9 +223,9 @@ class ModelPool:
                 seat.worker.close()
         self._launcher.close()
 
-    def _take(self, load: ModelLoad, given_up: Callable[[], bool], allowance: Allowance | None) -> Seat:
+    def _take(self, ticket: Ticket, given_up: Callable[[], bool], allowance: Allowance | None) -> Seat:
         """The model's seat, ready, with one more user."""
-        ticket = Ticket(load)
+        load = ticket.load
         seat: Seat | None = None
         try:
             while seat is None:

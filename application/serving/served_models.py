@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from application.catalog.inspect_model import InspectModel
 from application.catalog.list_models import ListModels, ListQuery
@@ -146,11 +147,18 @@ class ListServedModels:
         )
 
     def _looked_up(self, *, afresh: bool = False) -> _Listing:
+        """Without the lock while it is fresh: many ask at once."""
+        listing = None if afresh else self._listing
+        if self._is_fresh(listing):
+            return listing
         with self._guard:
-            now = self._clock()
-            if self._listing is None or afresh or now - self._listing.made_at >= LISTING_SECONDS:
-                self._listing = self._look_up(now)
-            return self._listing
+            listing = None if afresh else self._listing
+            if not self._is_fresh(listing):
+                listing = self._listing = self._look_up(self._clock())
+            return listing
+
+    def _is_fresh(self, listing: _Listing | None) -> TypeGuard[_Listing]:
+        return listing is not None and self._clock() - listing.made_at < LISTING_SECONDS
 
     def _look_up(self, now: float) -> _Listing:
         reports = {report.location.identity: report for report in self._list.execute(ListQuery()) if can_chat(report)}

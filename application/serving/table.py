@@ -19,10 +19,13 @@ LONGEST_TRIAL_SECONDS = 5.0
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """A request in line for its model. trial: it was let in to try a suspended one."""
+    """A request in line for its model. trial: it was let in to try a suspended one. joining: it belongs to one that
+    sits there already and waits for it, so it must not wait until that has left.
+    """
 
     load: ModelLoad
     trial: bool = False
+    joining: bool = False
 
 
 class Table:
@@ -58,7 +61,7 @@ class Table:
             self._look_at_trial(seat)
         if not ticket.trial:
             ticket.trial = self.records.of(ticket.load).admit(ticket.load, self.clock.now())
-        if seat is not None and seat.open:
+        if seat is not None and (seat.open or (ticket.joining and seat.state is SeatState.READY and seat.users)):
             return self._use(seat), []
         if ticket not in self.line:
             self.line.append(ticket)

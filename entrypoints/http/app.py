@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask, Response, request
 from flask.json.provider import DefaultJSONProvider
 
@@ -25,6 +28,13 @@ from entrypoints.http.services import Services
 from entrypoints.http.share import share_routes
 
 
+class PlainApp(Flask):
+    """Flask without asynchronous functions: it would look whether each is one, at every call."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create_app(
     services: Services,
     limits: HttpLimits,
@@ -37,7 +47,7 @@ def create_app(
     doors: who may come in; default whoever asks on this machine. share: whether the cached models can be pulled from
     here.
     """
-    app = Flask("mlxk", static_folder=None)
+    app = PlainApp("mlxk", static_folder=None)
     app.json = DefaultJSONProvider(app)
     app.json.sort_keys = False
     app.url_map.merge_slashes = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import os
 import signal
@@ -85,8 +86,13 @@ class EmbeddedServer(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def run(self) -> int:
-        """Serve until a signal says stop. Returns the exit code."""
+        """Serve until a signal says stop. Returns the exit code.
+
+        What is there now stays for good, so the serving process's collector need not look at it: each page that it
+        looks at is copied.
+        """
         arbiter = GracefulArbiter(self)
+        gc.freeze()
         try:
             arbiter.run()
         except SystemExit as leaving:

@@ -88,7 +88,7 @@ STATUS: Mapping[type[MlxkError], int] = {
     ServerShutdown: 503,
     PortInUse: 500,
     ServerNotFound: 404,
-    Interrupted: 500,
+    Interrupted: 499,  # whoever waited has hung up
     InternalError: 500,
 }
 

@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response
 
 from domain.errors import AccessDenied, KeyMissing, MlxkError
+from entrypoints.http.current import current_request
 from entrypoints.http.errors import ProtocolFault, respond
 from entrypoints.http.keys import KeyRing
 from entrypoints.http.listener import Address
@@ -59,18 +60,19 @@ class Gate:
 
     def _judge(self) -> Response | None:
         """None lets the request in. Refusals are answered here: no route tells them in a way of its own."""
-        origin = request.headers.get("Origin", "")
+        asked = current_request()
+        origin = asked.headers.get("Origin", "")
         try:
-            self._check_visit(origin)
-            if request.method == "OPTIONS" and origin and "Access-Control-Request-Method" in request.headers:
-                return self._preflight(origin)
-            self._check_key()
+            self._check_visit(asked, origin)
+            if asked.method == "OPTIONS" and origin and "Access-Control-Request-Method" in asked.headers:
+                return self._preflight(asked, origin)
+            self._check_key(asked)
         except MlxkError as fault:
             return _refusal(fault)
-        check_media_type(request)
+        check_media_type(asked)
         return None
 
-    def _check_visit(self, origin: str) -> None:
+    def _check_visit(self, request: Request, origin: str) -> None:
         host = request.environ.get("HTTP_HOST")
         if host is None and request.environ.get("SERVER_PROTOCOL") != "HTTP/1.0":
             raise ProtocolFault(400, "bad_request", "the request has no Host header")
@@ -91,21 +93,21 @@ class Gate:
                 hint=f"start it with --cors-origin {origin[:100] if origin else 'ORIGIN'} to let them",
             )
 
-    def _check_key(self) -> None:
+    def _check_key(self, request: Request) -> None:
         keys = self._doors.keys
         if keys is None or (request.path in OPEN_PATHS and request.method in READING):
             return
         offered = _offered(request)
         if any(keys.knows(key) for key in offered):
             return
-        if self._from_own_command():
+        if self._from_own_command(request):
             return
         raise KeyMissing(
             "no API key of this server came with the request" if offered else "this server wants an API key",
             hint="send it as `Authorization: Bearer KEY` or `x-api-key: KEY`",
         )
 
-    def _from_own_command(self) -> bool:
+    def _from_own_command(self, request: Request) -> bool:
         scheme, _, value = request.headers.get("Authorization", "").partition(" ")
         nonce, _, offered = value.strip().partition(":")
         return (
@@ -114,7 +116,7 @@ class Gate:
             and self._admits(offered, nonce, request.method, request.path)
         )
 
-    def _preflight(self, origin: str) -> Response:
+    def _preflight(self, request: Request, origin: str) -> Response:
         response = Response(status=204)
         if not self._doors.origins.names(origin):
             return response
@@ -129,7 +131,7 @@ class Gate:
 
     def _tell_pages(self, response: Response) -> Response:
         """Named pages may read the answer, whatever it is; no cookies or other credentials of the browser's own."""
-        origin = request.headers.get("Origin", "")
+        origin = current_request().headers.get("Origin", "")
         if self._doors.origins.names(origin):
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Access-Control-Expose-Headers"] = EXPOSED

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g
 
 from domain.errors import MlxkError, ModelSuspended, ServerBusy, ServerShutdown
+from entrypoints.http.current import current_request
 from entrypoints.http.services import RequestMeter
 
 TURNED_AWAY = (ModelSuspended, ServerBusy, ServerShutdown)
@@ -17,6 +18,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 def count_responses(app: Flask, meter: Callable[[], RequestMeter]) -> None:
     @app.after_request
     def count(response: Response) -> Response:
+        request = current_request()
         rule = request.url_rule
         method = request.method if request.method in METHODS else "other"
         meter().request(method, UNMATCHED if rule is None else rule.rule, response.status_code)

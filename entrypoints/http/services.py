@@ -22,7 +22,13 @@ class ChatUseCase(Protocol):
     """application.inference.chat.Chat."""
 
     def execute(
-        self, spec: str, request: GenerationRequest, *, streamed: bool = True, given_up: Callable[[], bool] = ...
+        self,
+        spec: str,
+        request: GenerationRequest,
+        *,
+        streamed: bool = True,
+        given_up: Callable[[], bool] = ...,
+        joining: bool = False,
     ) -> PatientAnswer: ...
 
     def at_hand(self, spec: str) -> bool: ...
@@ -104,7 +110,13 @@ class ChatLoadedUseCase(Protocol):
     """application.inference.chat_loaded.ChatLoaded."""
 
     def execute(
-        self, load_token: str, request: GenerationRequest, *, streamed: bool = True, given_up: Callable[[], bool] = ...
+        self,
+        load_token: str,
+        request: GenerationRequest,
+        *,
+        streamed: bool = True,
+        given_up: Callable[[], bool] = ...,
+        joining: bool = False,
     ) -> PatientAnswer: ...
 
 

@@ -79,6 +79,7 @@ class ManagedServer:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
+        self._guard = threading.Lock()
         self.told = self._read()
 
     @property
@@ -93,9 +94,10 @@ class ManagedServer:
 
     def _ask(self) -> dict[str, Any]:
         assert self.process.stdin is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return self._read()
+        with self._guard:
+            self.process.stdin.write("\n")
+            self.process.stdin.flush()
+            return self._read()
 
     def standing(self) -> dict[str, dict[str, Any]]:
         """By the model's name."""
@@ -114,23 +116,28 @@ def managed(
     budget_bytes: int = 0,
     rules: Mapping[str, object] | None = None,
     spare: bool = True,
+    seconds: float = SECONDS * 2,
+    log: Path | None = None,
     **flags: object,
 ) -> Iterator[ManagedServer]:
     """home: of the user, and of the workspaces. budget_bytes: of all models together; 0 is the machine's own. spare:
-    whether it keeps a worker ready.
+    whether it keeps a worker ready. seconds: after which it is killed. log: where what it logs goes.
     """
     plan = {"flags": flags, "spare": spare, "budget_bytes": budget_bytes, "rules": rules or {}}
+    told = subprocess.DEVNULL if log is None else os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.support.managed_server", json.dumps(plan)],
         cwd=ROOT,
         env={"HOME": str(home), "MLXK_WORKSPACE_HOME": str(home), "PATH": "/usr/bin:/bin"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=told,
         text=True,
         start_new_session=True,
     )
-    watchdog = threading.Timer(SECONDS * 2, process.kill)
+    if log is not None:
+        os.close(told)
+    watchdog = threading.Timer(seconds, process.kill)
     watchdog.start()
     try:
         yield ManagedServer(process)

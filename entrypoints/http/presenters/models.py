@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 from flask import json
 
 from application.serving.manage_models import UnloadedModel
@@ -39,17 +37,17 @@ def present_unloaded(unloaded: UnloadedModel) -> dict[str, object]:
 
 
 class ListingBody:
-    """The listing as JSON, made again only when it has changed. Thread-safe."""
+    """The listing as JSON, made again only when it has changed. Thread-safe without a lock: models and body are
+    replaced in one step, and two threads that make it at once make the same.
+    """
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._models: tuple[ServedModel, ...] | None = None
-        self._body = b""
+        self._made: tuple[tuple[ServedModel, ...] | None, bytes] = (None, b"")
 
     def of(self, models: tuple[ServedModel, ...]) -> bytes:
-        with self._guard:
-            if models != self._models:
-                data = [present_model(each) for each in models]
-                self._body = json.dumps({"object": "list", "data": data}).encode()
-                self._models = models
-            return self._body
+        known, body = self._made
+        if models != known:
+            data = [present_model(each) for each in models]
+            body = json.dumps({"object": "list", "data": data}).encode()
+            self._made = models, body
+        return body

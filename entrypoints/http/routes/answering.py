@@ -78,10 +78,13 @@ class AnsweringRoutes:
 
     def _ask(self, asked: Answers, form: Form, given_up: GivenUp) -> SeveralAnswers:
         def ask(each: GenerationRequest) -> PatientAnswer:
+            joining = each is not asked.requests[0]
             if asked.loaded is not None:
                 chat = self.services.chat_loaded()
-                return chat.execute(asked.loaded, each, streamed=asked.stream, given_up=given_up)
-            return self.services.chat().execute(asked.model, each, streamed=asked.stream, given_up=given_up)
+                return chat.execute(asked.loaded, each, streamed=asked.stream, given_up=given_up, joining=joining)
+            return self.services.chat().execute(
+                asked.model, each, streamed=asked.stream, given_up=given_up, joining=joining
+            )
 
         return ask_for_all(ask, asked.requests, form.called)
 

@@ -275,6 +275,7 @@ class FakeChat(Chat):
         streamed: bool = True,
         loading: LoadWishes = PLAINLY,
         given_up: Callable[[], bool] = never,
+        joining: bool = False,
     ) -> PatientAnswer:
         self.loadings.append(loading)
         self.asked.append((spec, request, streamed))

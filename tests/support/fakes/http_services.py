@@ -158,7 +158,13 @@ class FakeServices:
         raise ModelNotFound("this fake shares nothing")
 
     def execute(
-        self, spec: str, request: GenerationRequest, *, streamed: bool = True, given_up: Callable[[], bool] = never
+        self,
+        spec: str,
+        request: GenerationRequest,
+        *,
+        streamed: bool = True,
+        given_up: Callable[[], bool] = never,
+        joining: bool = False,
     ) -> PatientAnswer:
         """application.inference.chat.Chat, but for the resolution of names."""
         self.specs.append(spec)
@@ -168,7 +174,7 @@ class FakeServices:
         load = ModelLoad(report.location, report.size_bytes, LoadOptions(sees=can_see(report)))
 
         def ask(part: GenerationRequest) -> PatientStream:
-            return self.pool.stream(load, part, streamed=streamed, given_up=given_up)
+            return self.pool.stream(load, part, streamed=streamed, given_up=given_up, joining=joining)
 
         model = Onlooker(report.name, load.options.sees)
         return PatientAnswer(report.location, answer(request, model, USUAL_PICTURES, ask))

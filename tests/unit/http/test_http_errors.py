@@ -16,6 +16,7 @@ from werkzeug.wsgi import LimitedStream
 from domain.errors import (
     AmbiguousModel,
     EngineDied,
+    Interrupted,
     InvalidRequest,
     MlxkError,
     ModelLoadFailed,
@@ -77,6 +78,10 @@ def test_a_pause_that_the_error_tells_is_told_in_whole_seconds() -> None:
     assert respond(ModelSuspended("tired", detail={"retry_after_seconds": 7.2})).headers["Retry-After"] == "8"
 
 
+def test_a_client_that_hung_up_before_its_model_came_is_no_fault_of_the_server() -> None:
+    assert respond(Interrupted("nobody waits")).status_code == 499
+
+
 CLASSES: dict[int, type[openai.APIStatusError]] = {
     400: openai.BadRequestError,
     401: openai.AuthenticationError,
@@ -85,6 +90,7 @@ CLASSES: dict[int, type[openai.APIStatusError]] = {
     409: openai.ConflictError,
     413: openai.APIStatusError,
     422: openai.UnprocessableEntityError,
+    499: openai.APIStatusError,
 }
 
 

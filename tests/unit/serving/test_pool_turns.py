@@ -10,7 +10,7 @@ import pytest
 
 from domain.serving.standing import ModelState
 from domain.serving.switching import LONGEST_LINGER_SECONDS, TURN_SWITCHES
-from tests.support.pool_kit import ANSWER, LIMIT_SECONDS, PoolKit, load, names, text_of, until
+from tests.support.pool_kit import ANSWER, LIMIT_SECONDS, PoolKit, load, names, request, text_of, until
 
 LOAD_SECONDS = 5.0
 TURN_SECONDS = TURN_SWITCHES * 2 * LOAD_SECONDS
@@ -75,6 +75,20 @@ def test_a_model_that_has_been_idle_for_long_leaves_at_once(kit: PoolKit) -> Non
     text_of(kit.ask("a", need=LARGE))
     kit.clock.advance(LONGEST_LINGER_SECONDS)
     assert text_of(kit.ask("b", need=LARGE)) == ANSWER
+
+
+def test_further_answers_to_a_request_that_runs_do_not_wait_until_that_has_ended(
+    kit: PoolKit, waits: Waiting, background: ThreadPoolExecutor
+) -> None:
+    """Its reader wants them all before it reads the first: it would wait for itself."""
+    first = kit.ask("a", need=LARGE)
+    kit.clock.advance(TURN_SECONDS)
+    other = waits("b")
+    until(lambda: kit.stands("a").state is ModelState.DRAINING)
+    second = background.submit(lambda: kit.pool.stream(load("a", LARGE), request(), streamed=True, joining=True))
+    assert text_of(second.result(LIMIT_SECONDS)) == ANSWER
+    assert text_of(first) == ANSWER
+    assert other.result(LIMIT_SECONDS) == ANSWER
 
 
 def test_after_its_turn_it_drains_and_those_who_come_late_wait_for_the_next_one(kit: PoolKit, waits: Waiting) -> None:
