@@ -32,8 +32,8 @@ class Recipe:
     batch: int = 16
     pool: int = 250
     learning_rate: float = 1.5e-3
-    noted_steps: int = 300
-    noted_rate: float = 6e-4
+    noted_steps: int = 500
+    noted_rate: float = 9e-4
 
 
 FULL: Final = Recipe()
