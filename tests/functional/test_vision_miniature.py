@@ -27,16 +27,27 @@ FILES = {
     "tokenizer.json",
     "tokenizer_config.json",
 }
-# The least share of answers that are right word for word. Where shapes must be counted, a mistake is a wrong answer to
-# the whole of the question, and a question about three pictures has three chances for one.
-LEAST: Mapping[str, float] = {
-    **dict.fromkeys(TEXT_ONLY, 1.0),
-    COLOUR: 0.98,
-    COLOURS_OF_ALL: 0.95,
-    SHAPE: 0.95,
-    COUNT: 0.93,
-    DESCRIBE: 0.93,
-    DESCRIBE_ALL: 0.85,
+# The least share of answers that are right word for word, plain and with notes before the pictures. A shape counted
+# wrong makes the whole of an answer wrong, and an answer about three pictures has three chances for that.
+LEAST: Mapping[bool, Mapping[str, float]] = {
+    False: {
+        **dict.fromkeys(TEXT_ONLY, 1.0),
+        COLOUR: 0.98,
+        COLOURS_OF_ALL: 0.95,
+        SHAPE: 0.95,
+        COUNT: 0.93,
+        DESCRIBE: 0.93,
+        DESCRIBE_ALL: 0.85,
+    },
+    True: {
+        **dict.fromkeys(TEXT_ONLY, 1.0),
+        COLOUR: 0.95,
+        COLOURS_OF_ALL: 0.95,
+        SHAPE: 0.92,
+        COUNT: 0.92,
+        DESCRIBE: 0.9,
+        DESCRIBE_ALL: 0.65,
+    },
 }
 SAMPLE = 5  # every so many questions of the proof; prime to the four that each drawing gets
 
@@ -69,12 +80,12 @@ def test_it_is_a_bfloat16_model_of_one_to_two_million_parameters(vision: tuple[A
 def test_a_sample_of_the_proof_is_answered_right(vision: tuple[Any, Any], noted: bool) -> None:
     """Few questions of each kind: one may be wrong."""
     questions = list(islice(unseen_questions(PROOF_SEED, each=1, noted=noted), 0, None, SAMPLE))
-    counts = {text: sum(each.text == text for each in questions) for text in LEAST}
-    least = {text: LEAST[text] - 1 / max(1, count) for text, count in counts.items()}
+    counts = {text: sum(each.text == text for each in questions) for text in LEAST[noted]}
+    least = {text: LEAST[noted][text] - 1 / max(1, count) for text, count in counts.items()}
     assert lacking(vision, questions, least) == {}
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("noted", [False, True])
 def test_it_names_what_it_sees_in_drawings_that_it_never_saw(vision: tuple[Any, Any], noted: bool) -> None:
-    assert lacking(vision, unseen_questions(PROOF_SEED, each=2, noted=noted), LEAST) == {}
+    assert lacking(vision, unseen_questions(PROOF_SEED, each=2, noted=noted), LEAST[noted]) == {}
