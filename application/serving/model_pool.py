@@ -80,7 +80,7 @@ class ModelPool:
         given_up: Callable[[], bool] = never,
         allowance: Allowance | None = None,
     ) -> tuple[T, LoadedModel]:
-        """A whole answer, and who gave it. given_up: asked on while it is made. Raises as `stream` and the question do."""
+        """A whole answer, and who gave it. given_up: asked meanwhile too. Raises as `stream` and the question do."""
         seat, live = self._take(Ticket(load), given_up, allowance), self._loader.live_worker
         return whole_answer(seat, question, live_worker=live, release=self._release, given_up=given_up)
 
