@@ -77,7 +77,8 @@ nightly: $(VENV)/.installed-dev   ## everything, with the full crash sweeps and 
 models: $(VENV)/.installed-dev   ## train the models that come with the sources again and prove their answers
 	$(BIN)/python -m scripts.train_demo --out adapters/builtin_model/demo
 	$(BIN)/python -m scripts.train_vision --out tests/assets/vision
-	$(BIN)/pytest tests/functional/test_builtin_model.py tests/functional/test_vision_miniature.py
+	$(BIN)/python -m scripts.train_embedding --out tests/assets
+	$(BIN)/pytest tests/functional/test_builtin_model.py tests/functional/test_vision_miniature.py tests/functional/test_embedding_models.py
 
 docs: $(VENV)/.installed-dev   ## make the generated documents again
 	$(BIN)/python -m scripts.generate_cli_docs

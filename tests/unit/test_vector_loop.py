@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from application.inference.vector_slices import SLICE_TEXTS, Asked, Slices
 from domain.errors import (
     ContextLengthExceeded,
     GenerationFailed,
@@ -13,7 +14,7 @@ from domain.errors import (
     ServerShutdown,
     UnsupportedParameter,
 )
-from domain.inference.embedding import Embeddings, RerankScores
+from domain.inference.embedding import EmbeddingRequest, Embeddings, RerankScores
 from tests.support.eventually import eventually
 from tests.support.fakes.vector_runtime import POISON, ScriptedVectorEngine, vector_of
 from tests.support.running_vectors import RunningVectors
@@ -147,17 +148,30 @@ def test_a_tokenizer_that_breaks_fails_one_request(running: RunningVectors) -> N
 
 
 def test_a_cancelled_request_takes_no_part_in_the_next_pass(running: RunningVectors) -> None:
-    held(running)
+    running.engine.gate.clear()
     running.submit(1, *["1"] * 50)
+    running.begun()
+    running.submit(3, *["3"] * 50)
     running.submit(2, "2")
     settled(running, commands=2)
     running.loop.cancel(1)
+    running.loop.cancel(3)
     running.engine.gate.set()
     running.answer(2)
-    assert 1 not in running.answers
-    assert not any(row.tokens == (1,) for rows in running.engine.passes for row in rows)
+    assert running.drained()
+    assert set(running.answers) == {2}
+    assert [sorted(row.tokens[0] for row in rows) for rows in running.engine.passes] == [[1, 1, 1, 1], [2]]
     running.loop.cancel(1)
     running.loop.cancel(77)
+
+
+def test_texts_are_tokenised_by_turns(running: RunningVectors) -> None:
+    slices = Slices(running.codec, {1, 2}, clock=lambda: 0.0)
+    slices.put(Asked(1, EmbeddingRequest(("1",) * (2 * SLICE_TEXTS + 1))))
+    slices.put(Asked(2, EmbeddingRequest(("2",))))
+    slices.put(None)
+    order = [(asked.request_id, start) for asked, start, _ in slices]
+    assert order == [(1, 0), (2, 0), (1, SLICE_TEXTS), (1, 2 * SLICE_TEXTS)]
 
 
 def test_vitals_are_answered_between_two_passes_with_what_waits(running: RunningVectors) -> None:

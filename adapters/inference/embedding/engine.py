@@ -24,7 +24,7 @@ from ports.vector_engine import TokenRow
 
 Numbers = npt.NDArray[np.float32]
 MAX_ROWS = 128
-LEAST_TOKENS, MOST_TOKENS = 512, 16_384  # of one pass, padding included
+LEAST_TOKENS, MOST_TOKENS = 512, 8192  # of one pass, padding included
 PASS_SECONDS = 0.25
 
 

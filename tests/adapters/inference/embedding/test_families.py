@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mlx import nn
 from mlx_vlm.embedding_loader import load_embedding_model
 
 from domain.inference.embedding import EmbeddingRequest
@@ -47,11 +48,13 @@ def test_vectors_are_those_of_mlx_vlm_itself(family: str, tmp_path: Path) -> Non
     rows = list(loaded.codec.rows(request, 0, len(TEXTS)))
     found = vectors(loaded, rows)
     network = load_embedding_model(folder)
+    if family == "modernbert":  # mlx-vlm approximates the GELU that these models were trained with
+        for layer in network.layers:
+            layer.mlp.act = nn.GELU()
     for row, vector in zip(rows, found, strict=True):
         tokens = mx.array([row.tokens])
         expected = np.array(network(tokens, attention_mask=mx.ones(tokens.shape)).text_embeds)[0]
-        # mlx-vlm's ModernBERT approximates the GELU.
-        assert np.abs(vector - expected).max() < (5e-3 if family == "modernbert" else 2e-6)
+        assert np.abs(vector - expected).max() < 2e-6
     assert np.abs(np.linalg.norm(found, axis=1) - 1).max() < 1e-6
     assert found.shape == (len(TEXTS), HIDDEN)
 
