@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,8 +12,8 @@ FORWARDED = "X-Mlxk-Forwarded"
 
 @dataclass(frozen=True, slots=True)
 class BackendAnswer:
-    """content_type: as it came, "" without one. body: in pieces; reading them raises BackendFailed or BackendTimeout
-    when the rest does not come; to be closed in every case.
+    """content_type: as it came, "" without one. body: in pieces; reading them raises as `ask` does when the rest does
+    not come; to be closed in every case.
     """
 
     status: int
@@ -24,9 +24,10 @@ class BackendAnswer:
 class EmbeddingBackend(Protocol):
     """Thread-safe."""
 
-    def ask(self, body: bytes) -> BackendAnswer:
+    def ask(self, body: bytes, on_hangup: Callable[[Callable[[], None]], None]) -> BackendAnswer:
         """Send the body of POST /v1/embeddings as it is; whatever comes back is an answer, an error of its own too.
-        Follows no redirect and sends nothing of the client's but that, with FORWARDED.
+        Follows no redirect and sends nothing of the client's but that, with FORWARDED. on_hangup: is told, once, what
+        to call when nobody waits any more; any thread may call it at any time.
 
-        Raises BackendFailed, BackendTimeout.
+        Raises BackendFailed, BackendTimeout, Interrupted when nobody waits; reading the body raises them too.
         """

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
-from collections.abc import Generator
+import threading
+from collections.abc import Callable, Generator
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import urlsplit
 
-from domain.errors import BackendFailed, BackendTimeout, MlxkError
+from domain.errors import BackendFailed, BackendTimeout, Interrupted, MlxkError
 from ports.embedding_backend import FORWARDED, BackendAnswer
 
 CONNECT_SECONDS = 3.0
@@ -31,19 +33,21 @@ class HttpEmbeddingBackend:
         self._silence_seconds = silence_seconds
         self._named = f"{parts.scheme}://{parts.netloc}"
 
-    def ask(self, body: bytes) -> BackendAnswer:
+    def ask(self, body: bytes, on_hangup: Callable[[Callable[[], None]], None]) -> BackendAnswer:
+        gone = threading.Event()
         line = (HTTPSConnection if self._secure else HTTPConnection)(self._host, self._port, timeout=CONNECT_SECONDS)
         try:
             line.connect()
             line.sock.settimeout(self._silence_seconds)
+            on_hangup(_ending(line.sock, gone))
             line.request("POST", self._path, body, HEADERS)
             answer = line.getresponse()
         except (OSError, HTTPException) as fault:
             line.close()
-            raise self._fault(fault) from fault
-        return BackendAnswer(answer.status, answer.getheader("Content-Type", ""), self._pieces(line, answer))
+            raise self._fault(fault, gone) from fault
+        return BackendAnswer(answer.status, answer.getheader("Content-Type", ""), self._pieces(line, answer, gone))
 
-    def _pieces(self, line: HTTPConnection, answer: HTTPResponse) -> Generator[bytes]:
+    def _pieces(self, line: HTTPConnection, answer: HTTPResponse, gone: threading.Event) -> Generator[bytes]:
         left = MOST_BYTES
         try:
             while piece := answer.read1(PIECE_BYTES):
@@ -52,14 +56,29 @@ class HttpEmbeddingBackend:
                     raise BackendFailed(f"the embedding backend {self._named} sends more than {MOST_BYTES:,} bytes")
                 yield piece
             if answer.length:
-                raise BackendFailed(f"the embedding backend {self._named} stopped in the middle of its answer")
+                raise HTTPException("it stopped in the middle of its answer")
         except (OSError, HTTPException) as fault:
-            raise self._fault(fault) from fault
+            raise self._fault(fault, gone) from fault
         finally:
             line.close()
 
-    def _fault(self, fault: Exception) -> MlxkError:
+    def _fault(self, fault: Exception, gone: threading.Event) -> MlxkError:
+        if gone.is_set():
+            return Interrupted(f"nobody waits for the embedding backend {self._named} any more")
         hint = "is it running? --embed-backend names it"
         if isinstance(fault, socket.timeout):
             return BackendTimeout(f"the embedding backend {self._named} does not answer in time", hint=hint)
         return BackendFailed(f"the embedding backend {self._named} cannot be asked: {fault}", hint=hint)
+
+
+def _ending(line: socket.socket, gone: threading.Event) -> Callable[[], None]:
+    """Wakes whoever reads from the line. The socket stays open until its own thread closes it; TLS is passed by, for
+    its state belongs to that thread.
+    """
+
+    def end() -> None:
+        gone.set()
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(line, socket.SHUT_RDWR)
+
+    return end

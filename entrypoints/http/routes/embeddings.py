@@ -76,10 +76,11 @@ class VectorRoutes:
         return False
 
     def forward(self, backend: EmbeddingBackend, raw: bytes) -> Response:
-        """The backend's answer as it is, errors too. Raises BackendFailed, BackendTimeout."""
+        """The backend's answer as it is, errors too. Raises BackendFailed, BackendTimeout, Interrupted."""
         with ExitStack() as held:
             held.enter_context(self.slots.take())
-            answer = backend.ask(raw)
+            watch = held.enter_context(self.hangups.watch(request.environ.get("gunicorn.socket")))
+            answer = backend.ask(raw, watch.on_hangup)
             return _in_pieces(answer.body, held.pop_all(), answer.content_type or None, answer.status)
 
 

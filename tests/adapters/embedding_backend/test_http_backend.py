@@ -10,9 +10,13 @@ from contextlib import contextmanager
 import pytest
 
 from adapters.embedding_backend.http_backend import HttpEmbeddingBackend
-from domain.errors import BackendFailed, BackendTimeout
+from domain.errors import BackendFailed, BackendTimeout, Interrupted
 
 BODY = b'{"input":  "x"}'
+
+
+def stay(_: Callable[[], None]) -> None:
+    """Of a client that does not hang up."""
 
 
 class Heard:
@@ -55,7 +59,7 @@ def saying(text: bytes) -> Callable[[socket.socket], None]:
 @pytest.mark.parametrize("path", ["", "/", "/v1", "/v1/", "/v1/embeddings"])
 def test_the_body_goes_to_the_one_route_and_nothing_of_the_client_with_it(path: str) -> None:
     with listening(saying(b"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 2\r\n\r\nok")) as (url, heard):
-        answer = HttpEmbeddingBackend(url + path).ask(BODY)
+        answer = HttpEmbeddingBackend(url + path).ask(BODY, stay)
         assert (answer.status, answer.content_type, b"".join(answer.body)) == (200, "a/b", b"ok")
     (request,) = heard.requests
     assert request.startswith(b"POST /v1/embeddings HTTP/1.1\r\n")
@@ -66,14 +70,14 @@ def test_the_body_goes_to_the_one_route_and_nothing_of_the_client_with_it(path: 
 
 def test_a_path_before_the_api_is_kept() -> None:
     with listening(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) as (url, heard):
-        b"".join(HttpEmbeddingBackend(f"{url}/models/v1").ask(BODY).body)
+        b"".join(HttpEmbeddingBackend(f"{url}/models/v1").ask(BODY, stay).body)
     assert heard.requests[0].startswith(b"POST /models/v1/embeddings ")
 
 
 def test_an_error_of_its_own_is_an_answer_too_and_no_redirect_is_followed() -> None:
     text = b"HTTP/1.1 307 Go\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 4\r\n\r\ngone"
     with listening(saying(text)) as (url, heard):
-        answer = HttpEmbeddingBackend(url).ask(BODY)
+        answer = HttpEmbeddingBackend(url).ask(BODY, stay)
         assert (answer.status, b"".join(answer.body)) == (307, b"gone")
     assert len(heard.requests) == 1
 
@@ -82,13 +86,13 @@ def test_nobody_there_is_a_failure_that_names_the_address() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(BackendFailed, match=f"http://127.0.0.1:{port} cannot be asked"):
-        HttpEmbeddingBackend(f"http://127.0.0.1:{port}").ask(BODY)
+        HttpEmbeddingBackend(f"http://127.0.0.1:{port}").ask(BODY, stay)
 
 
 @pytest.mark.parametrize("text", [b"", b"what?\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n"])
 def test_what_is_no_http_is_a_failure(text: bytes) -> None:
     with listening(saying(text)) as (url, _), pytest.raises(BackendFailed):
-        HttpEmbeddingBackend(url).ask(BODY)
+        HttpEmbeddingBackend(url).ask(BODY, stay)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +104,7 @@ def test_what_is_no_http_is_a_failure(text: bytes) -> None:
 )
 def test_an_answer_that_breaks_off_is_a_failure(text: bytes) -> None:
     with listening(saying(text)) as (url, _):
-        answer = HttpEmbeddingBackend(url).ask(BODY)
+        answer = HttpEmbeddingBackend(url).ask(BODY, stay)
         with pytest.raises(BackendFailed):
             b"".join(answer.body)
 
@@ -113,5 +117,28 @@ def test_an_answer_that_does_not_come_is_late() -> None:
 
     with listening(keep_waiting) as (url, _):
         with pytest.raises(BackendTimeout):
-            HttpEmbeddingBackend(url, silence_seconds=0.05).ask(BODY)
+            HttpEmbeddingBackend(url, silence_seconds=0.05).ask(BODY, stay)
         done.set()
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 9\r\n\r\nhalf"])
+def test_a_client_that_hangs_up_ends_the_request_wherever_it_is(said: bytes) -> None:
+    done, heard, ends = threading.Event(), threading.Event(), list[Callable[[], None]]()
+
+    def say_and_keep_waiting(line: socket.socket) -> None:
+        line.sendall(said)
+        heard.set()
+        done.wait(30)
+
+    def hang_up() -> None:
+        heard.wait(30)
+        ends[0]()
+
+    with listening(say_and_keep_waiting) as (url, _):
+        client = threading.Thread(target=hang_up)
+        client.start()
+        with pytest.raises(Interrupted):
+            b"".join(HttpEmbeddingBackend(url, silence_seconds=10).ask(BODY, ends.append).body)
+        client.join()
+        done.set()
+    ends[0]()  # late, and of no effect

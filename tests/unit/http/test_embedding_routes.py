@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import struct
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from domain.errors import BackendTimeout, EngineDied, GenerationFailed, MlxkError
+from domain.errors import BackendTimeout, EngineDied, GenerationFailed, Interrupted, MlxkError
 from entrypoints.http.app import create_app
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.routes import embeddings as routes
@@ -176,8 +177,9 @@ class Backend:
         self.fault = answer
         self.closed = threading.Event()
 
-    def ask(self, body: bytes) -> BackendAnswer:
+    def ask(self, body: bytes, on_hangup: Callable[[Callable[[], None]], None]) -> BackendAnswer:
         self.asked.append(body)
+        on_hangup(self.closed.set)
         if self.fault is not None:
             raise self.fault
         return BackendAnswer(418, "application/tea", self._pieces())
@@ -222,6 +224,23 @@ def test_a_backend_that_is_late_is_a_504_and_gives_its_place_back(house: House) 
     house.services.backend = Backend(BackendTimeout("too late"))
     answer = house.post("/v1/embeddings", model="far/away", input="x")
     assert (answer.status_code, answer.get_json()["error"]["type"]) == (504, "gateway_timeout")
+    assert metric(house, "mlxk_open_answers") == 0
+
+
+def test_a_client_that_hangs_up_while_a_backend_is_asked_gives_its_place_back(house: House) -> None:
+    class Silent(Backend):
+        def ask(self, body: bytes, on_hangup: Callable[[Callable[[], None]], None]) -> BackendAnswer:
+            theirs.close()
+            super().ask(body, on_hangup)
+            assert self.closed.wait(30), "nobody said that the client has gone"
+            raise Interrupted("nobody waits")
+
+    house.services.backend = Silent()
+    ours, theirs = socket.socketpair()
+    with ours:
+        body = {"model": "far/away", "input": "x"}
+        answer = house.client.post("/v1/embeddings", json=body, environ_overrides={"gunicorn.socket": ours})
+    assert answer.status_code == 499
     assert metric(house, "mlxk_open_answers") == 0
 
 
