@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable, Generator
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 from urllib.parse import urlsplit
 
 from domain.errors import BackendFailed, BackendTimeout, Interrupted, MlxkError
@@ -56,7 +56,7 @@ class HttpEmbeddingBackend:
                     raise BackendFailed(f"the embedding backend {self._named} sends more than {MOST_BYTES:,} bytes")
                 yield piece
             if answer.length:
-                raise HTTPException("it stopped in the middle of its answer")
+                raise IncompleteRead(b"", answer.length)
         except (OSError, HTTPException) as fault:
             raise self._fault(fault, gone) from fault
         finally:
@@ -68,6 +68,8 @@ class HttpEmbeddingBackend:
         hint = "is it running? --embed-backend names it"
         if isinstance(fault, socket.timeout):
             return BackendTimeout(f"the embedding backend {self._named} does not answer in time", hint=hint)
+        if isinstance(fault, IncompleteRead):
+            return BackendFailed(f"the embedding backend {self._named} stopped in the middle of its answer", hint=hint)
         return BackendFailed(f"the embedding backend {self._named} cannot be asked: {fault}", hint=hint)
 
 

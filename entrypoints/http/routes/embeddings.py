@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from errno import ECONNRESET
 
 from flask import Blueprint, Response, jsonify, request
 
-from domain.errors import ModelNotFound
+from domain.errors import Interrupted, MlxkError, ModelNotFound
 from domain.inference.embedding import FLOAT_BYTES
 from entrypoints.http.access_log import note_model
 from entrypoints.http.admission import AnswerSlots
@@ -22,6 +24,8 @@ from entrypoints.http.schemas.embedding import EmbeddingBody, parse_embedding
 from entrypoints.http.schemas.rerank import RerankBody, parse_rerank
 from entrypoints.http.services import Services
 from ports.embedding_backend import FORWARDED, EmbeddingBackend
+
+log = logging.getLogger(__name__)
 
 WHOLE_BYTES = 1024 * 1024  # of vectors; more are written in pieces
 
@@ -81,7 +85,20 @@ class VectorRoutes:
             held.enter_context(self.slots.take())
             watch = held.enter_context(self.hangups.watch(request.environ.get("gunicorn.socket")))
             answer = backend.ask(raw, watch.on_hangup)
-            return _in_pieces(answer.body, held.pop_all(), answer.content_type or None, answer.status)
+            pieces = _until_it_breaks(answer.body)
+            return _in_pieces(pieces, held.pop_all(), answer.content_type or None, answer.status)
+
+
+def _until_it_breaks(pieces: Generator[bytes]) -> Generator[bytes]:
+    """What breaks an answer under way ends the client's connection, so that it does not take half for the whole. Raises
+    ConnectionResetError, which the server expects of connections.
+    """
+    try:
+        yield from pieces
+    except MlxkError as fault:
+        if not isinstance(fault, Interrupted):
+            log.warning("%s: %s", type(fault).__name__, fault.message)
+        raise ConnectionResetError(ECONNRESET, fault.message) from fault
 
 
 def _in_pieces(pieces: Generator[bytes], held: ExitStack, content_type: str | None, status: int = 200) -> Response:

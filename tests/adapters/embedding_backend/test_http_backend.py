@@ -105,7 +105,7 @@ def test_what_is_no_http_is_a_failure(text: bytes) -> None:
 def test_an_answer_that_breaks_off_is_a_failure(text: bytes) -> None:
     with listening(saying(text)) as (url, _):
         answer = HttpEmbeddingBackend(url).ask(BODY, stay)
-        with pytest.raises(BackendFailed):
+        with pytest.raises(BackendFailed, match="stopped in the middle"):
             b"".join(answer.body)
 
 

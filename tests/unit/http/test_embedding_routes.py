@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from domain.errors import BackendTimeout, EngineDied, GenerationFailed, Interrupted, MlxkError
+from domain.errors import BackendFailed, BackendTimeout, EngineDied, GenerationFailed, Interrupted, MlxkError
 from entrypoints.http.app import create_app
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.routes import embeddings as routes
@@ -241,6 +241,31 @@ def test_a_client_that_hangs_up_while_a_backend_is_asked_gives_its_place_back(ho
         body = {"model": "far/away", "input": "x"}
         answer = house.client.post("/v1/embeddings", json=body, environ_overrides={"gunicorn.socket": ours})
     assert answer.status_code == 499
+    assert metric(house, "mlxk_open_answers") == 0
+
+
+@pytest.mark.parametrize(("fault", "told"), [(BackendFailed("it broke"), 1), (Interrupted("nobody waits"), 0)])
+def test_an_answer_that_breaks_off_elsewhere_ends_the_connection_and_says_so_in_a_line(
+    house: House, caplog: pytest.LogCaptureFixture, fault: MlxkError, told: int
+) -> None:
+    class Breaking(Backend):
+        def _pieces(self) -> Generator[bytes]:
+            try:
+                yield b"half"
+                raise fault
+            finally:
+                self.closed.set()
+
+    backend = house.services.backend = Breaking()
+    body = {"model": "far/away", "input": "x"}
+    answer = house.client.post("/v1/embeddings", json=body, buffered=False)
+    with pytest.raises(ConnectionResetError):
+        list(answer.response)
+    answer.close()
+    assert backend.closed.is_set()
+    assert [each.getMessage() for each in caplog.records if each.levelname == "WARNING"] == [
+        "BackendFailed: it broke"
+    ] * told
     assert metric(house, "mlxk_open_answers") == 0
 
 
