@@ -176,16 +176,20 @@ class Container(containers.DeclarativeContainer):
     model_loads = providers.ThreadSafeSingleton(
         _later("container_embedding", "model_loads"), resolve_model, inspect_model, model_pool, memory_gate
     )
-    embed = providers.ThreadSafeSingleton(_later("container_embedding", "embed"), model_loads, plan_load)
-    rerank = providers.ThreadSafeSingleton(_later("container_embedding", "rerank"), model_loads, plan_load)
+    embed = providers.ThreadSafeSingleton(
+        _later("container_embedding", "embed"), model_loads, plan_load, workspaces.provided.complete
+    )
+    rerank = providers.ThreadSafeSingleton(
+        _later("container_embedding", "rerank"), model_loads, plan_load, workspaces.provided.complete
+    )
     served_model_loads = providers.ThreadSafeSingleton(
         _later("container_embedding", "model_loads"), resolve_served_model, inspect_model, model_pool, memory_gate
     )
     served_embed = providers.ThreadSafeSingleton(
-        _later("container_embedding", "embed"), served_model_loads, plan_served_load
+        _later("container_embedding", "embed"), served_model_loads, plan_served_load, workspaces.provided.complete
     )
     served_rerank = providers.ThreadSafeSingleton(
-        _later("container_embedding", "rerank"), served_model_loads, plan_served_load
+        _later("container_embedding", "rerank"), served_model_loads, plan_served_load, workspaces.provided.complete
     )
 
     run_benchmark = providers.Factory(_run_benchmark, chat)

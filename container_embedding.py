@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from application.catalog.completion import Complete
     from application.catalog.inspect_model import InspectModel
     from application.inference.answering import Resolver
     from application.inference.bring_in import BringIn
@@ -27,22 +28,24 @@ def model_loads(resolve: Resolver, inspect: InspectModel, pool: ModelPool, gate:
     return ModelLoads(resolve, inspect, pool, gate, monotonic)
 
 
-def embed(loads: ModelLoads, plan: PlanLoad | PlanServedLoad) -> Embed:
+def embed(loads: ModelLoads, plan: PlanLoad | PlanServedLoad, complete: Complete) -> Embed:
     from application.inference.embed import Embed
+    from application.inference.known_contents import KnownContents
     from application.inference.vector_models import VectorModels
     from domain.catalog.fitness import require_embed
     from domain.serving.load_options import Task
 
-    return Embed(VectorModels(loads, Task.EMBED, require_embed, plan.execute))
+    return Embed(VectorModels(loads, Task.EMBED, require_embed, plan.execute, KnownContents(complete)))
 
 
-def rerank(loads: ModelLoads, plan: PlanLoad | PlanServedLoad) -> Rerank:
+def rerank(loads: ModelLoads, plan: PlanLoad | PlanServedLoad, complete: Complete) -> Rerank:
+    from application.inference.known_contents import KnownContents
     from application.inference.rerank import Rerank
     from application.inference.vector_models import VectorModels
     from domain.catalog.fitness import require_rerank
     from domain.serving.load_options import Task
 
-    return Rerank(VectorModels(loads, Task.RERANK, require_rerank, plan.execute))
+    return Rerank(VectorModels(loads, Task.RERANK, require_rerank, plan.execute, KnownContents(complete)))
 
 
 def bring_in(loads: ModelLoads, chat: Chat, embed: Embed, rerank: Rerank) -> BringIn:

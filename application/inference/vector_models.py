@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from application.inference.answering import PlanFor, Prepared, never
 from application.inference.chat import plainly
+from application.inference.known_contents import KnownContents
 from application.inference.model_loads import ModelLoads
 from application.serving.whole_answer import Asking, T
 from domain.catalog import LocatedModel, ModelReport
@@ -21,8 +22,9 @@ from ports.model_worker import LoadedModel
 
 @dataclass(frozen=True, slots=True)
 class AnsweredBy:
-    """model: whatever it was called. loaded: what its worker says of itself. content_hash: of a managed workspace, else
-    None. warning: what the user should know, when this request loaded a model that takes most of the memory.
+    """model: whatever it was called. loaded: what its worker says of itself. content_hash: of a managed workspace as it
+    was loaded, else None. warning: what the user should know, when this request loaded a model that takes most of the
+    memory.
     """
 
     model: LocatedModel
@@ -41,7 +43,7 @@ class AnsweredBy:
 
 class VectorModels:
     """Thread-safe. task: what its models are loaded for. require: raises for a model that cannot do that. plan_for: how
-    a model is kept and loaded; raises what PlanLoad does.
+    a model is kept and loaded; raises what PlanLoad does. contents: what lies in workspaces.
     """
 
     def __init__(
@@ -50,11 +52,13 @@ class VectorModels:
         task: Task,
         require: Callable[[ModelReport], None],
         plan_for: PlanFor = plainly,
+        contents: KnownContents | None = None,
     ) -> None:
         self._loads = loads
         self._task = task
         self._require = require
         self._plan_for = plan_for
+        self._contents = contents or KnownContents()
 
     def ask(
         self, spec: str, question: Asking[T], loading: LoadWishes, given_up: Callable[[], bool] = never
@@ -65,7 +69,7 @@ class VectorModels:
             answer, loaded = self._loads.pool.ask(
                 load, question, given_up=given_up, allowance=self._loads.allowance(force=force)
             )
-        return answer, AnsweredBy(report.location, loaded, report.content_hash, warning)
+        return answer, AnsweredBy(report.location, loaded, self._contents.hash_of(report, loaded), warning)
 
     def prepare(
         self,
@@ -81,6 +85,7 @@ class VectorModels:
             loaded = self._loads.pool.preload(
                 load, pinned=pinned, given_up=given_up, allowance=self._loads.allowance(force=force)
             )
+        self._contents.hash_of(report, loaded)  # the files are still those that it has read
         return Prepared(report.location, warning, loaded.context_length, sees=False)
 
     def _load(self, spec: str, loading: LoadWishes) -> tuple[ModelReport, ModelLoad, str | None, bool]:

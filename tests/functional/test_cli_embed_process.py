@@ -112,3 +112,17 @@ def peak_memory(env: dict[str, str], file: Path, texts: int) -> int:
     assert (numbers, process.returncode) == (texts, 0)
     assert peak > 0
     return peak
+
+
+def test_a_workspace_s_content_hash_is_of_what_lies_there_now(env: dict[str, str], tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    assert mlxk("clone", "small-embedder", str(mine), env=env).returncode == 0
+
+    def embedded() -> str:
+        return str(json.loads(mlxk("embed", str(mine), "one", env=env).stdout)["metadata"]["content_hash"])
+
+    before = embedded()
+    assert before == embedded() and before.startswith("sha256:")
+    with (mine / "config.json").open("a") as config:
+        config.write("\n")
+    assert embedded() != before

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from application.inference.embed import Embed
+from application.inference.known_contents import KnownContents
 from application.inference.vector_models import VectorModels
-from domain.catalog import LocatedModel, ModelSource
+from domain.catalog import LocatedModel, ModelReport, ModelSource
 from domain.catalog.fitness import can_embed, can_rerank, require_embed
 from domain.errors import CapabilityMismatch, InvalidRequest, ModelLoadFailed, ModelNotRunnable, ModelUnhealthy
 from domain.inference.embedding import EmbeddingRequest, RerankRequest
@@ -17,6 +18,7 @@ from domain.inference.fingerprint import system_fingerprint
 from domain.serving.load_options import LoadOptions, Task
 from domain.serving.load_plan import LoadPlan
 from domain.serving.model_settings import Keeping
+from ports.model_worker import LoadedModel
 from tests.support.fakes.http_services import FakeServices, served
 from tests.support.fakes.vectors import FAKE_DIMENSIONS, fake_embeddings
 
@@ -135,3 +137,22 @@ def test_a_workspace_is_known_by_its_content_hash_and_a_plain_folder_by_none() -
     workspace = LocatedModel("mine", VECTORS.location.path, ModelSource.WORKSPACE)
     assert system_fingerprint(workspace, "sha256:0123456789abcdef", "gpu") == "01234567.gpu"
     assert system_fingerprint(workspace, None, "cpu") == "nohash.cpu"
+
+
+def test_a_workspace_is_known_by_what_lay_there_when_its_worker_loaded_it() -> None:
+    mine = replace(VECTORS, content_hash="sha256:stored")
+    now = ["sha256:first000"]
+    looked: list[str] = []
+
+    def complete(report: ModelReport) -> ModelReport:
+        looked.append(report.name)
+        return replace(report, content_hash=now[0])
+
+    contents = KnownContents(complete)
+    worker, next_worker = LoadedModel("mine", 512, 1, 0), LoadedModel("mine", 512, 2, 0)
+    assert contents.hash_of(mine, worker) == "sha256:first000"
+    now[0] = "sha256:changed0"
+    assert contents.hash_of(mine, worker) == "sha256:first000"
+    assert contents.hash_of(mine, next_worker) == "sha256:changed0"
+    assert looked == [mine.name] * 2
+    assert KnownContents(complete).hash_of(VECTORS, worker) is None
