@@ -91,7 +91,7 @@ def _layers(folder: Path, name: str) -> tuple[tuple[Pooling, ...] | None, bool, 
             case "Transformer":
                 pass
             case "Pooling":
-                config = _object(_inside(folder, place) / "config.json")
+                config = _pooling_config(folder, place)
                 pooling, pools_prompt = pooling_of(config), config.get("include_prompt") is not False
             case "Dense":
                 dense.append(_dense(_inside(folder, place), name))
@@ -104,6 +104,14 @@ def _layers(folder: Path, name: str) -> tuple[tuple[Pooling, ...] | None, bool, 
                     param="model",
                 )
     return pooling, pools_prompt, tuple(dense), normalises
+
+
+def _pooling_config(folder: Path, place: str) -> dict[str, object]:
+    """Raises ValueError where it is missing: a conversion that copied only the model's own folder leaves it behind."""
+    path = _inside(folder, place) / "config.json"
+    if not path.is_file():
+        raise ValueError(f"{MODULES} names {place}/config.json, which says how it pools, and there is no such file")
+    return _object(path)
 
 
 def _dense(folder: Path, name: str) -> DenseLayer:

@@ -235,6 +235,13 @@ def test_the_words_of_transformers_5_mean_the_same(tmp_path: Path) -> None:
         ("bert", {}, modules({"idx": 0, "path": "", "type": "x.LSTM"}), ModelNotRunnable, "layer LSTM"),
         ("bert", {}, modules({**POOL, "path": "../outside"}), ModelLoadFailed, "outside the model's"),
         ("bert", {}, modules(TRANSFORMER, POOL, pooling_mode="best"), ModelLoadFailed, "best"),
+        (
+            "bert",
+            {},
+            {"modules.json": modules(TRANSFORMER, POOL)["modules.json"]},
+            ModelLoadFailed,
+            r"1_Pooling/config\.json, which says how it pools",
+        ),
         ("bert", {"num_hidden_layers": 3}, {}, ModelLoadFailed, "Missing"),
     ],
 )
