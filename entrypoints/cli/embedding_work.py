@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from domain.errors import InvalidRequest, MlxkError
-from entrypoints.cli.text_records import TextRecord
+from entrypoints.cli.text_records import TextRecord, at_place
 
 if TYPE_CHECKING:
     from application.inference.embed import EmbeddingAnswer
@@ -90,7 +90,5 @@ def _one_by_one(batch: Batch, embed: Embedding) -> Iterator[Done]:
         try:
             found = embed([record], lambda: False)
         except InvalidRequest as fault:
-            raise type(fault)(
-                f"{record.place}: {fault.message}", hint=fault.hint, param=fault.param, detail=fault.detail
-            ) from fault
+            raise at_place(fault, record) from fault
         yield [record], found

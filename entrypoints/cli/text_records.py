@@ -25,6 +25,11 @@ class TextRecord:
     place: str
 
 
+def at_place(fault: InvalidRequest, record: TextRecord) -> InvalidRequest:
+    """The same fault, and where in the input it lies."""
+    return type(fault)(f"{record.place}: {fault.message}", hint=fault.hint, param=fault.param, detail=fault.detail)
+
+
 class RecordBatches:
     """Iterates over batches of records. at_hand: as LineBatches has it."""
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from domain.errors import PayloadTooLarge, UsageError
+from domain.errors import InvalidRequest, PayloadTooLarge, UsageError
 from domain.inference.embedding import RerankRequest
 from domain.serving.load_wishes import LoadWishes
 from entrypoints.cli.presenters.embedding_json import ranked_line, ranked_object
 from entrypoints.cli.prompt import STANDARD_INPUT
 from entrypoints.cli.services import Context, Outcome
-from entrypoints.cli.text_records import TextRecord, records_of, spoken_record
+from entrypoints.cli.text_records import TextRecord, at_place, records_of, spoken_record
+
+if TYPE_CHECKING:
+    from application.inference.rerank import RerankAnswer
 
 AT_ONCE = 256
 MOST_DOCUMENTS = 100_000  # their order is known when the last one is read, so all are kept
@@ -81,11 +86,14 @@ def _rank(context: Context, arguments: Arguments, query: str, documents: list[Te
     loading = LoadWishes(force=arguments.force, cpu=arguments.cpu)
     scores: list[float] = []
     model = ""
+
+    def ask(batch: list[TextRecord]) -> RerankAnswer:
+        request = RerankRequest(query, tuple(each.text for each in batch), arguments.instruct)
+        return services.rerank().execute(arguments.model, request, loading=loading)
+
     try:
         for first in range(0, len(documents), AT_ONCE):
-            texts = tuple(each.text for each in documents[first : first + AT_ONCE])
-            request = RerankRequest(query, texts, arguments.instruct)
-            answer = services.rerank().execute(arguments.model, request, loading=loading)
+            answer = _answered(documents[first : first + AT_ONCE], ask)
             if answer.warning is not None:
                 context.console.note(f"rerank: Warning: {answer.warning}")
             model = answer.model.name
@@ -94,3 +102,18 @@ def _rank(context: Context, arguments: Arguments, query: str, documents: list[Te
         services.model_pool().close()
     order = sorted(range(len(documents)), key=lambda index: -scores[index])[: arguments.top_n]
     return Ranking(model, [ranked_object(documents[index], index, scores[index]) for index in order])
+
+
+def _answered(batch: list[TextRecord], ask: Callable[[list[TextRecord]], RerankAnswer]) -> RerankAnswer:
+    """Raises what asking raises; where a document cannot be read, with its place in the input."""
+    try:
+        return ask(batch)
+    except InvalidRequest as fault:
+        if fault.param != "documents":
+            raise
+        for record in batch:
+            try:
+                ask([record])
+            except InvalidRequest as own:
+                raise at_place(own, record) from own
+        raise

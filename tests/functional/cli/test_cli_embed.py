@@ -203,6 +203,13 @@ def test_many_documents_are_asked_for_in_portions_and_ranked_as_one(services: Fa
     assert [len(request.documents) for _, request, _ in services.reranking.asked] == [256, 256, 89]
 
 
+def test_a_document_that_is_too_long_is_told_by_its_line(services: FakeServices) -> None:
+    lines = "\n" + "document\n" * 299 + "long " * 600 + "\n"
+    seen = Line(services, stdin=lines).run("rerank", "reranker", "bed", "-")
+    assert (seen.code, seen.out) == (1, "")
+    assert "line 301: documents.0 has " in seen.err
+
+
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
