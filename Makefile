@@ -74,11 +74,11 @@ test: $(VENV)/.installed-dev   ## the tests, without the nightly sweeps
 nightly: $(VENV)/.installed-dev   ## everything, with the full crash sweeps and the soak
 	$(BIN)/pytest
 
-models: $(VENV)/.installed-dev   ## train the built-in model and the tests' own again and prove their answers
+models: $(VENV)/.installed-dev   ## train the models that come with the sources again and prove their answers
 	$(BIN)/python -m scripts.train_demo --out adapters/builtin_model/demo
-	$(BIN)/pytest tests/functional/test_builtin_model.py
+	$(BIN)/python -m scripts.train_vision --out tests/assets/vision
 	$(BIN)/python -m scripts.train_embedding --out tests/assets
-	$(BIN)/pytest tests/functional/test_embedding_models.py
+	$(BIN)/pytest tests/functional/test_builtin_model.py tests/functional/test_vision_miniature.py tests/functional/test_embedding_models.py
 
 docs: $(VENV)/.installed-dev   ## make the generated documents again
 	$(BIN)/python -m scripts.generate_cli_docs

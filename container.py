@@ -206,8 +206,12 @@ class Container(containers.DeclarativeContainer):
         _later("container_serving", "list_served_models"),
         list_models, inspect_model, resolve_served_model, owners_settings, first_model, model_pool,
     )  # fmt: skip
+    bring_in_model = providers.ThreadSafeSingleton(
+        _later("container_embedding", "bring_in"), served_model_loads, served_chat, served_embed, served_rerank
+    )
+    embedding_backend = providers.ThreadSafeSingleton(_later("container_embedding", "embedding_backend"), settings)
     preload_models = providers.Factory(
-        _later("container_serving", "preload_models"), served_chat, owners_settings, first_model
+        _later("container_serving", "preload_models"), bring_in_model, owners_settings, first_model
     )
     unload_model = providers.Factory(
         _later("application.serving.manage_models", "UnloadModel"), resolve_served_model, model_pool

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from application.catalog.inspect_model import InspectModel
     from application.inference.answering import Resolver
+    from application.inference.bring_in import BringIn
+    from application.inference.chat import Chat
     from application.inference.embed import Embed
     from application.inference.load_plan import PlanLoad, PlanServedLoad
     from application.inference.model_loads import ModelLoads
     from application.inference.rerank import Rerank
     from application.serving.memory_gate import MemoryGate
     from application.serving.model_pool import ModelPool
+    from entrypoints.settings import Settings
+    from ports.embedding_backend import EmbeddingBackend
 
 
 def model_loads(resolve: Resolver, inspect: InspectModel, pool: ModelPool, gate: MemoryGate) -> ModelLoads:
@@ -39,3 +43,18 @@ def rerank(loads: ModelLoads, plan: PlanLoad | PlanServedLoad) -> Rerank:
     from domain.serving.load_options import Task
 
     return Rerank(VectorModels(loads, Task.RERANK, require_rerank, plan.execute))
+
+
+def bring_in(loads: ModelLoads, chat: Chat, embed: Embed, rerank: Rerank) -> BringIn:
+    from application.inference.bring_in import BringIn
+
+    return BringIn(loads.look_up, chat.bring_in, embed.bring_in, rerank.bring_in)
+
+
+def embedding_backend(settings: Settings) -> EmbeddingBackend | None:
+    url = settings.embedding.backend.value
+    if url is None:
+        return None
+    from adapters.embedding_backend.http_backend import HttpEmbeddingBackend
+
+    return HttpEmbeddingBackend(url)

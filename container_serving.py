@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from application.catalog.list_models import ListModels
     from application.catalog.resolve_model import ResolveModel
     from application.inference.answering import Answering, Resolver
-    from application.inference.chat import Chat, Manner
+    from application.inference.bring_in import BringIn
+    from application.inference.chat import Manner
     from application.inference.chat_loaded import ChatLoaded
     from application.inference.explain_prompt import ExplainPrompt
     from application.inference.find_server import FindServer
@@ -127,10 +128,10 @@ def list_served_models(
     return ListServedModels(list_models, inspect, resolve, leading, pool, monotonic)
 
 
-def preload_models(chat: Chat, settled: OwnersSettings, first: FirstModel) -> PreloadModels:
+def preload_models(bring_in: BringIn, settled: OwnersSettings, first: FirstModel) -> PreloadModels:
     from application.serving.manage_models import PreloadModels
 
-    return PreloadModels(chat, first.spec, settled.check, settled.preloaded)
+    return PreloadModels(bring_in, first.spec, settled.check, settled.preloaded)
 
 
 def running_servers(settings: Settings) -> RunningServers:

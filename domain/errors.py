@@ -31,6 +31,8 @@ MlxkError
 ├── GenerationFailed           the engine failed one request
 │   └── DeadlineMissed         it was not done by the time that its client gave it
 ├── EngineDied                 the engine process ended under a request
+├── BackendFailed              a server that we ask on behalf of a client cannot be reached, or breaks off
+│   └── BackendTimeout         it takes too long
 ├── ServerBusy                 all places are taken
 ├── ServerShutdown             the server is stopping
 ├── PortInUse
@@ -206,6 +208,15 @@ class DeadlineMissed(GenerationFailed):
 class EngineDied(MlxkError):
     type = code = "engine_died"
     retryable = True
+
+
+class BackendFailed(MlxkError):
+    type = code = "bad_gateway"
+    retryable = True
+
+
+class BackendTimeout(BackendFailed):
+    type = code = "gateway_timeout"
 
 
 class ServerBusy(MlxkError):

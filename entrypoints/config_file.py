@@ -74,6 +74,8 @@ SERVER_KEYS: Mapping[str, Shape] = {
     "cors_origin": TEXTS,
     "max_body": SIZE,
     "access_log": SWITCH,
+    "embed_backend": TEXT,
+    "allow_remote_backend": SWITCH,
 }
 SETTING_OF = {"model": "preload_model"}  # where key and setting are not called the same
 
@@ -89,8 +91,9 @@ MODEL_KEYS: Mapping[str, Shape] = {
     "kv_bits": WHOLE,
     "kv_group_size": WHOLE,
     "max_kv_size": WHOLE,
+    "cpu": SWITCH,
 }
-WISHES = ("adapter", "draft_model", "draft_ngram", "draft_tokens", "kv_bits", "kv_group_size", "max_kv_size")
+WISHES = ("adapter", "draft_model", "draft_ngram", "draft_tokens", "kv_bits", "kv_group_size", "max_kv_size", "cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,11 +211,7 @@ def _model(path: Path, name: str, content: object) -> dict[str, FileValue]:
 
 
 def _settings(values: Mapping[str, FileValue]) -> ModelSettings:
-    wishes: dict[str, object] = {}
-    for name in WISHES:
-        if name in values:
-            whole = MODEL_KEYS[name] is WHOLE
-            wishes[name] = values[name].read(as_positive) if whole else values[name].texts[0]
+    wishes = {name: _wish(MODEL_KEYS[name], values[name]) for name in WISHES if name in values}
     return ModelSettings(
         loading=LoadWishes(**wishes),  # type: ignore[arg-type]  # the names and kinds are those of MODEL_KEYS
         pinned=_said(values, "pinned", _true, default=False),
@@ -220,6 +219,12 @@ def _settings(values: Mapping[str, FileValue]) -> ModelSettings:
         idle_seconds=_said(values, "idle_ttl", parse_duration, default=None),
         max_tokens=_said(values, "max_tokens", as_positive, default=None),
     )
+
+
+def _wish(shape: Shape, value: FileValue) -> object:
+    if shape is SWITCH:
+        return value.read(_true)
+    return value.read(as_positive) if shape is WHOLE else value.texts[0]
 
 
 def _said(values: Mapping[str, FileValue], name: str, parse: Callable[[str], T], *, default: D) -> T | D:

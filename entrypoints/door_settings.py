@@ -15,6 +15,7 @@ KEY = re.compile(r"[!-+\--~]+")
 HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?|\[?[0-9a-f:.]+\]?", re.ASCII)
 ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/\s,?#]*", re.ASCII)
 EVERY_ORIGIN = "*"
+KEYS_IN_SIGHT = "--api-key shows its value to every program on this machine: --api-key-file keeps it private"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Keys:
 class DoorSettings:
     """api_key, api_key_file: all their keys count. no_auth: everybody may come in, also from elsewhere. allow_host:
     further names of this server, in lower case. cors_origin: pages of these origins may ask (`*`: of all).
-    max_body: bytes of a request's body, None for the server's own limit. access_log: one line for each request.
+    max_body: bytes of a request's body, pictures and all; None for the server's own limits. access_log: one line for
+    each request.
     """
 
     api_key: Setting[Keys]

@@ -16,6 +16,7 @@ from domain.duration import parse_duration
 from domain.serving.load_wishes import LoadWishes
 from domain.serving.model_settings import ServingRules
 from entrypoints.door_settings import DoorSettings, read_doors
+from entrypoints.embedding_settings import EmbeddingSettings, read_embedding
 from entrypoints.setting_values import (
     LOG_LEVELS,
     Reader,
@@ -51,10 +52,12 @@ class LoadSettings:
     kv_bits: Setting[int | None]
     kv_group_size: Setting[int | None]
     max_kv_size: Setting[int | None]
+    cpu: Setting[bool | None]
 
     @property
     def wishes(self) -> LoadWishes:
-        return LoadWishes(**{each.name: getattr(self, each.name).value for each in fields(self)})
+        values = {each.name: getattr(self, each.name).value for each in fields(self)}
+        return LoadWishes(**{name: value for name, value in values.items() if value is not None})
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -103,6 +106,7 @@ class Settings:
     loading: LoadSettings
     seeing: SeeingSettings
     doors: DoorSettings
+    embedding: EmbeddingSettings
     serving_rules: ServingRules
     config_file: Path | None
     config_warnings: tuple[str, ...]
@@ -174,6 +178,7 @@ def _settings(reader: Reader, config: ConfigFile | None) -> Settings:
         loading=_loading(reader),
         seeing=_seeing(reader),
         doors=read_doors(reader),
+        embedding=read_embedding(reader),
         serving_rules=_rules(config, idle_ttl.value),
         config_file=config.path if config else None,
         config_warnings=config.warnings if config else (),
@@ -204,6 +209,7 @@ def _loading(reader: Reader) -> LoadSettings:
         kv_bits=reader.read("kv_bits", "MLXK_KV_BITS", as_positive, default=None),
         kv_group_size=reader.read("kv_group_size", "MLXK_KV_GROUP_SIZE", as_positive, default=None),
         max_kv_size=reader.read("max_kv_size", "MLXK_MAX_KV_SIZE", as_positive, default=None),
+        cpu=reader.read("cpu", "MLXK_CPU", as_boolean, default=None),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Protocol
@@ -19,10 +19,11 @@ class StartedServer:
 
 
 class BackgroundServers(Protocol):
-    def start(self, options: Sequence[str], port: int) -> StartedServer:
+    def start(self, options: Sequence[str], port: int, secrets: Mapping[str, str]) -> StartedServer:
         """`mlxk serve` with these options, in a session of its own, without a terminal; it logs to a file of its port
-        that only its user can read. Returns when it has announced itself as JSON, or has ended. A caller that is
-        interrupted leaves nothing behind. Raises OSError when file or process cannot be had.
+        that only its user can read. secrets: variables for it alone, as all can read command lines. Returns when it has
+        announced itself as JSON, or has ended. A caller that is interrupted leaves nothing behind. Raises OSError when
+        file or process cannot be had.
         """
 
     def name_log(self, started: StartedServer, port: int) -> PurePath:

@@ -106,8 +106,8 @@ class ModelWorker(Protocol):
     def ask_vitals(self, answer: Callable[[EngineVitals], None]) -> None:
         """Ask the engine how it is. Returns at once, whatever state the process is in, and raises nothing; where the
         process takes nothing off its line the question may be lost: ask again. answer: quick and raising nothing;
-        called at most once, from any thread, when the engine answers, which it does between two steps; never when the
-        process ends first.
+        called from any thread, when the engine answers, which it does between two steps; never when the process ends
+        first. The latest one is called again, unasked, before a step that may take longer than the engine has told.
         """
 
     @property

@@ -17,6 +17,12 @@ def configure_mlx() -> None:
         mx.disable_compile()
 
 
+def use_cpu() -> None:
+    """For the whole process, before a model is loaded: whatever graphics processor there is stays idle."""
+    mx.set_default_device(mx.cpu)
+    mx.disable_compile()
+
+
 def set_memory_limits() -> str:
     """Explicit limits where Metal is; says what was done.
 

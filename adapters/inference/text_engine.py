@@ -119,7 +119,8 @@ class MlxTextEngine:
     def pulse(self) -> EnginePulse:
         if self._model is None:
             return EnginePulse()
-        reading, longest = len(self._reading), max(self._pace.step_seconds, self._probe.chunk_seconds)
+        reading, at_once = len(self._reading), self._probe.pass_seconds(self._reading.most_at_once)
+        longest = max(self._pace.step_seconds, self._probe.chunk_seconds, at_once)
         return pulse_of(self._prefixes, running=len(self._rows) - reading, reading=reading, step_seconds=longest)
 
     def explain(self, prompt: tuple[int, ...], media: PromptMedia | None = None) -> PromptDivergence:

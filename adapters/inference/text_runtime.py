@@ -38,6 +38,10 @@ class MlxTextRuntime:
         if not (Path(model.path) / "config.json").is_file():
             raise _failed(model, f"there is no config.json in {model.path}")
         self.warm()
+        if options.cpu:
+            from adapters.inference.mlx_process import use_cpu
+
+            use_cpu()
         from adapters.inference.text_loading import load_text
 
         try:

@@ -27,12 +27,12 @@ class BackgroundLauncher:
         self._state_dir = user_state_dir
         self._environ = environ
 
-    def start(self, options: Sequence[str], port: int) -> StartedServer:
+    def start(self, options: Sequence[str], port: int, secrets: Mapping[str, str]) -> StartedServer:
         path = log_path(self._state_dir, port) if port else log_folder(self._state_dir) / f"starting-{os.getpid()}.log"
         command = [sys.executable, str(Path(mlxk.__file__).parent / "__main__.py"), "serve", "--json", *options]
         with open_log(path) as log:
             process = subprocess.Popen(
-                command, env=dict(self._environ), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                command, env={**self._environ, **secrets}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
                 start_new_session=True, text=True, encoding="utf-8",
             )  # fmt: skip
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -42,6 +43,7 @@ from ports.worker_channel import (
     WorkerStarted,
 )
 
+_LOG = logging.getLogger(__name__)
 Waiting = EventStream | PendingExplanation | PendingEmbeddings | PendingScores
 Asked = TypeVar("Asked", EventStream, PendingExplanation, PendingEmbeddings, PendingScores)
 ASK_VITALS = encode_command(AskVitals())
@@ -78,6 +80,7 @@ class ProcessWorker:
         self._cause: DeathCause | None = None
         self._killed: str | None = None  # why
         self._vitals_wanted: list[Callable[[EngineVitals], None]] = []
+        self._attentive: list[Callable[[EngineVitals], None]] = []  # who asked last
         self._reader = threading.Thread(target=self._read, name=f"mlxk-worker-{child.process_id}", daemon=True)
         self._reader.start()
 
@@ -141,6 +144,7 @@ class ProcessWorker:
             if self._death is not None:
                 return
             self._vitals_wanted.append(answer)
+            self._attentive = [answer]
         self._child.frames.offer(ASK_VITALS)
 
     def kill(self, reason: str) -> None:
@@ -169,6 +173,7 @@ class ProcessWorker:
             if self._closing or self._death is not None:
                 raise self._died()
             self._streams[command.request_id] = waiting
+        _LOG.debug("request %d of worker %d (%s)", command.request_id, self.process_id, self._name)
         try:
             self._send(command)
         except BrokenPipeError:
@@ -220,7 +225,7 @@ class ProcessWorker:
                     pending.put_vectors(reply)
             case TellVitals(vitals):
                 with self._lock:
-                    wanted, self._vitals_wanted = self._vitals_wanted, []
+                    wanted, self._vitals_wanted = self._vitals_wanted or self._attentive, []
                 for answer in wanted:
                     answer(vitals)
             case ModelLoaded(facts):
@@ -240,8 +245,11 @@ class ProcessWorker:
             self._death = obituary if self._killed is None else f"was ended because it {self._killed}"
             self._cause = self._cause_of_death(complaint)
             self._vitals_wanted.clear()
+            self._attentive = []
             streams = list(self._streams.values())
             self._streams.clear()
+        if self._child.output is not None and self._wanted and self._killed is None and self.death is not None:
+            _LOG.warning("%s", self._died().message)
         self._loading.put(self._died())
         for stream in streams:
             stream.put(self._died())

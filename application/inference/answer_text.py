@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from domain.errors import GenerationFailed, MlxkError
 from domain.inference import (
     Finished,
     FinishReason,
@@ -218,3 +219,21 @@ class AnswerText:
 
     def _spelled(self, token: int) -> str:
         return self._reader.token_bytes(token).decode(errors="replace")
+
+
+def events_of(step: RowStep, text: AnswerText) -> Sequence[GenerationEvent | MlxkError]:
+    """What one row's step means to whoever reads the answer. A tokenizer or a parser of calls that breaks fails its own
+    request only.
+    """
+    if step.error is not None:
+        return [step.error]
+    try:
+        return text.add(step)
+    except MlxkError as error:
+        return [error]
+    except Exception as fault:  # noqa: BLE001 - translated: it becomes this request's error
+        failure = GenerationFailed(
+            f"the model's tokenizer or call parser failed at token {step.token}: {type(fault).__name__}: {fault}"
+        )
+        failure.__cause__ = fault
+        return [failure]

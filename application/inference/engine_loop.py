@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Sequence
 
-from application.inference.answer_text import AnswerText
+from application.inference.answer_text import AnswerText, events_of
 from application.inference.loop_messages import (
     Ask,
     Begin,
@@ -74,6 +74,7 @@ class EngineLoop:
         self._rested = False  # the engine thread's own: it had its moment since the last row
         self._checks = CacheChecks()  # the engine thread's own
         self._tally = LoopTally(prepare.clock)
+        self._forewarned: Callable[[EngineVitals], None] = lambda _: None
 
     # Any thread
 
@@ -102,6 +103,10 @@ class EngineLoop:
     def ask_vitals(self, answer: Callable[[EngineVitals], None]) -> None:
         """answer: called by the text thread once the engine has looked, between two steps."""
         self._inbox.put(Listen(answer))
+
+    def forewarn(self, told: Callable[[EngineVitals], None]) -> None:
+        """told: as `answer`, unasked, before a step that may take longer than was told last. To be set before `run`."""
+        self._forewarned = told
 
     @property
     def idle(self) -> bool:
@@ -185,6 +190,13 @@ class EngineLoop:
         else:
             self._running.add(row_id)
             self._tally.admitted(row)
+            self._forewarn()
+
+    def _forewarn(self) -> None:
+        """Whoever watches over this engine knows how long its next step may take before it has begun."""
+        pulse = self._engine.pulse()
+        if pulse.step_seconds > self._tally.told_seconds:
+            self._outbox.put(Heard(self._forewarned, self._tally.vitals(pulse, self._checks, self._requests.qsize())))
 
     def _step(self) -> None:
         try:
@@ -248,7 +260,7 @@ class EngineLoop:
             text = texts.get(step.row_id)
             if text is None:
                 continue
-            news = _events_of(step, text)
+            news = events_of(step, text)
             events += [(step.row_id, event) for event in news]
             if text.finished or (news and isinstance(news[-1], MlxkError)):
                 self._forget(step, texts)
@@ -278,21 +290,3 @@ class EngineLoop:
         if row_id in self._live:
             self._live.discard(row_id)
             self._emit([(row_id, error)])
-
-
-def _events_of(step: RowStep, text: AnswerText) -> Sequence[GenerationEvent | MlxkError]:
-    """What one row's step means to whoever reads the answer. A tokenizer or a parser of calls that breaks fails its own
-    request only.
-    """
-    if step.error is not None:
-        return [step.error]
-    try:
-        return text.add(step)
-    except MlxkError as error:
-        return [error]
-    except Exception as fault:  # noqa: BLE001 - translated: it becomes this request's error
-        failure = GenerationFailed(
-            f"the model's tokenizer or call parser failed at token {step.token}: {type(fault).__name__}: {fault}"
-        )
-        failure.__cause__ = fault
-        return [failure]

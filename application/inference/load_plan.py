@@ -52,6 +52,7 @@ class PlanLoad:
             kv_bits=wishes.kv_bits,
             kv_group_size=DEFAULT_KV_GROUP_SIZE if wishes.kv_group_size is None else wishes.kv_group_size,
             max_kv_size=wishes.max_kv_size,
+            cpu=wishes.cpu,
         )
         return LoadPlan(options, draft)
 

@@ -13,7 +13,9 @@ FADING = 0.9  # a slow step is expected again, a little less with each that is n
 
 
 class LoopTally:
-    """The engine thread's own, but for `preparing`. clock: monotonic seconds."""
+    """The engine thread's own, but for `preparing`. clock: monotonic seconds. told_seconds: what was said last of how
+    long a step may take.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -22,6 +24,7 @@ class LoopTally:
         self._started = self._hits = 0
         self._prompts: dict[int, int] = {}  # rows whose first token is not there, and how long their prompts are
         self._preparing_since: float | None = None
+        self.told_seconds = 0.0
 
     def admitted(self, row: EngineRow) -> None:
         self._prompts[row.row_id] = len(row.prompt)
@@ -57,6 +60,7 @@ class LoopTally:
     def vitals(self, pulse: EnginePulse, checks: CacheChecks, waiting: int) -> EngineVitals:
         """waiting: requests that nobody prepares yet."""
         since = self._preparing_since
+        self.told_seconds = max(pulse.step_seconds, self._slowest_seconds)
         return EngineVitals(
             pulse=pulse,
             totals=EngineTotals(
@@ -69,7 +73,7 @@ class LoopTally:
                 checks=checks.made,
                 differing=checks.differing,
             ),
-            step_seconds=max(pulse.step_seconds, self._slowest_seconds),
+            step_seconds=self.told_seconds,
             preparing=waiting + (since is not None),
             preparing_seconds=0.0 if since is None else max(0.0, self._clock() - since),
         )

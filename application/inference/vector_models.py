@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from application.inference.answering import PlanFor, Prepared, never
 from application.inference.chat import plainly
@@ -88,7 +88,7 @@ class VectorModels:
         self._require(report)
         plan = self._plan_for(report.location, loading)
         _refuse_options_of_text_models(plan.options, report.name)
-        plan = LoadPlan(replace(LoadOptions(), task=self._task), keeping=plan.keeping, force=plan.force)
+        plan = LoadPlan(LoadOptions(task=self._task, cpu=plan.options.cpu), keeping=plan.keeping, force=plan.force)
         force = loading.force or plan.force
         load, warning = self._loads.admitted(report, plan, None, force=force)
         return report, load, warning, force

@@ -50,7 +50,8 @@ class Loader:
                         seat.ready_at = seat.idle_since = table.clock.now()
                         table.records.of(seat.load).loads += 1
                     worker = None
-                table.changed.notify_all()
+                seat.news.notify_all()
+                table.tell_all()
             if worker is not None:
                 worker.close()
 
@@ -61,7 +62,7 @@ class Loader:
         """
         table = self._table
         with table.changed:
-            table.changed.wait_for(lambda: not seat.restarting)
+            seat.news.wait_for(lambda: not seat.restarting)
             worker = seat.worker
             if worker is not None and worker.alive:
                 return worker
@@ -85,7 +86,8 @@ class Loader:
                     table.records.of(seat.load).restarts += 1
                     if wanted:
                         seat.worker = fresh
-                table.changed.notify_all()
+                seat.news.notify_all()
+                table.tell_all()
         if not wanted:
             fresh.close()
             raise seat.failure or EngineDied(f"the worker of {seat.load.model.name} was stopped while it started again")
@@ -107,7 +109,7 @@ class Loader:
                 pause = record.breaker.backoff_seconds(table.clock.now())
                 if pause <= 0:
                     break
-                table.clock.wait(table.changed, pause)
+                table.clock.wait(seat.news, pause)
             else:
                 raise seat.gone
         began = table.clock.now()

@@ -11,10 +11,10 @@ from application.serving.model_pool import ModelPool
 from domain.catalog import LocatedModel
 
 
-class Preparing(Protocol):
-    """application.inference.chat.Chat."""
+class BringingIn(Protocol):
+    """application.inference.bring_in.BringIn."""
 
-    def prepare(self, spec: str) -> Prepared: ...
+    def execute(self, spec: str) -> Prepared: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,12 @@ class PreloadModels:
 
     def __init__(
         self,
-        chat: Preparing,
+        bring_in: BringingIn,
         first: str | None,
         check: Callable[[], tuple[str, ...]],
         others: Callable[[], tuple[str, ...]],
     ) -> None:
-        self._chat = chat
+        self._bring_in = bring_in
         self._first = first
         self._check = check
         self._others = others
@@ -69,7 +69,7 @@ class PreloadModels:
         specs = (*(() if self._first is None else (self._first,)), *self._others())
         names: list[str] = []
         for spec in specs:
-            prepared = self._chat.prepare(spec)
+            prepared = self._bring_in.execute(spec)
             if prepared.warning is not None:
                 warn(prepared.warning)
             names.append(prepared.model.name)

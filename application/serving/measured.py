@@ -24,8 +24,9 @@ FLUSH_SECONDS = 2.0
 
 class MeasuredStream:
     """PatientStream: another one. One clock reading and one addition an event; what piles up is told at the end and
-    every FLUSH_SECONDS. began: when the request came. streamed: events come as they are made; the times between those
-    of a whole answer say nothing.
+    every FLUSH_SECONDS. began: when the request came; the time from here to the first reading does not count, for that
+    waits for answers before it (a group of pictures after another). streamed: events come as they are made; the times
+    between those of a whole answer say nothing.
     """
 
     def __init__(self, events: PatientStream, meter: Meter, model: str, began: float, *, streamed: bool) -> None:
@@ -35,6 +36,7 @@ class MeasuredStream:
         self._model = model
         self._began = began
         self._streamed = streamed
+        self._spent: float | None = self._clock() - began
         self._last: float | None = None
         self._first: float | None = None
         self._gaps = Histogram(SHORT_SECONDS)
@@ -51,6 +53,8 @@ class MeasuredStream:
         return event
 
     def next_within(self, seconds: float | None) -> GenerationEvent | None:
+        if self._spent is not None:
+            self._began, self._spent = self._clock() - self._spent, None
         try:
             event = self._events.next_within(seconds)
         except StopIteration:

@@ -60,14 +60,13 @@ class ModelPool:
         """Answer a request; blocks while the model is loaded. The consumer reads to the end or cancels. given_up: asked
         whenever `wake` is called while the request waits; the one that loads the model is not waiting. allowance: the
         memory that a load may take, asked when there is room for it; None leaves what its options say. joining: the
-        consumer reads another stream of this model beside it, and not before it has both: it is let in as long as that
-        one has a place.
+        consumer has another stream of this model and waits for both: it is let in as long as that one has a place.
 
         Raises ModelLoadFailed (also for a while after it has failed, as long as the files are the same), EngineDied
         (the worker died while loading), ModelSuspended (it has died too often), InsufficientMemory (pinned models leave
         no room), ServerShutdown, Interrupted (given up).
         """
-        seat = self._take(Ticket(load, joining=joining), given_up, allowance)
+        seat = self._take(self._table.ticket(load, joining=joining), given_up, allowance)
         return ReplayingStream(
             seat, request, streamed=streamed, live_worker=self._loader.live_worker, release=self._release
         )
@@ -81,7 +80,7 @@ class ModelPool:
         allowance: Allowance | None = None,
     ) -> tuple[T, LoadedModel]:
         """A whole answer, and who gave it. given_up: asked meanwhile too. Raises as `stream` and the question do."""
-        seat, live = self._take(Ticket(load), given_up, allowance), self._loader.live_worker
+        seat, live = self._take(self._table.ticket(load), given_up, allowance), self._loader.live_worker
         return whole_answer(seat, question, live_worker=live, release=self._release, given_up=given_up)
 
     def preload(
@@ -95,12 +94,13 @@ class ModelPool:
         """Load a model ahead of its first request. pinned: from now on, until it leaves; None leaves that as it is.
         Raises as `stream` does.
         """
-        seat = self._take(Ticket(load), given_up, allowance)
+        seat = self._take(self._table.ticket(load), given_up, allowance)
         try:
             loaded = self._loader.live_worker(seat).loaded
             if pinned is not None:
                 with self._changed:
                     seat.pinned = pinned
+                    self._table.tell_first()
             return loaded
         finally:
             self._release(seat)
@@ -116,7 +116,7 @@ class ModelPool:
             for seat in told:
                 seat.unwanted = True
                 self._departures.look_again(seat)
-            self._changed.notify_all()
+            self._table.tell_all()
         while True:
             for seat in self._expelled(told) if force else []:
                 self._departures.dismiss(seat)
@@ -169,7 +169,7 @@ class ModelPool:
     def wake(self) -> None:
         """Let waiting requests look again whether they were given up."""
         with self._changed:
-            self._changed.notify_all()
+            self._table.tell_all()
 
     def loaded(self) -> tuple[LoadedModel, ...]:
         """The models that are ready now, with a living worker."""
@@ -226,10 +226,10 @@ class ModelPool:
         with self._changed:
             self._table.closed = True
             seats = list(self._table.seats.values())
-            self._table.seats.clear()
             for seat in seats:
                 seat.state = SeatState.LEAVING
-            self._changed.notify_all()
+            self._table.tell_all()
+            self._table.seats.clear()
             self._table.alarm.notify_all()
         for seat in seats:
             if seat.worker is not None:
@@ -264,7 +264,7 @@ class ModelPool:
             if first:
                 self._loader.load(seat, allowance)
             with self._changed:
-                self._changed.wait_for(lambda: seat.state is not SeatState.LOADING or given_up())
+                seat.news.wait_for(lambda: seat.state is not SeatState.LOADING or given_up())
                 if seat.state is SeatState.READY:
                     return seat
                 raise nobody_waits(seat.load) if seat.state is SeatState.LOADING else seat.gone
@@ -282,10 +282,12 @@ class ModelPool:
             record = self._table.records.of(seat.load)
             if seat.trial:
                 self._table.end_trial(seat)
+                self._table.tell_all()
             elif answered and seat.living_worker is not None:
                 record.breaker = record.breaker.answered()
             self._departures.look_again(seat)
-            self._changed.notify_all()
+            if not seat.users:
+                self._table.tell_first()
 
     def _expelled(self, seats: list[Seat]) -> list[Seat]:
         """Those that are ready, with their users' requests at an end."""
@@ -294,5 +296,5 @@ class ModelPool:
             for seat in ready:
                 seat.state = SeatState.LEAVING
                 seat.failure = EngineDied(f"{seat.load.model.name} was unloaded", hint="ask again to load it")
-            self._changed.notify_all()
+            self._table.tell_all()
             return ready

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextvars
+import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -51,6 +53,8 @@ class ReplayingStream:
         self._entered = False
         self._over = False
         self._reading = False
+        self._beside: queue.SimpleQueue[bool | BaseException] | None = None  # what came of starting it again
+        self._opening = False  # on a thread beside
 
     def __iter__(self) -> Iterator[GenerationEvent]:
         return self
@@ -61,7 +65,6 @@ class ReplayingStream:
         return event
 
     def next_within(self, seconds: float | None) -> GenerationEvent | None:
-        """Also longer, where the worker must be started again, or others go first."""
         with self._guard:
             if self._over:
                 raise StopIteration
@@ -95,8 +98,13 @@ class ReplayingStream:
     def _next_or_replay(self, seconds: float | None) -> GenerationEvent | None:
         while True:
             try:
-                if self._inner is None and not self._open():
-                    raise StopIteration
+                if self._inner is None:
+                    beside = self._replayed and (seconds is not None or self._beside is not None)
+                    opened = self._opened_beside(seconds) if beside else self._open()
+                    if opened is None:
+                        return None
+                    if not opened:
+                        raise StopIteration
                 return self._read(seconds)
             except EngineDied as death:
                 if self._seat.failure is not None:
@@ -119,6 +127,34 @@ class ReplayingStream:
         if cancelled:
             inner.cancel()
         return True
+
+    def _opened_beside(self, seconds: float | None) -> bool | None:
+        """As `_open`, on a thread of its own, for that may take long. None when it takes longer than `seconds`."""
+        outcome = self._beside
+        if outcome is None:
+            outcome, self._opening = queue.SimpleQueue(), True
+            self._beside = outcome
+            context = contextvars.copy_context()
+            threading.Thread(target=context.run, args=(self._open_beside, outcome), name="replay", daemon=True).start()
+        try:
+            opened = outcome.get(timeout=seconds)
+        except queue.Empty:
+            return None
+        if isinstance(opened, BaseException):
+            raise opened
+        return opened
+
+    def _open_beside(self, outcome: queue.SimpleQueue[bool | BaseException]) -> None:
+        opened: bool | BaseException
+        try:
+            opened = self._open()
+        except BaseException as fault:  # noqa: BLE001 - raised by whoever reads
+            opened = fault
+        with self._guard:
+            self._opening, abandoned = False, self._over
+        outcome.put(opened)
+        if abandoned:
+            self._give_back(answered=False)
 
     def _read(self, seconds: float | None) -> GenerationEvent | None:
         inner = self._inner
@@ -143,5 +179,10 @@ class ReplayingStream:
             if self._over:
                 return
             self._over = True
+            if self._opening:  # that thread gives it back
+                return
+        self._give_back(answered=answered)
+
+    def _give_back(self, *, answered: bool) -> None:
         self._leave()
         self._release(self._seat, answered=answered)

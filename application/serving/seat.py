@@ -19,7 +19,8 @@ class SeatState(Enum):
 
 
 class Seat:
-    """Owned by the pool; every field is guarded by the pool's one lock, that of `changed`.
+    """Owned by the pool; every field is guarded by the pool's one lock. news: shares it, for those who wait for this
+    seat: until it is loaded, for a turn on its worker, for a new worker.
 
     claimed: somebody is loading it. draining: it must leave for another model. unwanted: it was told to leave. Either
     way it takes no new requests. trial: its one user finds out whether a suspended model lives. users: requests that
@@ -30,7 +31,7 @@ class Seat:
     second time.
     """
 
-    def __init__(self, load: ModelLoad, changed: threading.Condition) -> None:
+    def __init__(self, load: ModelLoad, lock: threading.RLock) -> None:
         self.load = load
         self.pinned = load.keeping.pinned
         self.state = SeatState.LOADING
@@ -46,7 +47,7 @@ class Seat:
         self.mourned: ModelWorker | None = None
         self.restarting = False
         self.failure: MlxkError | None = None
-        self._changed = changed
+        self.news = threading.Condition(lock)
         self._running = 0
         self._alone = False
         self._waiting_alone = 0
@@ -72,13 +73,13 @@ class Seat:
 
         Raises what `gone` says when the seat has left meanwhile.
         """
-        with self._changed:
+        with self.news:
             self._waiting_alone += alone
             try:
-                self._changed.wait_for(lambda: given_up() or self.state is not SeatState.READY or self._free_for(alone))
+                self.news.wait_for(lambda: given_up() or self.state is not SeatState.READY or self._free_for(alone))
             finally:
                 self._waiting_alone -= alone
-                self._changed.notify_all()
+                self.news.notify_all()
             if given_up():
                 return False
             if self.state is not SeatState.READY:
@@ -89,15 +90,15 @@ class Seat:
 
     def leave(self) -> None:
         """Give the turn back."""
-        with self._changed:
+        with self.news:
             self._running -= 1
             self._alone = False
-            self._changed.notify_all()
+            self.news.notify_all()
 
     def wake(self) -> None:
         """Let waiting requests look again whether they were given up."""
-        with self._changed:
-            self._changed.notify_all()
+        with self.news:
+            self.news.notify_all()
 
     def _free_for(self, alone: bool) -> bool:
         if self._alone or (alone and self._running):

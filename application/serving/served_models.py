@@ -13,7 +13,7 @@ from application.catalog.list_models import ListModels, ListQuery
 from application.catalog.resolve_model import ResolveModel
 from application.serving.model_pool import ModelPool
 from domain.catalog import LocatedModel, ModelReport
-from domain.catalog.fitness import can_chat
+from domain.catalog.fitness import can_serve
 from domain.catalog.model_ref import ModelRef
 from domain.errors import AmbiguousModel, ModelNotFound
 from domain.serving.aliases import meaning
@@ -98,7 +98,8 @@ class _Listing:
 
 
 class ListServedModels:
-    """Healthy models that run here and write text; the preloaded ones first, wherever they lie, the others by name.
+    """Healthy models that run here and that a route answers for; the preloaded ones first, wherever they lie, the
+    others by name.
 
     What is on the disk is looked at at most every LISTING_SECONDS; how models stand is always of now. Thread-safe.
     leading: specs of the preloaded models, in order. clock: monotonic seconds.
@@ -161,7 +162,7 @@ class ListServedModels:
         return listing is not None and self._clock() - listing.made_at < LISTING_SECONDS
 
     def _look_up(self, now: float) -> _Listing:
-        reports = {report.location.identity: report for report in self._list.execute(ListQuery()) if can_chat(report)}
+        reports = {report.location.identity: report for report in self._list.execute(ListQuery()) if can_serve(report)}
         leading: dict[str, ModelReport] = {}
         for spec in self._leading:
             try:
@@ -169,7 +170,7 @@ class ListServedModels:
             except ModelNotFound:  # it is gone since the start; the others are still there
                 continue
             leading.setdefault(location.identity, self._inspect.execute(location))
-        found = {key: report for key, report in leading.items() if can_chat(report)}
+        found = {key: report for key, report in leading.items() if can_serve(report)}
         found |= {key: report for key, report in reports.items() if key not in leading}
         return _Listing(now, tuple(found.values()), self._resolve.aliases())
 

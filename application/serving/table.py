@@ -19,17 +19,19 @@ LONGEST_TRIAL_SECONDS = 5.0
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """A request in line for its model. trial: it was let in to try a suspended one. joining: it belongs to one that
-    sits there already and waits for it, so it must not wait until that has left.
+    """A request in line for its model. news: the table's, for this one. trial: it was let in to try a suspended one.
+    joining: it belongs to one that sits there already and waits for it, so it must not wait until that has left.
     """
 
     load: ModelLoad
+    news: threading.Condition
     trial: bool = False
     joining: bool = False
 
 
 class Table:
-    """Every method is called with the lock of `changed` held. `alarm` shares it, for who watches over departures.
+    """Every method is called with the lock of `changed` held. `alarm` shares it, for who watches over departures; so do
+    the news of seats and of tickets: hundreds may be in line, and most of what happens is news for one of them.
 
     Requests for a loaded model sit down at once. A model that does not fit beside the others waits in line until those
     that must leave have had their turn and finished their answers; then they take no new ones, so that nobody starves.
@@ -38,9 +40,9 @@ class Table:
     """
 
     def __init__(self, budget_bytes: int, clock: Clock) -> None:
-        lock = threading.RLock()
-        self.changed = threading.Condition(lock)
-        self.alarm = threading.Condition(lock)
+        self._lock = threading.RLock()
+        self.changed = threading.Condition(self._lock)
+        self.alarm = threading.Condition(self._lock)
         self.clock = clock
         self.seats: dict[str, Seat] = {}
         self.line: list[Ticket] = []
@@ -48,6 +50,9 @@ class Table:
         self.closed = False
         self._budget_bytes = budget_bytes
         self._uses = 0
+
+    def ticket(self, load: ModelLoad, *, joining: bool = False) -> Ticket:
+        return Ticket(load, threading.Condition(self._lock), joining=joining)
 
     def sit_down(self, ticket: Ticket) -> tuple[Seat | None, list[Seat]]:
         """One look: a seat with one more user, or idle seats the caller must dismiss; waits for news when neither.
@@ -66,7 +71,7 @@ class Table:
         if ticket not in self.line:
             self.line.append(ticket)
         if seat is not None or (ticket is not self._first and not self._fits_meanwhile(ticket)):
-            self.clock.wait(self.changed, None)
+            self.clock.wait(ticket.news, None)
             return None, []
         return self._make_room(ticket)
 
@@ -77,11 +82,13 @@ class Table:
 
     def leave_line(self, ticket: Ticket) -> None:
         """It has sat down, or nobody waits any more."""
-        if ticket in self.line:
-            if self._first is ticket:
-                self._nobody_must_leave()
-            self.line.remove(ticket)
-        self.changed.notify_all()
+        if ticket not in self.line:
+            return
+        if self._first is ticket:
+            self._nobody_must_leave()
+        self.line.remove(ticket)
+        if ticket.load.identity not in self.seats:  # it gave up: others may find room
+            self.tell_all()
 
     def must_leave(self, load: ModelLoad) -> list[Seat]:
         """Those that would make room for it, were it loaded now."""
@@ -92,7 +99,20 @@ class Table:
     def remove(self, seat: Seat) -> None:
         if self.seats.get(seat.load.identity) is seat:
             del self.seats[seat.load.identity]
+        seat.news.notify_all()
+        self.tell_all()
+
+    def tell_all(self) -> None:
+        """Who sits, or may sit, has changed: everybody looks again."""
         self.changed.notify_all()
+        for news in (*(seat.news for seat in self.seats.values()), *(ticket.news for ticket in self.line)):
+            news.notify_all()
+
+    def tell_first(self) -> None:
+        """A seat has become idle: news for whoever may send its model away."""
+        first = self._first
+        if first is not None:
+            first.news.notify_all()
 
     @property
     def _first(self) -> Ticket | None:
@@ -108,10 +128,12 @@ class Table:
         if verdict.fits and not (others and self._used_bytes + need > self._budget_bytes):
             if ticket is self._first:
                 self._nobody_must_leave()
-            seat = self.seats[ticket.load.identity] = Seat(ticket.load, self.changed)
+            seat = self.seats[ticket.load.identity] = Seat(ticket.load, self._lock)
             seat.trial = ticket.trial
+            self.tell_all()
             self.records.forget_some(frozenset(self.seats))
             return self._use(seat), []
+        drained = [each for each in self.seats.values() if each.draining]
         self._nobody_must_leave()
         until = verdict.at
         if not any(each.state is SeatState.LOADING for each in self.seats.values()):
@@ -123,7 +145,9 @@ class Table:
                 each.state = SeatState.LEAVING
             if idle:
                 return None, idle
-        self.clock.wait(self.changed, None if until is None else until - now)
+        if any(each.open for each in drained):
+            self.tell_all()
+        self.clock.wait(ticket.news, None if until is None else until - now)
         return None, []
 
     def _fits_meanwhile(self, ticket: Ticket) -> bool:

@@ -20,11 +20,14 @@ DEAD = "has died and is not back yet"
 
 @dataclass(frozen=True, slots=True)
 class WatchTimes:
-    """interval_seconds: between two questions, while requests run. clock: monotonic seconds."""
+    """interval_seconds: between two questions, while requests run. revival_seconds: between two attempts to bring back
+    what has died and nobody asks for. clock: monotonic seconds.
+    """
 
     clock: Callable[[], float]
     limits: HeartLimits = field(default_factory=HeartLimits)
     interval_seconds: float = 1.5
+    revival_seconds: float = REVIVAL_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +182,10 @@ class WorkerWatch:
         return WorkerHealth(worker.loaded.name, worker.loaded.process_id, trouble, heartbeat.last)
 
     def _start_again(self) -> None:
-        """In a thread of its own, and not more often than every REVIVAL_SECONDS: a model may die again and again."""
+        """In a thread of its own, and not more often than every `revival_seconds`: a model may die again and again."""
         with self._changed:
             revive, now = self._revive, self._times.clock()
-            lately = self._revived_at is not None and now - self._revived_at < REVIVAL_SECONDS
+            lately = self._revived_at is not None and now - self._revived_at < self._times.revival_seconds
             if revive is None or self._reviving or lately or self._closed:
                 return
             self._reviving, self._revived_at = True, now

@@ -32,6 +32,11 @@ def can_rerank(report: ModelReport) -> bool:
     return report.healthy and report.runtime_compatible and RERANK in report.capabilities
 
 
+def can_serve(report: ModelReport) -> bool:
+    """A server has a route for what it does."""
+    return can_chat(report) or can_embed(report) or can_rerank(report)
+
+
 def require_chat(report: ModelReport) -> None:
     """Raises ModelUnhealthy, CapabilityMismatch or ModelNotRunnable, in that order, naming the reason."""
     _require(report, TEXT_GENERATION, "write text", "`mlxk list --text` shows the models that do")
@@ -39,14 +44,22 @@ def require_chat(report: ModelReport) -> None:
 
 def require_embed(report: ModelReport) -> None:
     """As `require_chat`."""
-    _require(
-        report, EMBEDDINGS, "turn text into vectors", "take an embedding model, such as bge, e5 or Qwen3-Embedding"
-    )
+    _require(report, EMBEDDINGS, "turn text into vectors", "`mlxk list --embeddings` shows the models that do")
 
 
 def require_rerank(report: ModelReport) -> None:
     """As `require_chat`."""
     _require(report, RERANK, "rerank documents", "take a reranker, such as bge-reranker or Qwen3-Reranker")
+
+
+def require_served(report: ModelReport) -> None:
+    """As `require_chat`, for a model that a server has any route for."""
+    if EMBEDDINGS in report.capabilities:
+        require_embed(report)
+    elif RERANK in report.capabilities:
+        require_rerank(report)
+    else:
+        require_chat(report)
 
 
 def _require(report: ModelReport, capability: str, does: str, others: str) -> None:

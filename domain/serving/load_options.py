@@ -43,7 +43,7 @@ class LoadOptions:
     forgotten. prefix_cache: what to remember of prompts. memory_bytes:
     what weights, caches and work may take in all, None without limit. sees: load what looks at pictures too; the
     model says so, not the user. exif: read where, when and with what a picture was taken, if its file tells. task: what
-    for; another one is another load.
+    for; another one is another load. cpu: compute without the graphics processor.
 
     Raises InvalidRequest for values out of range, and for what excludes one another.
     """
@@ -60,6 +60,7 @@ class LoadOptions:
     sees: bool = False
     exif: bool = True
     task: Task = Task.GENERATE
+    cpu: bool = False
 
     def __post_init__(self) -> None:
         if self.kv_bits is not None and self.kv_bits not in KV_BITS:
@@ -106,4 +107,5 @@ class LoadOptions:
         draft = None if self.draft is None else self.draft.identity
         parts = (self.adapter, draft, self.draft_ngram, self.draft_tokens, self.kv_bits, self.kv_group_size)
         what_for = () if self.task is Task.GENERATE else (self.task.value,)
-        return repr((*map(str, parts), self.max_kv_size, *what_for))
+        where = ("cpu",) if self.cpu else ()
+        return repr((*map(str, parts), self.max_kv_size, *what_for, *where))

@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields, replace
 
 @dataclass(frozen=True, slots=True)
 class LoadWishes:
-    """force: although it may not fit into memory. adapter: a folder. draft_model: a name, as for any model. The others
-    as in LoadOptions; None is "as usual".
+    """force: although it may not fit into memory. adapter: a folder. draft_model: a name, as for any model. cpu:
+    without the graphics processor. The others as in LoadOptions; None is "as usual".
     """
 
     force: bool = False
@@ -19,6 +19,7 @@ class LoadWishes:
     kv_bits: int | None = None
     kv_group_size: int | None = None
     max_kv_size: int | None = None
+    cpu: bool = False
 
     @property
     def plain(self) -> bool:

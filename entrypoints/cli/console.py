@@ -129,6 +129,26 @@ class Console:
             raise InvalidRequest(f"standard input cannot be read: {fault.strerror or fault}") from fault
         return data[:most]
 
+    def read_some(self, size: int) -> bytes:
+        """What standard input holds now, up to so many bytes; waits for the first. b"" at its end. Raises OSError. Not
+        beside the other ways to read it.
+        """
+        source = getattr(self._stdin, "buffer", None)
+        if source is None:
+            return self._stdin.read(size).encode()
+        raw = getattr(source, "raw", source)
+        return bytes(raw.read(size) or b"")
+
+    @property
+    def input_is_ready(self) -> bool:
+        """Whether `read_some` would not wait."""
+        import select  # only a pipe needs it
+
+        try:
+            return bool(select.select([self._stdin], [], [], 0)[0])
+        except (OSError, ValueError):  # no descriptor, so nothing to wait for
+            return True
+
     def abandon_output(self) -> None:
         """Nothing more can be written: keep the interpreter from trying again at exit."""
         try:

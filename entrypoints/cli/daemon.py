@@ -10,10 +10,12 @@ from domain.errors import AccessDenied, InternalError, MlxkError, PortInUse, lea
 from entrypoints.cli.grammar import Kind
 from entrypoints.cli.serve_options import SERVE
 from entrypoints.cli.services import Context, Outcome
-from entrypoints.settings import Settings
+from entrypoints.door_settings import KEYS_IN_SIGHT
+from entrypoints.settings import Settings, Source
 from ports.background_servers import BackgroundServers, StartedServer
 
 HERE_ONLY = ("daemon", "print_config")
+SECRET = ("api_key",)  # these go through the environment, which others cannot read
 
 
 def start_in_background(context: Context, settings: Settings, arguments: object) -> Outcome:
@@ -25,9 +27,11 @@ def start_in_background(context: Context, settings: Settings, arguments: object)
             hint=f"`mlxk stop --port {port}` ends it; --port {port + 1 if port < 65535 else 8000} is another port",
             param="port",
         )
+    if settings.doors.api_key.source is Source.FLAG:
+        context.console.complain(f"serve: Warning: {KEYS_IN_SIGHT}")
     background = services.background_servers()
     try:
-        started = background.start(command_line(arguments), port)
+        started = background.start(command_line(arguments), port, secrets(arguments))
     except OSError as fault:
         raise AccessDenied(f"cannot start in the background: {fault.strerror}: {fault.filename}") from fault
     facts = _announced(started)
@@ -46,13 +50,19 @@ def command_line(arguments: object) -> list[str]:
     words: list[str] = []
     for option in SERVE.options:
         value = getattr(arguments, option.parameter)
-        if option.parameter in HERE_ONLY or value is None or value is False:
+        if option.parameter in (*HERE_ONLY, *SECRET) or value is None or value is False:
             continue
         if option.kind is Kind.SWITCH:
             words.append(option.flag)
         else:
             words += [f"{option.flag}={each}" for each in (value if isinstance(value, tuple) else (value,))]
     return words
+
+
+def secrets(arguments: object) -> dict[str, str]:
+    """What `command_line` leaves out, by the variables that say it."""
+    found = {f"MLXK_{name.upper()}": ",".join(getattr(arguments, name)) for name in SECRET}
+    return {variable: value for variable, value in found.items() if value}
 
 
 def _announced(started: StartedServer) -> Mapping[str, object]:

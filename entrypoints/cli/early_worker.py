@@ -28,4 +28,5 @@ def early_worker(context: Context, invocation: Invocation) -> Iterator[None]:
 def _worker_is_wanted(context: Context, invocation: Invocation) -> bool:
     if invocation.command is None or not invocation.command.loads_model:
         return False
-    return bool(invocation.values.get("local")) or not context.services().servers_announced()
+    alone = not invocation.command.asks_servers or bool(invocation.values.get("local"))
+    return alone or not context.services().servers_announced()

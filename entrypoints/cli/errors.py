@@ -5,6 +5,8 @@ from __future__ import annotations
 from domain.errors import (
     AccessDenied,
     AmbiguousModel,
+    BackendFailed,
+    BackendTimeout,
     CapabilityMismatch,
     Conflict,
     ContextLengthExceeded,
@@ -75,6 +77,8 @@ EXIT_CODES: dict[type[MlxkError], int] = {
     GenerationFailed: FAILED,
     DeadlineMissed: FAILED,
     EngineDied: FAILED,
+    BackendFailed: FAILED,
+    BackendTimeout: FAILED,
     ServerBusy: FAILED,
     ServerShutdown: FAILED,
     PortInUse: FAILED,

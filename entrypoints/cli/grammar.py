@@ -91,7 +91,7 @@ class Option:
 @dataclass(frozen=True, slots=True)
 class Command:
     """One row of the table. details: further paragraphs of its help. examples: command lines, shown and documented.
-    loads_model: it needs a worker process, unless a running server answers.
+    loads_model: it needs a worker process. asks_servers: unless a running server answers.
     """
 
     name: str
@@ -102,6 +102,7 @@ class Command:
     details: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     loads_model: bool = False
+    asks_servers: bool = False
 
     @property
     def module(self) -> str:

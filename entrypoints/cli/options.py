@@ -8,6 +8,7 @@ from __future__ import annotations
 from entrypoints.cli.bench_options import BENCH
 from entrypoints.cli.cache_options import CACHE
 from entrypoints.cli.completion.scripts import SHELLS
+from entrypoints.cli.embedding_options import EMBEDDING_COMMANDS
 from entrypoints.cli.grammar import Command, Completes, Option, Positional
 from entrypoints.cli.hub_options import HUB, HUB_COMMANDS, REMOTE
 from entrypoints.cli.run_options import MODEL, RUN
@@ -132,7 +133,9 @@ COMMANDS = (
     RM,
     *WORKSPACE_COMMANDS,
     RUN,
+    *EMBEDDING_COMMANDS[:2],
     SERVE,
+    EMBEDDING_COMMANDS[2],
     *SERVER_COMMANDS,
     CACHE,
     BENCH,

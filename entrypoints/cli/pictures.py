@@ -64,9 +64,8 @@ def _read(path: Path, named: str, option: str) -> bytes:
         with path.open("rb") as source:
             return source.read(MOST_PICTURE_BYTES + 1)
     except FileNotFoundError as fault:
-        raise InvalidRequest(
-            f"{named}: there is no such file", hint="the question stands before it, or after --", param=option
-        ) from fault
+        hint = "the question stands before it, or after --" if option == OPTION else None
+        raise InvalidRequest(f"{named}: there is no such file", hint=hint, param=option) from fault
     except IsADirectoryError as fault:
         raise InvalidRequest(f"{named} is a folder", hint="name the pictures in it", param=option) from fault
     except PermissionError as fault:

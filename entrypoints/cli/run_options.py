@@ -14,6 +14,7 @@ RUN = Command(
     name="run",
     summary="ask a model, or chat with it",
     loads_model=True,
+    asks_servers=True,
     positionals=(
         MODEL,
         Positional(

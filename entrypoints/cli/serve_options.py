@@ -21,6 +21,7 @@ LOADING = (
     Option("--kv-bits", "quantise the KV cache: 2, 3, 4, 6 or 8 bits", Kind.INTEGER, value="N"),
     Option("--kv-group-size", "values that share a scale in it: 32, 64 or 128", Kind.INTEGER, value="N", default="64"),
     Option("--max-kv-size", "tokens the KV cache holds before the oldest are forgotten", Kind.INTEGER, value="N"),
+    Option("--cpu", "compute without the graphics processor"),
 )
 
 # Who may come in (docs/server.md, Security).
@@ -30,7 +31,19 @@ DOORS = (
     Option("--no-auth", "let everybody in, also where others can reach the server"),
     Option("--allow-host", "answer to this host name too; may be given again", Kind.TEXTS, value="NAME"),
     Option("--cors-origin", "let web pages of this origin ask; may be given again", Kind.TEXTS, value="ORIGIN"),
-    Option("--max-body", "the largest request body", Kind.TEXT, value="SIZE", default="16 MiB"),
+    Option("--max-body", "the largest request body", Kind.TEXT, value="SIZE", default="16 MiB; 80 with pictures"),
+)
+
+# Vectors of models that are not here (docs/server.md, Embeddings).
+EMBEDDING = (
+    Option(
+        "--embed-backend",
+        "ask this server for vectors of models that are not here",
+        Kind.TEXT,
+        value="URL",
+        default="nobody",
+    ),
+    Option("--allow-remote-backend", "it may lie on another machine"),
 )
 
 SERVE = Command(
@@ -73,6 +86,7 @@ SERVE = Command(
         Option("--share", "let others pull the cached models from here, read-only, in the hub's protocol"),
         *DOORS,
         *LOADING,
+        *EMBEDDING,
         Option(
             "--config",
             "read settings, aliases and settings by model from this file",
@@ -84,8 +98,8 @@ SERVE = Command(
         Option("--daemon", "start in the background; return when it is ready, or has failed"),
     ),
     details=(
-        "--adapter, --draft-model, --draft-ngram, --draft-tokens, --kv-bits, --kv-group-size and --max-kv-size say how "
-        "the model given by --model is loaded; other models are loaded the plain way.",
+        "--adapter, --draft-model, --draft-ngram, --draft-tokens, --kv-bits, --kv-group-size, --max-kv-size and "
+        "--cpu say how the model given by --model is loaded; other models are loaded the plain way.",
         "An address that others can reach needs API keys, or --no-auth. Every program on this machine can see the "
         "value of --api-key: --api-key-file, or MLXK_API_KEY, keeps it private.",
         "Ctrl-C or SIGTERM finishes the running answers and stops. A flag beats the environment, which beats the "

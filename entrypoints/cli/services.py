@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from application.hub.show_remote import ShowRemote
     from application.hub.verify_model import VerifyModel
     from application.inference.chat import Chat
+    from application.inference.embed import Embed
     from application.inference.find_server import FindServer
     from application.inference.load_plan import PlanLoad
+    from application.inference.rerank import Rerank
     from application.serving.background_service import BackgroundService
     from application.serving.model_pool import ModelPool
     from application.serving.prompt_cache import PromptCache
@@ -86,6 +88,10 @@ class Services(Protocol):
     def plan_load(self) -> PlanLoad: ...
 
     def chat(self) -> Chat: ...
+
+    def embed(self) -> Embed: ...
+
+    def rerank(self) -> Rerank: ...
 
     def find_server(self) -> FindServer: ...
 

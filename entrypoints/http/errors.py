@@ -12,6 +12,8 @@ from werkzeug.exceptions import HTTPException
 from domain.errors import (
     AccessDenied,
     AmbiguousModel,
+    BackendFailed,
+    BackendTimeout,
     CapabilityMismatch,
     Conflict,
     ContextLengthExceeded,
@@ -84,6 +86,8 @@ STATUS: Mapping[type[MlxkError], int] = {
     GenerationFailed: 500,
     DeadlineMissed: 504,
     EngineDied: 502,
+    BackendFailed: 502,
+    BackendTimeout: 504,
     ServerBusy: 503,
     ServerShutdown: 503,
     PortInUse: 500,

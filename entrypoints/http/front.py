@@ -19,6 +19,7 @@ from entrypoints.http.app import create_app
 from entrypoints.http.gate import Doors
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.listener import Address
+from entrypoints.http.request_counts import OTHER_METHOD, UNREADABLE
 from entrypoints.http.service_notice import READY, STOPPING, tell_manager
 from entrypoints.http.services import Services
 from entrypoints.settings import Settings
@@ -75,6 +76,10 @@ class Front:
         thread = threading.Thread(target=self._bring_up, args=(announce, on_failure), name="bring-up", daemon=True)
         thread.start()
 
+    def count_unreadable(self, status: int) -> None:
+        """A response to what could not be read as a request."""
+        self._services.meter().request(OTHER_METHOD, UNREADABLE, status)
+
     def begin_stop(self) -> None:
         """No new answers; the running ones may go on for the grace, then they end with an error."""
         self._stopping = True
@@ -100,6 +105,7 @@ class Front:
 
     def _bring_up(self, announce: bool, on_failure: Callable[[], None]) -> None:
         ready = False
+        self._be_found()
         try:
             model = self._load_first()
             self._services.lifecycle().move_to(ServerState.READY)
@@ -116,7 +122,6 @@ class Front:
                 self._services.lifecycle().move_to(ServerState.FAILED)
                 on_failure()
         if ready:
-            self._be_found()
             tell_manager(self._plan.settings.environ, READY)
         if ready and announce:
             self._announce(model)

@@ -11,7 +11,8 @@ from entrypoints.http.current import current_request
 from entrypoints.http.services import RequestMeter
 
 TURNED_AWAY = (ModelSuspended, ServerBusy, ServerShutdown)
-UNMATCHED = "unmatched"
+UNMATCHED, UNREADABLE = "unmatched", "unreadable"
+OTHER_METHOD = "other"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -20,7 +21,7 @@ def count_responses(app: Flask, meter: Callable[[], RequestMeter]) -> None:
     def count(response: Response) -> Response:
         request = current_request()
         rule = request.url_rule
-        method = request.method if request.method in METHODS else "other"
+        method = request.method if request.method in METHODS else OTHER_METHOD
         meter().request(method, UNMATCHED if rule is None else rule.rule, response.status_code)
         if (code := g.pop("turned_away", None)) is not None:
             meter().rejected(code)

@@ -8,6 +8,7 @@ import resource
 from dataclasses import replace
 
 from domain.errors import UsageError
+from entrypoints.door_settings import KEYS_IN_SIGHT
 from entrypoints.http.access_log import configure_access_log
 from entrypoints.http.arbiter import EmbeddedServer
 from entrypoints.http.bootstrap import build_services
@@ -82,7 +83,7 @@ def _require_keys(settings: Settings, address: Address, keys: tuple[str, ...]) -
 
 def _warn(settings: Settings, address: Address, keys: tuple[str, ...]) -> None:
     if settings.doors.api_key.source is Source.FLAG:
-        log.warning("every program on this machine can see the value of --api-key: --api-key-file keeps it private")
+        log.warning("%s", KEYS_IN_SIGHT)
     if not address.is_loopback and not keys:
         log.warning("%s is open to the network, without any authentication", address.url)
 

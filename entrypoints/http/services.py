@@ -18,6 +18,7 @@ from domain.catalog import LocatedModel
 from domain.inference import GenerationRequest
 from domain.inference.embedding import EmbeddingRequest, RerankRequest
 from domain.serving.metrics import MetricFamily
+from ports.embedding_backend import EmbeddingBackend
 from ports.hub import ModelHub
 
 
@@ -36,9 +37,17 @@ class ChatUseCase(Protocol):
 
     def at_hand(self, spec: str) -> bool: ...
 
-    def prepare(self, spec: str) -> Prepared: ...
 
-    def bring_in(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = ...) -> Prepared: ...
+class BringInUseCase(Protocol):
+    """application.inference.bring_in.BringIn."""
+
+    def execute(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = ...) -> Prepared: ...
+
+
+class ResolveUseCase(Protocol):
+    """application.serving.served_models.ResolveServedModel."""
+
+    def execute(self, spec: str) -> LocatedModel: ...
 
 
 class CheckReadinessUseCase(Protocol):
@@ -167,6 +176,12 @@ class Services(Protocol):
     def chat(self) -> ChatUseCase: ...
 
     def chat_loaded(self) -> ChatLoadedUseCase: ...
+
+    def embedding_backend(self) -> EmbeddingBackend | None: ...
+
+    def bring_in_model(self) -> BringInUseCase: ...
+
+    def resolve_served_model(self) -> ResolveUseCase: ...
 
     def explain_prompt(self) -> ExplainPromptUseCase: ...
 

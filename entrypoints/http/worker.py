@@ -150,6 +150,8 @@ class FrontWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
             f"{HEADER}: {request_id}\r\nConnection: close\r\n\r\n"
         )
         log_refusal(status, len(body))
+        if self._front is not None:
+            self._front.count_unreadable(status)
         with contextlib.suppress(OSError):
             client.sendall(head.encode() + body)
 

@@ -15,6 +15,7 @@ from application.inference.prepare_request import FreshValues, PrepareRequest
 from application.inference.vector_loop import VectorLoop
 from domain.errors import InternalError, MlxkError, ModelLoadFailed
 from domain.serving.load_options import Task
+from domain.serving.vitals import EngineVitals
 from ports.text_runtime import LoadedText, TextRuntime
 from ports.vector_engine import LoadedVectors, VectorRuntime
 from ports.worker_channel import (
@@ -89,12 +90,14 @@ class WorkerSession:
             self._loop.drain()
 
     def _text_loop(self, loaded: LoadedText) -> EngineLoop:
-        return EngineLoop(
+        loop = EngineLoop(
             loaded.engine,
             PrepareRequest(loaded.codec, FreshValues(_fresh_seed, _fresh_call_id, time.monotonic)),
             lambda events: self._channel.send(RequestEvents(events)),
             tell=_LOG.debug if _LOG.isEnabledFor(logging.DEBUG) else None,
         )
+        loop.forewarn(self._tell)
+        return loop
 
     def _vector_loop(self, loaded: LoadedVectors) -> VectorLoop:
         return VectorLoop(loaded.engine, loaded.codec, self._channel.send, time.monotonic)
@@ -105,6 +108,9 @@ class WorkerSession:
         loop.run()
         loaded.engine.close()
         self._closed.set()
+
+    def _tell(self, vitals: EngineVitals) -> None:
+        self._channel.send(TellVitals(vitals))
 
     # The reader thread
 
@@ -136,7 +142,7 @@ class WorkerSession:
             case CancelRequest(request_id), (EngineLoop() | VectorLoop()) as loop:
                 loop.cancel(request_id)
             case AskVitals(), (EngineLoop() | VectorLoop()) as loop:
-                loop.ask_vitals(lambda vitals: self._channel.send(TellVitals(vitals)))
+                loop.ask_vitals(self._tell)
             case _:
                 raise InternalError(f"the front sent {type(command).__name__} out of turn")
 

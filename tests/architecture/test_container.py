@@ -14,7 +14,8 @@ from entrypoints.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 INSIDE_A_WORKER = {"frame_channel", "conversion_line", "convert_here"}  # these take a socket or do the work at once
-NAMES = sorted(set(Container.providers) - INSIDE_A_WORKER)
+ONLY_IF_NAMED = {"embedding_backend"}  # None unless a setting names one
+NAMES = sorted(set(Container.providers) - INSIDE_A_WORKER - ONLY_IF_NAMED)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -22,6 +23,12 @@ def test_every_part_can_be_built(name: str, tmp_path: Path) -> None:
     (tmp_path / ".cache/huggingface/hub").mkdir(parents=True)
     container = Container(settings=load_settings({}, {"HOME": str(tmp_path)}))
     assert getattr(container, name)() is not None
+
+
+def test_a_backend_that_is_named_can_be_built() -> None:
+    settings = load_settings({"embed_backend": "http://127.0.0.1:9"}, {"HOME": "/nowhere"})
+    assert Container(settings=settings).embedding_backend() is not None
+    assert Container(settings=load_settings({}, {"HOME": "/nowhere"})).embedding_backend() is None
 
 
 def test_settings_are_the_only_thing_a_container_needs() -> None:

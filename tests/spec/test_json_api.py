@@ -17,7 +17,7 @@ from domain.inference import TextDelta
 from entrypoints.cli.envelope import SPEC_VERSION
 from entrypoints.cli.errors import EXIT_CODES
 from entrypoints.cli.options import COMMANDS
-from tests.support.fakes.cli_services import FakeServices, Line, report, spoken
+from tests.support.fakes.cli_services import EMBEDDER, FakeServices, Line, report, spoken
 from tests.support.fakes.prefix_store import FakePrefixStore, prompts_of
 from tests.support.fakes.server_processes import FakeProcesses, server_entry
 
@@ -35,6 +35,7 @@ MODELS = (
     report("org/Gguf", reason="Incompatible framework: GGUF", framework="GGUF"),
     report("org/Broken", health_reason="config.json missing", framework="Unknown", capabilities=()),
     report("mlxk/demo", source=ModelSource.BUILTIN),
+    EMBEDDER,
     report("./plain", source=ModelSource.WORKSPACE),
     report(
         "managed",
@@ -84,6 +85,9 @@ COMMAND_LINES = (
     ("push", "ws", "me/mine", "--private", "--dry-run"),
     ("push", "ws", "me/mine", "--private", "--check-only"),
     ("run", "demo", "Who are you?"),
+    ("embed", "embedder", "a text", "another"),
+    ("rerank", "reranker", "a question", "a document"),
+    ("embed-serve", "org/embedder"),
     ("serve", "--model", "demo"),
     ("serve", "--print-config"),
     ("status",),
@@ -125,6 +129,12 @@ WRONG_LINES = (
     ("bench", "demo", "--batch", "none"),
     ("run", "demo"),
     ("run", "demo", "x", "--temperature", "9"),
+    ("embed", "embedder"),
+    ("embed", "embedder", "a", "--dimensions", "0"),
+    ("rerank", "reranker", "a question"),
+    ("embed-serve",),
+    ("embed-serve", "Good"),
+    ("serve", "--embed-backend", "http://10.0.0.1:8002"),
     ("serve", "--port", "x"),
     ("serve", "--config", "/nowhere/mlxk.toml"),
     ("stop",),
@@ -203,7 +213,7 @@ def test_every_command_was_tried_and_is_described() -> None:
     names = {command.name for command in COMMANDS}
     assert {line[0].removeprefix("--") for line in COMMAND_LINES} == names
     assert {name for name in SCHEMA["properties"]["command"]["enum"] if name} == names
-    assert names <= set(re.findall(r"^## (\w+)$", PAGE, re.MULTILINE))
+    assert names <= set(re.findall(r"^## ([\w-]+)$", PAGE, re.MULTILINE))
     assert {example["command"] for example in EXAMPLES if example["status"] == "success"} == names
 
 

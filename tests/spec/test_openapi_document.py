@@ -21,14 +21,15 @@ from entrypoints.http.openapi.field_notes import NOTES
 from entrypoints.http.openapi.operations import OPERATIONS
 from entrypoints.http.schemas.parameters import BODIES
 from scripts.generate_openapi import PAGE, page
-from tests.support.fakes.http_services import FakeServices
+from tests.support.fakes.http_services import MODELS, VECTOR_MODELS, FakeServices
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 AUTOMATIC = {"HEAD", "OPTIONS"}
 
 
 def app(**doors: Any) -> Flask:
-    return create_app(FakeServices(), HttpLimits(), doors=Doors.at(Address("127.0.0.1", 0), **doors), share=True)
+    services = FakeServices(models=(*MODELS, *VECTOR_MODELS))
+    return create_app(services, HttpLimits(), doors=Doors.at(Address("127.0.0.1", 0), **doors), share=True)
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +136,7 @@ def test_its_examples_fit_its_schemas_and_are_answered(each: Any, document: dict
 LEAST: Mapping[str, tuple[str, dict[str, Any]]] = {
     "ChatRequest": ("/v1/chat/completions", {"model": "demo", "messages": [{"role": "user", "content": "hi"}]}),
     "CompletionRequest": ("/v1/completions", {"model": "demo", "prompt": "hi"}),
+    "RerankRequest": ("/v1/rerank", {"model": "org/reranker", "query": "hi", "documents": ["ho"]}),
 }
 # What a field needs beside it.
 WITH: Mapping[tuple[str, str], Mapping[str, Any]] = {
@@ -173,7 +175,7 @@ def test_bounds_are_where_the_rules_have_them(client: Any, body: str, name: str,
     assert param(first) == ("n" if name == "best_of" else name)
 
 
-@pytest.mark.parametrize("body", list(LEAST))
+@pytest.mark.parametrize("body", ["ChatRequest", "CompletionRequest"])
 def test_lists_and_words_are_as_long_and_as_many_as_the_rules_have_them(
     client: Any, document: dict[str, Any], body: str
 ) -> None:
@@ -193,3 +195,25 @@ def test_lists_and_words_are_as_long_and_as_many_as_the_rules_have_them(
         ]
         assert taken(tools=tools[:-1])
         assert not taken(tools=tools)
+
+
+@pytest.mark.parametrize(
+    ("body", "name", "path"),
+    [("EmbeddingRequest", "input", "/v1/embeddings"), ("RerankRequest", "documents", "/v1/rerank")],
+)
+def test_texts_are_as_many_and_as_short_as_the_rules_have_them(
+    client: Any, document: dict[str, Any], body: str, name: str, path: str
+) -> None:
+    shape = document["components"]["schemas"][body]["properties"][name]
+    most = next(each["maxItems"] for each in (shape, *shape.get("anyOf", ())) if "maxItems" in each)
+    beside = {"model": "org/embedder"} if name == "input" else {"model": "org/reranker", "query": "hi"}
+
+    def taken(texts: list[str]) -> bool:
+        judged: bool = Draft202012Validator({**shape, "components": document["components"]}).is_valid(texts)
+        assert judged == (client.post(path, json={**beside, name: texts}).status_code == 200)
+        return judged
+
+    assert taken(["x"] * most)
+    assert not taken(["x"] * (most + 1))
+    assert not taken(["x", ""])
+    assert not taken([])

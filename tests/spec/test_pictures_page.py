@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from adapters.inference.pictures import reading, video
+from adapters.inference.pictures.exif import CAMERA_CHARACTERS
+from adapters.inference.vision.showing import MOST_PIXELS_TOGETHER
 from domain.inference import PictureFacts
 from domain.inference import picture_limits as limits
 from domain.inference.picture_table import PictureRow, picture_table
+from domain.inference.picture_words import picture_lines
 from entrypoints.http.limits import MEBIBYTE, HttpLimits
 from entrypoints.http.media_room import PATIENCE_SECONDS
 from entrypoints.http.schemas.content import URL_FIELDS
@@ -35,8 +39,20 @@ def test_the_figures_on_the_page_are_those_in_force() -> None:
         f"{http.media_bytes // (1024 * MEBIBYTE)} GiB for pictures",
         f"waits up to {PATIENCE_SECONDS:.0f} seconds",
         f"from 1 to {limits.MOST_PICTURES}",
+        f"at most {limits.MOST_PIXELS:,}, {limits.MOST_SIDE:,} a side, {reading.MAX_RATIO} times as long as wide; "
+        f"{MOST_PIXELS_TOGETHER:,} in a request",
+        f"{CAMERA_CHARACTERS} characters",
+        f"at most {video.MAX_FRAMES}, evenly",
+        f"takes more than {video.MAX_SECONDS:.0f} seconds",
+        f"more than {video.MAX_SIDE:,} pixels a side",
+        f"than {video.MAX_PIXELS_READ:,} over all its frames",
     ):
         assert figure in PAGE, figure
+
+
+def test_the_lines_that_a_model_reads_are_on_the_page() -> None:
+    facts = PictureFacts("", "JPEG", 1, 1, -33.8568, 151.2153, "2024-05-06T07:08:09", "Canon EOS R5")
+    assert f"```text\n{picture_lines(2, facts, several=True)}```" in PAGE
 
 
 def test_every_part_is_on_the_page() -> None:

@@ -54,7 +54,7 @@ def _services(settings: Settings, plan: str) -> Services:
     container: Any = build_services(settings)
     command = (sys.executable, "-P", dying_worker.__file__, plan)
     container.worker_launcher.override(ProcessWorkerLauncher(settings.environ, keep_spare=True, command=command))
-    container.watch_times.override(WatchTimes(time.monotonic, QUICK, interval_seconds=0.1))
+    container.watch_times.override(WatchTimes(time.monotonic, QUICK, interval_seconds=0.1, revival_seconds=0.5))
     services: Services = container
     return services
 

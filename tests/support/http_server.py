@@ -5,8 +5,8 @@
 "register": a folder in the plan lets the server enter itself there, as a real one does in the user's cache.
 
 The process prints one JSON line when it is ready ({"url": ...}), and answers each command it reads with its state:
-{"hold_after": 1} changes the fake workers' script, {"open_gate": true} lets the slow model load, {"ask": "state"}
-changes nothing.
+{"hold_after": 1} changes the fake workers' script, {"hold_vectors": true} keeps vectors and scores back,
+{"open_gate": true} lets the slow model load, {"ask": "state"} changes nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from entrypoints.http.server import serve
 from entrypoints.settings import Settings, load_settings
 from ports.running_servers import ServerRegister
 from tests.support.fakes.event_worker import FAULT
-from tests.support.fakes.http_services import ChildLauncher, FakeServices
+from tests.support.fakes.http_services import MODELS, VECTOR_MODELS, ChildLauncher, FakeServices
 from tests.support.fakes.worker import Script
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +76,8 @@ def _services(settings: Settings, register: ServerRegister | None = None) -> Fak
         script.fail_to_load["org/one"] = GenerationFailed("its weights are odd")
     launcher = ChildLauncher(script)
     threading.Thread(target=_obey, args=(launcher,), daemon=True).start()
-    return FakeServices(launcher, register=register, preload=settings.preload_model.value)
+    models = (*MODELS, *VECTOR_MODELS)
+    return FakeServices(launcher, models, register, preload=settings.preload_model.value)
 
 
 def _obey(launcher: ChildLauncher) -> None:
@@ -84,6 +85,9 @@ def _obey(launcher: ChildLauncher) -> None:
         command = json.loads(line)
         if command.get("open_gate"):
             launcher.gate.set()
+        elif "hold_vectors" in command:
+            launcher.script.vectors.held = bool(command["hold_vectors"])
+            launcher.changed()
         elif "ask" not in command:
             for name, value in command.items():
                 setattr(launcher.script, name, value)

@@ -37,6 +37,8 @@ allow_host = ["mac.lan", "studio.lan"]
 cors_origin = ["http://localhost:3000"]
 max_body = "1MB"
 access_log = false
+embed_backend = "http://127.0.0.1:8002"
+allow_remote_backend = false
 
 [aliases]
 fast = "org/small"
@@ -53,6 +55,7 @@ draft_tokens = 4
 kv_bits = 8
 kv_group_size = 32
 max_kv_size = 512
+cpu = true
 
 [models.other]
 preload = true
@@ -75,8 +78,15 @@ def refusal(folder: Path, text: str) -> str:
 def test_every_key_reaches_its_setting(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, EVERYTHING)
     names = {key: SETTING_OF.get(key, key) for key in SERVER_KEYS if key != PRELOAD}
-    values = {
-        key: getattr(settings if hasattr(settings, name) else settings.doors, name).value for key, name in names.items()
+    embedding: dict[str, object] = {
+        "embed_backend": settings.embedding.backend.value,
+        "allow_remote_backend": settings.embedding.allow_remote.value,
+    }
+    values = dict(embedding)
+    values |= {
+        key: getattr(settings if hasattr(settings, name) else settings.doors, name).value
+        for key, name in names.items()
+        if key not in embedding
     }
     assert values == {
         "host": "::1", "port": 9000, "log_level": "warning", "log_json": True, "max_tokens": 200,
@@ -84,12 +94,13 @@ def test_every_key_reaches_its_setting(tmp_path: Path) -> None:
         "idle_ttl": 5400.0, "model": "demo", "share": True, "force": True,
         "api_key_file": tmp_path / "keys", "no_auth": False, "allow_host": ("mac.lan", "studio.lan"),
         "cors_origin": ("http://localhost:3000",), "max_body": 10**6, "access_log": False,
+        "embed_backend": "http://127.0.0.1:8002", "allow_remote_backend": False,
     }  # fmt: skip
     assert settings.port.source is Source.FILE
     assert settings.port.name == f"{tmp_path}/mlxk.toml: [server] port"
     wishes = LoadWishes(
         adapter=str(tmp_path / "lora"), draft_model="org/tiny", draft_ngram=2, draft_tokens=4, kv_bits=8,
-        kv_group_size=32, max_kv_size=512,
+        kv_group_size=32, max_kv_size=512, cpu=True,
     )  # fmt: skip
     assert settings.serving_rules.models == {
         "org/small": ModelSettings(wishes, pinned=True, preload=True, idle_seconds=600.0, max_tokens=99),

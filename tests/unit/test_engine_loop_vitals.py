@@ -77,6 +77,20 @@ def test_an_engine_in_the_middle_of_a_step_answers_after_it(start: Start) -> Non
     assert told.get(timeout=20).totals.steps <= 1
 
 
+def test_a_step_that_may_take_longer_than_was_told_is_told_of_before_it_begins(start: Start) -> None:
+    gate, told = threading.Event(), queue.SimpleQueue[EngineVitals]()
+    running = start(ScriptedEngine(gate=gate, step_seconds=0.25))
+    running.loop.forewarn(told.put)
+    assert vitals_of(running).step_seconds == 0.25
+    running.loop.submit(1, asking(max_tokens=1))
+    eventually(lambda: bool(running.engine._rows), "a row like any other")
+    assert told.empty()
+    running.engine.step_seconds = 90.0
+    running.loop.submit(2, asking(max_tokens=1))
+    gate.set()
+    assert told.get(timeout=20).step_seconds == 90.0
+
+
 def test_a_text_thread_that_hangs_answers_nothing(start: Start) -> None:
     running = start()
     told: queue.SimpleQueue[EngineVitals] = queue.SimpleQueue()

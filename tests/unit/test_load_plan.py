@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from application.serving.served_models import FirstModel
 from domain.catalog import LocatedModel
 from domain.errors import InsufficientMemory, InvalidRequest, ModelNotFound, ModelUnhealthy
 from domain.inference import GenerationRequest, Message, Role
-from domain.serving.load_options import LoadOptions
+from domain.serving.load_options import LoadOptions, Task
 from domain.serving.load_plan import PLAIN_PLAN, LoadPlan
 from domain.serving.load_wishes import PLAINLY, LoadWishes
 from domain.serving.model_settings import Keeping, ModelSettings, ServingRules
@@ -60,6 +61,12 @@ def house(tmp_path: Path) -> House:
 def test_no_wishes_are_the_plain_way(house: House) -> None:
     assert house.plan.execute(house.demo, PLAINLY) == PLAIN_PLAN
     assert house.plan.execute(house.demo, LoadWishes(force=True)) == PLAIN_PLAN
+
+
+def test_the_cpu_is_a_way_of_its_own_that_every_kind_of_model_takes(house: House) -> None:
+    assert house.options(cpu=True) == LoadOptions(cpu=True)
+    plain, alone = LoadOptions(), LoadOptions(cpu=True)
+    assert len({plain.key, alone.key, replace(plain, task=Task.EMBED).key, replace(alone, task=Task.EMBED).key}) == 4
 
 
 def test_a_draft_is_found_like_any_model_and_counted(house: House) -> None:

@@ -126,6 +126,17 @@ def test_the_first_piece_and_the_gaps_between_pieces_are_timed() -> None:
     assert value(meter, "mlxk_requests_running") == 0
 
 
+def test_an_answer_that_comes_after_another_is_timed_from_its_own_beginning() -> None:
+    clock = [5.0]
+    meter = Meter(lambda: clock[0])
+    meter.answer_began("m")
+    stream = MeasuredStream(Told(clock, (9.5, TextDelta("a")), (11.0, END)), meter, "m", 3.0, streamed=True)
+    clock[0] = 9.0
+    list(stream)
+    assert value(meter, FIRST, "_sum") == 2.0 + 0.5, "two seconds of loading, and its own"
+    assert value(meter, DURATION, "_sum") == 4.0
+
+
 def test_how_far_a_prompt_is_read_is_no_piece() -> None:
     meter, stream, _ = measured((0.1, PromptProgress(1, 2)), (3.0, TextDelta("a")), (4.0, END))
     list(stream)

@@ -20,6 +20,10 @@ class MlxVectorRuntime:
         if not (Path(model.path) / "config.json").is_file():
             raise ModelLoadFailed(f"cannot load {model.name}: there is no config.json in {model.path}")
         MlxTextRuntime().warm()
+        if options.cpu:
+            from adapters.inference.mlx_process import use_cpu
+
+            use_cpu()
         try:
             from adapters.inference.embedding.loading import load_vectors
 

@@ -38,6 +38,7 @@ class Probe:
         caches = make_caches()
         logits = network(mx.array([[1]]), cache=caches)
         self.chunk_seconds = untried_seconds()
+        self._rate = 0.0
         self.vocabulary = int(logits.shape[-1])
         self.work_bytes = LAST_PASS_TOKENS * self.vocabulary * logits.itemsize
         self.row = row_bytes(caches)
@@ -77,9 +78,15 @@ class Probe:
             return CHUNKS[-1]
         tokens = next((chunk for chunk in CHUNKS if chunk <= timed.rate * self._seconds), CHUNKS[-1])
         self.work_bytes += timed.work_bytes * tokens // TIMED_TOKENS
+        self._rate = timed.rate
         self.chunk_seconds = tokens / timed.rate
         mx.clear_cache()
         return tokens
+
+    def pass_seconds(self, tokens: int) -> float:
+        """What reading so many tokens in one pass may take; a guess until a chunk has been tried."""
+        rate = self._rate or CHUNKS[1] / max(untried_seconds(), 1e-6)
+        return tokens / rate
 
     @property
     def _prompts(self) -> list[list[int]]:

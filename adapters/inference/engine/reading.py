@@ -15,6 +15,10 @@ from adapters.inference.prefixes import NoPrefixes, Prefixes
 from domain.errors import GenerationFailed, MlxkError
 from ports.text_engine import RowStep
 
+# Encoding a picture costs at most what reading so many tokens for each of its own does: it is looked at in patches, of
+# which several become one token.
+ENCODING_TOKENS = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Manner:
@@ -29,10 +33,13 @@ class Manner:
 
 @dataclass(slots=True, eq=False)
 class _Place:
-    """prefill: None until the row's turn has come. by_itself: shares no pass."""
+    """prefill: None until the row's turn has come. by_itself: shares no pass. at_once: tokens that one step may
+    cost.
+    """
 
     row: Row
     by_itself: bool
+    at_once: int
     prefill: Prefill | None = None
 
 
@@ -58,7 +65,12 @@ class Reading:
 
     def add(self, row: Row, by_itself: bool = False) -> None:
         by_itself = by_itself or row.asked.score_prompt is not None
-        bisect.insort(self._places, _Place(row, by_itself), key=lambda place: place.row.order)
+        bisect.insort(self._places, _Place(row, by_itself, self._at_once(row)), key=lambda place: place.row.order)
+
+    @property
+    def most_at_once(self) -> int:
+        """Tokens that one step may cost beyond a chunk: of prompts that must be read in one pass, or of a picture."""
+        return max((place.at_once for place in self._places), default=0)
 
     def drop_done(self) -> None:
         """Rows that are wanted no more, with all that has been read of them."""
@@ -100,6 +112,11 @@ class Reading:
         if started is not None or place.row.done:
             self._places.remove(place)
         return started, news
+
+    def _at_once(self, row: Row) -> int:
+        media = row.asked.media
+        largest = 0 if media is None else max((each.end - each.start for each in media.pictures), default=0)
+        return max(self._model.first_pass(row.asked), ENCODING_TOKENS * largest)
 
     def _next(self) -> _Place | None:
         """Whose turn it is; a row that has a seat already while there is none for that one. Raises InsufficientMemory

@@ -76,9 +76,9 @@ def read_picture(data: bytes, digest: str, place: Place, exif: bool = True) -> P
         image = open_picture(data)
         _refuse_sizes(image.size)
         _refuse_scans(data, image)
+        image.load()  # before its tags: those of a PNG are sought behind the pixels, and broken tags are forgiven
         main = _tags(image)
         told = _told(main) if exif else Exif()
-        image.load()
         pixels = _upright(_opaque(image), main)
     kind = NAMES.get(image.format or "", image.format or "")
     width, height = pixels.size

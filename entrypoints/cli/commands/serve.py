@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
-from domain.catalog.fitness import require_chat
+from domain.catalog import ModelReport
+from domain.catalog.fitness import require_served
 from domain.errors import MlxkError, UsageError
 from domain.serving.aliases import meaning
 from domain.serving.load_wishes import PLAINLY, LoadWishes
@@ -57,6 +59,9 @@ class Arguments:
     kv_bits: int | None = None
     kv_group_size: int | None = None
     max_kv_size: int | None = None
+    cpu: bool = False
+    embed_backend: str | None = None
+    allow_remote_backend: bool = False
     config: str | None = None
     print_config: bool = False
     daemon: bool = False
@@ -82,8 +87,11 @@ class Arguments:
             "log_json": True if self.log_json else None,
             "share": True if self.share else None,
             "force": True if self.force else None,
+            "embed_backend": self.embed_backend,
+            "allow_remote_backend": True if self.allow_remote_backend else None,
             **self._doors(),
             **{name: getattr(self, name) for name in LOADING_NAMES},
+            "cpu": True if self.cpu else None,
         }
 
     def _doors(self) -> dict[str, object]:
@@ -97,26 +105,44 @@ class Arguments:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Guise:
+    """Under which name the server was asked for, and what its first model must be able to do."""
+
+    command: str = "serve"
+    require: Callable[[ModelReport], None] = require_served
+
+
+USUAL = Guise()
+
+
 def execute(context: Context, arguments: Arguments) -> Outcome:
     """Serve until a signal ends it; the exit code is the server's."""
+    return serve_models(context, arguments, USUAL)
+
+
+def serve_models(context: Context, arguments: Arguments, guise: Guise) -> Outcome:
+    """As `execute`, under any name."""
     settings = context.server_settings(arguments.flags())
     for warning in settings.config_warnings:
-        context.console.complain(f"serve: Warning: {warning}")
+        context.console.complain(f"{guise.command}: Warning: {warning}")
     if arguments.print_config:
         return Outcome(data=lambda: config_object(settings), show=lambda: show_config(settings, context.console))
+    able: tuple[str, ...] = ()
     if settings.preload_model.value is not None:
         model = meaning(settings.preload_model.value, settings.serving_rules.aliases)
-        _require_model(context.services(), model, settings.loading.wishes)
+        able = _require_model(context.services(), model, settings.loading.wishes, guise).capabilities
     elif settings.loading.given:
         raise UsageError(
             f"{settings.loading.given[0]} says how a model is loaded, and no model is given", hint="add --model MODEL"
         )
     if arguments.daemon:
         return start_in_background(context, settings, arguments)
-    return _serve_here(context, settings)
+    return _serve_here(context, settings, guise.command, able)
 
 
-def _serve_here(context: Context, settings: Settings) -> Outcome:
+def _serve_here(context: Context, settings: Settings, command: str, able: tuple[str, ...]) -> Outcome:
+    """able: what the first model is for."""
     console = context.console
 
     def announce(serving: Serving) -> None:
@@ -124,22 +150,23 @@ def _serve_here(context: Context, settings: Settings) -> Outcome:
         with suppress(ReaderGone):
             if console.json:
                 facts = {"url": serving.url, "host": serving.host, "port": serving.port, "model": serving.model}
-                console.emit(encode(success("serve", {"status": STARTING, **facts}), console.encoding))
+                console.emit(encode(success(command, {"status": STARTING, **facts}), console.encoding))
             else:
-                console.write(banner(serving.url, serving.model, keyed=settings.doors.keyed))
+                console.write(banner(serving.url, serving.model, keyed=settings.doors.keyed, able=able))
 
     def failed(error: MlxkError) -> None:
         """The log has told people already."""
         if console.json:
             with suppress(ReaderGone):
-                console.emit(encode(failure("serve", error), console.encoding))
+                console.emit(encode(failure(command, error), console.encoding))
 
     return Outcome(data=None, show=lambda: None, exit_code=context.server()(settings, announce, failed))
 
 
-def _require_model(services: Services, spec: str, wishes: LoadWishes) -> None:
+def _require_model(services: Services, spec: str, wishes: LoadWishes, guise: Guise) -> ModelReport:
     """A model that is not here, cannot answer, or cannot be loaded that way is refused before anything listens."""
-    location = services.resolve_model().execute(spec)
-    require_chat(services.inspect_model().execute(location))
+    report = services.inspect_model().execute(services.resolve_model().execute(spec))
+    guise.require(report)
     if wishes != PLAINLY:
-        services.plan_load().execute(location, wishes)
+        services.plan_load().execute(report.location, wishes)
+    return report

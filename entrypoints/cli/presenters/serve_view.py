@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
+from domain.catalog.fitness import EMBEDDINGS, RERANK
+
 DEMO_MODEL = "demo"
 
-_BANNER = """\
-mlxk serves at {url}  (Ctrl-C stops it)
-
-  curl {url}/v1/chat/completions -H 'Content-Type: application/json' \\{header}
-    -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Who are you?"}}]}}'
-
+_SERVES = "mlxk serves at {url}  (Ctrl-C stops it)\n\n"
+_CURL = "  curl {url}{route} -H 'Content-Type: application/json' \\{header}\n    -d '{body}'\n\n"
+_CLIENT = """\
   from openai import OpenAI
   client = OpenAI(base_url="{url}/v1", api_key="{key}")
+"""
+_CHAT = """\
   answer = client.chat.completions.create(
       model="{model}", messages=[{{"role": "user", "content": "Who are you?"}}])
   print(answer.choices[0].message.content)
 
 """
+_EMBED = """\
+  answer = client.embeddings.create(model="{model}", input=["Who are you?"])
+  print(answer.data[0].embedding)
 
+"""
 
 _KEY_HEADER = """
     -H 'Authorization: Bearer YOUR_KEY' \\"""
 
 
-def banner(url: str, model: str | None, *, keyed: bool = False) -> str:
-    """model: the one that is loaded; the built-in one otherwise. keyed: an API key is wanted."""
+def banner(url: str, model: str | None, *, keyed: bool = False, able: Sequence[str] = ()) -> str:
+    """model: the one that is loaded; the built-in one otherwise. keyed: an API key is wanted. able: what the model is
+    for, where that is known.
+    """
     key, header = ("YOUR_KEY", _KEY_HEADER) if keyed else ("none", "")
-    return _BANNER.format(url=url, model=model or DEMO_MODEL, key=key, header=header)
+    shown = model or DEMO_MODEL
+    route, asked, example = _example(able)
+    body = json.dumps({"model": shown, **asked})
+    text = _SERVES + _CURL + (_CLIENT + example if example else "")
+    return text.format(url=url, route=route, body=body, model=shown, key=key, header=header)
+
+
+def _example(able: Sequence[str]) -> tuple[str, dict[str, object], str]:
+    """Route, body and what the official client says, which has nothing for reranking."""
+    if EMBEDDINGS in able:
+        return "/v1/embeddings", {"input": ["Who are you?"]}, _EMBED
+    if RERANK in able:
+        return "/v1/rerank", {"query": "Who are you?", "documents": ["I am here.", "It is late."]}, ""
+    return "/v1/chat/completions", {"messages": [{"role": "user", "content": "Who are you?"}]}, _CHAT

@@ -92,6 +92,24 @@ _COMPLETION = {
     "best_of": Note("Must be n: no answers are made to be thrown away.", {"minimum": 1, "maximum": MAX_ANSWERS}),
 }
 
+_INSTRUCT = Note("The task that the question belongs to, for models that want to know.")
+
+_EMBEDDING = {
+    "input": Note("Texts, or the model's own token ids. None may be empty, or longer than the model reads."),
+    "encoding_format": Note("base64 is of 32-bit floats, least significant byte first. Default: float."),
+    "dimensions": Note("Shorter vectors, of models that were made for it.", {"minimum": 1}),
+    "input_type": Note("What the texts are for; without it nothing is put before them."),
+    "instruct": _INSTRUCT,
+}
+
+_RERANK = {
+    "query": Note("The question.", {"minLength": 1}),
+    "documents": Note("What may answer it."),
+    "top_n": Note("Tell so many of the best; all without it.", {"minimum": 1}),
+    "return_documents": Note("With their texts."),
+    "instruct": _INSTRUCT,
+}
+
 _MESSAGE = {
     "role": Note("Who speaks; function is read as tool."),
     "content": Note("Text, or a list of parts. May be absent or null beside calls or thoughts."),
@@ -139,6 +157,8 @@ NOTES: Mapping[tuple[str, str], Note] = {
     **{("", name): note for name, note in _ANYWHERE.items()},
     **{("ChatRequest", name): note for name, note in _CHAT.items()},
     **{("CompletionRequest", name): note for name, note in _COMPLETION.items()},
+    **{("EmbeddingRequest", name): note for name, note in _EMBEDDING.items()},
+    **{("RerankRequest", name): note for name, note in _RERANK.items()},
     **{("Message", name): note for name, note in _MESSAGE.items()},
     **{("Extension", name): note for name, note in _EXTENSION.items()},
     **_PARTS,

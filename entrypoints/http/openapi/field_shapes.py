@@ -26,9 +26,11 @@ from entrypoints.http.openapi.json_shapes import (
 )
 from entrypoints.http.schemas.completion import Prompts
 from entrypoints.http.schemas.content import TextOrParts
+from entrypoints.http.schemas.embedding import MOST_INPUTS, Choice, Inputs
 from entrypoints.http.schemas.extension import LengthRule
 from entrypoints.http.schemas.messages import OLD_NAMES, RoleName
 from entrypoints.http.schemas.output_form import SchemaOrText
+from entrypoints.http.schemas.rerank import MOST_DOCUMENTS, Documents
 from entrypoints.http.schemas.sampling import LogitBias
 from entrypoints.http.schemas.strict import (
     FreeObject,
@@ -42,6 +44,7 @@ from entrypoints.http.schemas.tools import FunctionKind, ToolChoice
 
 TOKEN: Shape = {"type": "integer", "minimum": 0, "exclusiveMaximum": 2**31}
 TOKENS: Shape = {**array(TOKEN), "minItems": 1}
+TEXT: Shape = {"type": "string", "minLength": 1}
 OBJECT: Shape = {"type": "object"}
 LOGIT_BIAS: Shape = {
     "type": "object",
@@ -73,6 +76,15 @@ KINDS: Mapping[type[fields.Field[Any]], Shape] = {
             {**array(TOKENS), "minItems": 1, "maxItems": MAX_CHOICES},
         ]
     },
+    Inputs: {
+        "anyOf": [
+            TEXT,
+            {**array(TEXT), "minItems": 1, "maxItems": MOST_INPUTS},
+            TOKENS,
+            {**array(TOKENS), "minItems": 1, "maxItems": MOST_INPUTS},
+        ]
+    },
+    Documents: {**array({"anyOf": [TEXT, record({"text": TEXT})]}), "minItems": 1, "maxItems": MOST_DOCUMENTS},
 }
 
 
@@ -82,6 +94,8 @@ def field_shape(field: fields.Field[Any], named: Callable[[fields.Nested], Shape
         return named(field)
     if isinstance(field, fields.List):
         return array(field_shape(field.inner, named))
+    if isinstance(field, Choice):
+        return constant(*map(str, field.words))
     if type(field) not in KINDS:
         raise TypeError(f"{type(field).__name__} has no shape in the OpenAPI document: give it one in KINDS")
     return dict(KINDS[type(field)])

@@ -6,11 +6,13 @@ from entrypoints.http.openapi.operation import Operation, answer, in_path, in_qu
 from entrypoints.http.presenters.exposition import CONTENT_TYPE
 
 MODEL = "mlxk/demo"
+EMBEDDER, RERANKER = "org/embedder", "org/reranker"
 TURNS = [{"role": "user", "content": "What is the capital of France?"}]
 CHALLENGE = {"type": "string", "pattern": "^[0-9a-f]{32,128}$"}
 # What may become of a request that wants a model, and of one that wants an answer.
 OF_MODELS = (404, 422, 501, 502, 507)
 OF_ANSWERS = (*OF_MODELS, 504)
+OF_VECTORS = (*OF_MODELS, 504)
 
 SYSTEM = (
     Operation(
@@ -44,7 +46,7 @@ SYSTEM = (
 
 MODELS = (
     Operation(
-        "get", "/v1/models", "listModels", "models", "The models that are sound, run here and write text",
+        "get", "/v1/models", "listModels", "models", "The models that are sound, run here and that a route answers for",
         {"200": answer("Those that are loaded at the start come first.", "ModelList")},
     ),
     Operation(
@@ -94,4 +96,27 @@ ANSWERS = (
     ),
 )  # fmt: skip
 
-OPERATIONS = (*SYSTEM, *MODELS, *ANSWERS)
+VECTORS = (
+    Operation(
+        "post", "/v1/embeddings", "embed", "vectors", "Turn texts into vectors",
+        {"200": answer("A vector for each text, in their order.", "EmbeddingList")}, OF_VECTORS,
+        about="With `--embed-backend` the answer for a model that is not here is that server's own.",
+        body="EmbeddingRequest",
+        examples={
+            "documents": {"model": EMBEDDER, "input": ["I sleep in a bed.", "On Monday."], "input_type": "document"},
+            "a question": {"model": EMBEDDER, "input": "Where do I sleep?", "input_type": "query"},
+        },
+    ),
+    Operation(
+        "post", "/v1/rerank", "rerank", "vectors", "Put documents in order of how well they answer a question",
+        {"200": answer("The best document first.", "Ranking")}, OF_VECTORS, body="RerankRequest",
+        examples={
+            "the best": {
+                "model": RERANKER, "query": "Where do I sleep?", "documents": ["In a bed.", {"text": "On Monday."}],
+                "top_n": 1, "return_documents": True,
+            },
+        },
+    ),
+)  # fmt: skip
+
+OPERATIONS = (*SYSTEM, *MODELS, *ANSWERS, *VECTORS)

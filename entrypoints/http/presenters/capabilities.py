@@ -23,8 +23,10 @@ from domain.json_depth import MOST_LEVELS
 from domain.serving.load_options import KV_BITS
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.schemas.data_urls import PICTURE_TYPES, VIDEO_TYPES
+from entrypoints.http.schemas.embedding import MOST_INPUTS
 from entrypoints.http.schemas.output_form import FORMATS
 from entrypoints.http.schemas.parameters import BODIES, Body
+from entrypoints.http.schemas.rerank import MOST_DOCUMENTS
 from mlxk import __version__
 
 LIBRARIES = ("mlxk", "mlx", "mlx-lm", "mlx-vlm", "mlx-audio")
@@ -106,6 +108,8 @@ def _limits(limits: HttpLimits) -> dict[str, float | None]:
         "top_logprobs": MAX_TOP_LOGPROBS,
         "logit_biases": MAX_BIASES,
         "tools": MAX_TOOLS,
+        "embedding_inputs": MOST_INPUTS,
+        "rerank_documents": MOST_DOCUMENTS,
     }
 
 

@@ -13,7 +13,7 @@ from entrypoints.http.admission import AnswerSlots
 from entrypoints.http.body import read_json
 from entrypoints.http.hangups import HangupWatcher
 from entrypoints.http.limits import HttpLimits
-from entrypoints.http.presenters.ignored import HEADER, present_ignored
+from entrypoints.http.presenters.ignored import naming_ignored
 from entrypoints.http.presenters.models import ListingBody, present_model, present_unloaded
 from entrypoints.http.schemas.models import parse_load, parse_unload
 from entrypoints.http.services import Services
@@ -52,11 +52,11 @@ def model_routes(services: Services, limits: HttpLimits, slots: AnswerSlots, han
         """Answers when it is loaded; at once when it was."""
         body = parse_load(read_json(request, limits.chat_body_bytes))
         with waiting() as given_up:
-            prepared = services.chat().bring_in(body.model, pinned=body.pinned, given_up=given_up)
+            prepared = services.bring_in_model().execute(body.model, pinned=body.pinned, given_up=given_up)
         if prepared.warning is not None:
             log.warning("%s", prepared.warning)
         model = services.list_served_models().of(prepared.model)
-        return _naming(body.ignored, jsonify(present_model(model)))
+        return naming_ignored(body.ignored, jsonify(present_model(model)))
 
     @routes.post("/v1/models/unload")
     def unload_model() -> Response:
@@ -64,12 +64,6 @@ def model_routes(services: Services, limits: HttpLimits, slots: AnswerSlots, han
         body = parse_unload(read_json(request, limits.chat_body_bytes))
         with waiting() as given_up:
             unloaded = services.unload_model().execute(body.model, force=body.force, given_up=given_up)
-        return _naming(body.ignored, jsonify(present_unloaded(unloaded)))
+        return naming_ignored(body.ignored, jsonify(present_unloaded(unloaded)))
 
     return routes
-
-
-def _naming(ignored: tuple[str, ...], response: Response) -> Response:
-    if ignored:
-        response.headers[HEADER] = present_ignored(ignored)
-    return response

@@ -18,6 +18,7 @@ from entrypoints.http.schemas.output_form import OutputFields, read_output, unde
 from entrypoints.http.schemas.problems import found, load
 from entrypoints.http.schemas.sampling import SamplingFields, read_sampling
 from entrypoints.http.schemas.strict import StrictBoolean, StrictField, StrictInteger, whole_characters
+from entrypoints.http.schemas.token_ids import token_ids
 from entrypoints.http.schemas.unsupported import COMPLETIONS, refuse_unsupported, without_known
 
 
@@ -42,7 +43,7 @@ class Prompts(StrictField[tuple[GivenPrompt, ...]]):
         if not value:
             raise ValidationError("must hold something")
         if isinstance(value[0], int):
-            return (_tokens(value, "prompt"),)
+            return (GivenPrompt(tokens=token_ids(value, "prompt")),)
         if len(value) > MAX_CHOICES:
             raise ValidationError(f"at most {MAX_CHOICES} prompts, got {len(value):,}")
         return tuple(_one(each, value[0], at) for at, each in enumerate(value))
@@ -151,21 +152,10 @@ def _one(value: object, first: object, at: int) -> GivenPrompt:
     if isinstance(first, str) and isinstance(value, str):
         return GivenPrompt(whole_characters(value))
     if isinstance(first, list) and isinstance(value, list):
-        return _tokens(value, f"prompt {at}")
+        return GivenPrompt(tokens=token_ids(value, f"prompt {at}"))
     raise ValidationError(
         {str(at): [f"must be what the others are, a string or a list of token ids, got {found(value)}"]}
     )
-
-
-def _tokens(value: list[object], where: str) -> GivenPrompt:
-    if not value:
-        raise ValidationError(f"{where} must hold at least one token")
-    for at, token in enumerate(value):
-        if not isinstance(token, int) or isinstance(token, bool):
-            raise ValidationError(f"{where}: place {at:,} must be a token id, got {found(token)}")
-        if not 0 <= token < 2**31:
-            raise ValidationError(f"{where}: place {at:,} is no token id: {str(token)[:24]}")
-    return GivenPrompt(tokens=tuple(value))  # type: ignore[arg-type]  # looked at one by one
 
 
 def _ignored(values: Mapping[str, Any], delivery: Delivery) -> tuple[str, ...]:

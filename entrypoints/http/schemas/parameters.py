@@ -10,8 +10,18 @@ from marshmallow import Schema, fields
 from entrypoints.http.schemas.answers import StreamOptionsSchema
 from entrypoints.http.schemas.chat import ChatSchema
 from entrypoints.http.schemas.completion import CompletionSchema
+from entrypoints.http.schemas.embedding import EmbeddingSchema
 from entrypoints.http.schemas.models import LoadSchema, UnloadSchema
-from entrypoints.http.schemas.unsupported import CHAT, COMPLETIONS, STREAM_OPTIONS, WITHOUT_EFFECT, NoOp
+from entrypoints.http.schemas.rerank import RerankSchema
+from entrypoints.http.schemas.unsupported import (
+    CHAT,
+    COMPLETIONS,
+    EMBEDDINGS,
+    RERANK,
+    STREAM_OPTIONS,
+    WITHOUT_EFFECT,
+    NoOp,
+)
 
 REFUSED_INSIDE: Mapping[type[Schema], Mapping[str, NoOp]] = {StreamOptionsSchema: STREAM_OPTIONS}
 
@@ -70,6 +80,22 @@ BODIES = (
         ("/v1/completions",),
         CompletionSchema(),
         COMPLETIONS,
+        _IN_VAIN,
+    ),
+    Body(
+        "EmbeddingRequest",
+        "Texts that are to become vectors. Unknown fields are ignored and named in a header.",
+        ("/v1/embeddings",),
+        EmbeddingSchema(),
+        EMBEDDINGS,
+        _IN_VAIN,
+    ),
+    Body(
+        "RerankRequest",
+        "A question, and documents that are to be put in order. Unknown fields are ignored and named in a header.",
+        ("/v1/rerank",),
+        RerankSchema(),
+        RERANK,
         _IN_VAIN,
     ),
     Body("LoadRequest", "Which model to bring into memory.", ("/v1/models/load",), LoadSchema(), {}, ()),

@@ -51,6 +51,21 @@ COMPLETIONS: Mapping[str, NoOp] = {
 
 STREAM_OPTIONS: Mapping[str, NoOp] = {"include_obfuscation": NoOp(*_OFF)}
 
+# Of other servers' APIs: they would change the vectors.
+EMBEDDINGS: Mapping[str, NoOp] = {
+    "embedding_types": NoOp([], ["float"]),
+    "late_chunking": NoOp(*_OFF),
+    "task": NoOp(),
+    "truncate_prompt_tokens": NoOp(),
+}
+
+RERANK: Mapping[str, NoOp] = {
+    "max_chunks_per_doc": NoOp(),
+    "max_tokens_per_doc": NoOp(),
+    "rank_fields": NoOp([], ["text"]),
+    "truncate_prompt_tokens": NoOp(),
+}
+
 # These ask for nothing that shapes an answer.
 WITHOUT_EFFECT = frozenset(
     {

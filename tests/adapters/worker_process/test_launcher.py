@@ -289,6 +289,16 @@ def test_a_child_that_takes_nothing_off_its_line_holds_up_nobody_who_asks_how_it
     ]
 
 
+def test_who_asked_last_how_it_is_hears_also_what_is_told_unasked(launcher: Launch) -> None:
+    vitals = {"pulse": {}, "totals": {}, "preparing": 0, "preparing_seconds": 0}
+    tell = f"say({{'kind': 'vitals', 'vitals': {{**{vitals}, 'step_seconds': number}}}})"
+    code = f"load(); hear()\nfor number in (1, 90): {tell}\nhear()"
+    worker = launcher(code).launch(NOWHERE, LoadOptions())
+    told: list[EngineVitals] = []
+    worker.ask_vitals(told.append)
+    eventually(lambda: [each.step_seconds for each in told] == [1, 90], "both")
+
+
 def test_a_stopped_child_is_ended_all_the_same(launcher: Launch, tiny: LocatedModel) -> None:
     worker = launcher().launch(tiny, LoadOptions())
     stream = worker.generate(asking(LONG))

@@ -78,3 +78,5 @@ def test_a_dying_processs_last_words_are_heard_before_its_end_is_told(caplog: py
     words = [record.getMessage().partition(": ")[2] for record in caplog.records if record.name == "mlxk.worker"]
     launcher.close()
     assert words == [*["out"] * 5000, "Fatal: no more memory"]
+    last = caplog.records[-1]
+    assert (last.levelno, last.getMessage().partition(") ")[2]) == (logging.WARNING, "was killed by SIGABRT")

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -21,6 +21,7 @@ from tests.support.eventually import eventually
 from tests.support.processes import descendants
 
 Json = dict[str, Any]
+KEY = f"sesame-{os.getpid()}"
 
 
 @pytest.fixture
@@ -40,11 +41,12 @@ def told(*argv: str, env: dict[str, str]) -> tuple[int, Json]:
 def test_a_server_goes_on_behind_the_command_until_it_is_stopped(env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "mlxk.toml").write_text('[server]\nport = 0\nmodel = "demo"\nlog_level = "debug"\n')
     env["MLXK_CONFIG"] = str(tmp_path / "mlxk.toml")
-    code, envelope = told("serve", "--daemon", env=env)
+    code, envelope = told("serve", "--daemon", "--api-key", KEY, env=env)
     facts = envelope["data"]
     assert (code, facts["model"]) == (0, "mlxk/demo")
-    with urlopen(f"{facts['url']}/ready", timeout=20) as answer:  # noqa: S310
+    with urlopen(Request(f"{facts['url']}/ready", headers={"x-api-key": KEY}), timeout=20) as answer:  # noqa: S310
         assert json.load(answer)["models"] == ["mlxk/demo"]
+    assert KEY not in subprocess.run(["ps", "-Ao", "args"], capture_output=True, text=True, check=True).stdout
 
     process_id, log = facts["pid"], Path(facts["log_file"])
     assert os.getsid(process_id) == process_id

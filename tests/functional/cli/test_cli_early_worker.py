@@ -25,6 +25,9 @@ def launcher_after(*argv: str, announced: bool = False) -> FakeWorkerLauncher:
         (("run", "demo"), False),
         (("bench", "demo"), False),
         (("bench", "demo", "--batch", "many"), False),
+        (("bench", "demo"), True),
+        (("embed", "demo", "hello"), True),
+        (("rerank", "demo", "question", "document"), True),
     ],
 )
 def test_a_worker_is_made_ready_and_ended_with_the_command(argv: tuple[str, ...], announced: bool) -> None:
@@ -36,7 +39,6 @@ def test_a_worker_is_made_ready_and_ended_with_the_command(argv: tuple[str, ...]
     ("argv", "announced"),
     [
         (("run", "demo", "hello"), True),
-        (("bench", "demo"), True),
         (("run", "--help"), False),
         (("run",), False),
         (("run", "demo", "hello", "--top-p", "much"), False),

@@ -199,6 +199,7 @@ def test_what_is_no_picture_is_refused_and_the_chat_goes_on() -> None:
     assert "/image 'notes.txt' is no picture" in seen.err
     assert "No closing quotation" in seen.err
     assert "/image 'none.png': there is no such file" in seen.err
+    assert "after --" not in seen.err
     assert shown(turns(line)[0][-1]) == []
 
 

@@ -57,6 +57,24 @@ def test_a_client_that_resets_its_connection_is_noticed_too(server: Server) -> N
     eventually(lambda: server.running() == 0, "the cancel")
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/embeddings", {"model": "org/embedder", "input": "a text"}),
+        ("/v1/rerank", {"model": "org/reranker", "query": "a", "documents": ["b"]}),
+    ],
+)
+def test_who_waits_for_vectors_or_scores_frees_its_place_too(
+    server: Server, path: str, body: dict[str, object]
+) -> None:
+    server.tell(hold_vectors=True)
+    with RawClient(server.port) as client:
+        client.post(path, body)
+        eventually(lambda: server.running() == 1, "the question to be asked")
+    eventually(lambda: server.running() == 0, "the cancel")
+    server.tell(hold_vectors=False)
+
+
 def test_bytes_sent_ahead_do_not_hide_the_hang_up(server: Server) -> None:
     with RawClient(server.port) as client:
         client.post(CHAT, {**COUNT, "stream": True})

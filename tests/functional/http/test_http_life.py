@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from adapters.server_client.entries import ServerFolder
+from adapters.server_client.processes import EnteredProcesses
 from domain.errors import PortInUse
 from entrypoints.http.listener import listen
 from entrypoints.http.server import serve
 from entrypoints.settings import load_settings
+from ports.server_processes import ServerCondition
 from tests.support.eventually import eventually
 from tests.support.http_server import Server, started
 from tests.support.raw_http import Answer, RawClient, head
@@ -137,13 +140,18 @@ def test_a_model_nobody_has_ends_the_server() -> None:
     assert "no model is called no/such (`mlxk list` shows them)" in log
 
 
-def test_health_answers_while_the_first_model_is_loading() -> None:
+def test_health_answers_and_the_users_commands_find_it_while_the_first_model_is_loading(tmp_path: Path) -> None:
     listener, address = listen("127.0.0.1", 0, 1)
     listener.close()
-    with started(preload_model="org/slow", port=address.port, wait=False) as server:
+    processes = EnteredProcesses(ServerFolder(tmp_path))
+    with started(preload_model="org/slow", port=address.port, wait=False, register=tmp_path) as server:
         eventually(lambda: answers(address.port, "/health"), "the server")
         starting = get(address.port, "/ready")
         assert (starting.status, starting.json()["state"]) == (503, "starting")
+        eventually(lambda: bool(processes.running()), "its entry")
+        (entry,) = processes.running()
+        assert (entry.port, entry.signalled_id) == (address.port, server.process.pid)
+        assert processes.look(entry).condition is ServerCondition.STARTING
         assert server.process.poll() is None
         open_gate(server)
         assert {"model", "running"} & {*server.read(), *server.read()} == {"model", "running"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -136,6 +137,19 @@ def test_what_is_no_http_gets_the_same_envelope(server: Server, raw: bytes, stat
     assert answer.status == status
     assert is_envelope(answer)
     assert answer.headers["connection"] == "close"
+
+
+def test_what_is_no_http_is_counted(server: Server) -> None:
+    def unreadable() -> float:
+        page = ask(server, head("GET", "/metrics")).body.decode()
+        found = re.search(
+            r'^mlxk_http_requests_total{method="other",route="unreadable",status="400"} (\d+)', page, re.M
+        )
+        return 0 if found is None else int(found[1])
+
+    before = unreadable()
+    ask(server, b"nonsense\r\n\r\n")
+    assert unreadable() == before + 1
 
 
 def test_broken_chunks_are_a_400(server: Server) -> None:

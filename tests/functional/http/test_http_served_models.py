@@ -182,7 +182,7 @@ def listing(built: Services, clock: Hands, *leading: str) -> ListServedModels:
     return ListServedModels(
         built.list_models(),  # type: ignore[attr-defined]
         built.inspect_model(),  # type: ignore[attr-defined]
-        built.resolve_served_model(),  # type: ignore[attr-defined]
+        built.resolve_served_model(),  # type: ignore[arg-type]
         leading,
         built.model_pool(),  # type: ignore[arg-type]
         clock,

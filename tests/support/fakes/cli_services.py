@@ -27,8 +27,10 @@ from application.hub.search_hub import SearchHub
 from application.hub.show_remote import ShowRemote
 from application.hub.verify_model import VerifyModel
 from application.inference.chat import Chat, PatientAnswer, Prepared
+from application.inference.embed import Embed, EmbeddingAnswer
 from application.inference.find_server import FindServer, ServedChat
 from application.inference.load_plan import PlanLoad
+from application.inference.rerank import Rerank, RerankAnswer
 from application.serving.background_service import BackgroundService
 from application.serving.model_pool import ModelPool, never
 from application.serving.prompt_cache import PromptCache
@@ -37,6 +39,7 @@ from domain.catalog import LocatedModel, ModelReport, ModelSource
 from domain.catalog.removal import CacheContents, Removal, RemovalPlan
 from domain.errors import Conflict, MlxkError, ModelNotFound
 from domain.inference import Finished, FinishReason, GenerationEvent, GenerationRequest, TextDelta, Usage
+from domain.inference.embedding import EmbeddingRequest, RerankRequest
 from domain.serving.load_options import PrefixCacheBudget
 from domain.serving.load_wishes import PLAINLY, LoadWishes
 from domain.serving.memory_policy import MemoryForecast
@@ -51,6 +54,7 @@ from tests.support.fakes.bench import MeasuredChat, fake_benchmarks
 from tests.support.fakes.hub_services import FakeFindOutdated, FakeHubServices, FakeShowRemote, FakeVerifyModel
 from tests.support.fakes.prefix_store import FakePrefixStore
 from tests.support.fakes.server_processes import FakeProcesses, FakeServiceManager
+from tests.support.fakes.vectors import fake_embeddings, fake_scores
 from tests.support.fakes.worker import FakeWorkerLauncher
 from tests.support.fakes.workspace_services import FakeWorkspaceServices
 
@@ -220,6 +224,7 @@ class FakeCheckHealth(CheckHealth):
         )
 
 
+EMBEDDER = report("org/embedder", model_type="embedding", capabilities=("embeddings",))
 Step = GenerationEvent | BaseException
 
 
@@ -291,6 +296,48 @@ class FakeChat(Chat):
         return Prepared(self.model, self.warning, sees=self.sees and spec not in self.readers)
 
 
+class FakeEmbed(Embed):
+    """Vectors of words. refuse: the error that a text with this word in it raises."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, EmbeddingRequest, LoadWishes]] = []
+        self.refuse: dict[str, MlxkError] = {}
+        self.warning: str | None = None
+
+    def execute(
+        self,
+        spec: str,
+        request: EmbeddingRequest,
+        *,
+        loading: LoadWishes = PLAINLY,
+        given_up: Callable[[], bool] = never,
+    ) -> EmbeddingAnswer:
+        self.asked.append((spec, request, loading))
+        for word, error in self.refuse.items():
+            if any(word in text for text in request.inputs if isinstance(text, str)):
+                raise error
+        made = fake_embeddings(request, 512)
+        return EmbeddingAnswer(
+            EMBEDDER.location, made, made.vectors[0].dimensions, "cpu", "1f0c9a2b.cpu", None, self.warning
+        )
+
+
+class FakeRerank(Rerank):
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, RerankRequest, LoadWishes]] = []
+
+    def execute(
+        self,
+        spec: str,
+        request: RerankRequest,
+        *,
+        loading: LoadWishes = PLAINLY,
+        given_up: Callable[[], bool] = never,
+    ) -> RerankAnswer:
+        self.asked.append((spec, request, loading))
+        return RerankAnswer(EMBEDDER.location, fake_scores(request, 512), "cpu", "1f0c9a2b.cpu")
+
+
 class FakeFindServer(FindServer):
     """found: what answers in place of this process; None when nothing does. asked: for what."""
 
@@ -326,6 +373,8 @@ class FakeServices(FakeWorkspaceServices):
         self.talk = FakeChat(answers)
         self.pool = FakeModelPool()
         self.finding = FakeFindServer()
+        self.embedding = FakeEmbed()
+        self.reranking = FakeRerank()
         self.launcher = FakeWorkerLauncher()
         self.announced = False
         self.removing = FakeRemoveModel(reports)
@@ -395,6 +444,12 @@ class FakeServices(FakeWorkspaceServices):
 
     def chat(self) -> Chat:
         return self.talk
+
+    def embed(self) -> Embed:
+        return self.embedding
+
+    def rerank(self) -> Rerank:
+        return self.reranking
 
     def find_server(self) -> FindServer:
         return self.finding

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from time import monotonic
 
 from application.catalog.inspect_model import InspectModel
+from application.inference.bring_in import BringIn
 from application.inference.chat import PatientAnswer, Prepared, plainly
 from application.inference.chat_loaded import ChatLoaded
 from application.inference.embed import Embed
@@ -39,6 +40,7 @@ from domain.serving.model_load import ModelLoad
 from domain.serving.model_settings import ServingRules
 from domain.serving.server_instance import ServerInstance
 from mlxk import __version__
+from ports.embedding_backend import EmbeddingBackend
 from ports.hub import ModelHub
 from ports.model_worker import PatientStream
 from ports.running_servers import ServerEntry, ServerRegister
@@ -72,6 +74,10 @@ def served(name: str, source: ModelSource = ModelSource.CACHE, **facts: object) 
 
 
 MODELS = (served(DEMO, ModelSource.BUILTIN), served("org/one"), served(SLOW), served("my-work", ModelSource.WORKSPACE))
+VECTOR_MODELS = (
+    served("org/embedder", model_type="embedding", capabilities=("embeddings",)),
+    served("org/reranker", model_type="embedding", capabilities=("rerank",)),
+)
 
 
 class FakeRegister:
@@ -116,6 +122,7 @@ class FakeServices:
         self.memory = Machine(1000, 600)
         self.specs: list[str] = []
         self.broken: Exception | None = None
+        self.backend: EmbeddingBackend | None = None
 
     def chat(self) -> FakeServices:
         return self
@@ -142,7 +149,16 @@ class FakeServices:
         return ServedModels(self.models, self.pool, self._look_up)
 
     def preload_models(self) -> PreloadModels:
-        return PreloadModels(self, self.preload, tuple, tuple)
+        return PreloadModels(self.bring_in_model(), self.preload, tuple, tuple)
+
+    def bring_in_model(self) -> BringIn:
+        return BringIn(self._look_up, self.bring_in, self.embed().bring_in, self.rerank().bring_in)
+
+    def resolve_served_model(self) -> _Located:
+        return _Located(self._look_up)
+
+    def embedding_backend(self) -> EmbeddingBackend | None:
+        return self.backend
 
     def unload_model(self) -> UnloadModel:
         return UnloadModel(_Located(self._look_up), self.pool)

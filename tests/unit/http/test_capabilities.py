@@ -16,15 +16,19 @@ from entrypoints.http.limits import HttpLimits
 from entrypoints.http.listener import Address
 from entrypoints.http.openapi.document import openapi_document
 from entrypoints.http.presenters.ignored import HEADER
+from entrypoints.http.schemas.embedding import MOST_INPUTS
 from entrypoints.http.schemas.parameters import BODIES, Body
+from entrypoints.http.schemas.rerank import MOST_DOCUMENTS
 from tests.support.described_server import closed
-from tests.support.fakes.http_services import FakeServices
+from tests.support.fakes.http_services import MODELS, VECTOR_MODELS, FakeServices
 
 MODEL = "mlxk/demo"
 TURNS = [{"role": "user", "content": "hi"}]
 LEAST: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": {"model": MODEL, "messages": TURNS},
     "/v1/completions": {"model": MODEL, "prompt": "hi"},
+    "/v1/embeddings": {"model": "org/embedder", "input": "hi"},
+    "/v1/rerank": {"model": "org/reranker", "query": "hi", "documents": ["ho"]},
     "/v1/models/load": {"model": MODEL},
     "/v1/models/unload": {"model": MODEL},
 }
@@ -46,7 +50,7 @@ REFUSED = [
 
 @pytest.fixture(scope="module")
 def services() -> FakeServices:
-    return FakeServices()
+    return FakeServices(models=(*MODELS, *VECTOR_MODELS))
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +126,7 @@ def test_limits_hold_where_they_are_told(client: FlaskClient, told: dict[str, An
     assert problem(stop=["x"] * (limits["stop_strings"] + 1)) == "stop"
     assert problem(logprobs=True, top_logprobs=limits["top_logprobs"]) == ""
     assert problem(logprobs=True, top_logprobs=limits["top_logprobs"] + 1) == "top_logprobs"
+    assert (limits["embedding_inputs"], limits["rerank_documents"]) == (MOST_INPUTS, MOST_DOCUMENTS)
     turns = [{"role": "user", "content": "x" * limits["body_bytes"]}]
     assert client.post("/v1/chat/completions", json={"model": MODEL, "messages": turns}).status_code == 413
 
@@ -172,7 +177,7 @@ def test_what_is_refused_is_refused_by_name_unless_it_asks_for_nothing(
         assert name not in taken.headers.get(HEADER, "")
 
 
-@pytest.mark.parametrize("route", ["/v1/chat/completions", "/v1/completions"])
+@pytest.mark.parametrize("route", ["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank"])
 def test_what_has_no_effect_is_taken_without_a_word(client: FlaskClient, told: dict[str, Any], route: str) -> None:
     names = told["parameters"][route]["without_effect"]
     assert "user" in names

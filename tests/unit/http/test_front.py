@@ -123,7 +123,7 @@ def test_stopping_says_how_many_answers_still_run(running: int, words: str, capl
     house.front.close()
 
 
-def test_it_can_be_found_from_when_it_is_ready_until_it_stops() -> None:
+def test_it_can_be_found_until_it_stops() -> None:
     house = House()
     house.bring_up()
     assert house.told.wait(10)
@@ -172,8 +172,10 @@ def test_a_server_that_cannot_be_entered_serves_all_the_same(caplog: pytest.LogC
     house.front.close()
 
 
-def test_a_server_that_fails_to_start_is_never_entered() -> None:
+def test_a_server_that_fails_to_start_takes_its_entry_back_when_it_ends() -> None:
     house = House(model="nothing-like-it")
     house.bring_up()
     assert house.failed.wait(10)
+    assert len(house.register.entries) == 1, "it can be found, and stopped, while it loads"
+    house.front.close()
     assert house.register.entries == {}

@@ -13,6 +13,7 @@ from application.serving.table import LONGEST_TRIAL_SECONDS
 from domain.errors import EngineDied, InsufficientMemory, Interrupted, ModelSuspended
 from domain.serving.breaker import FIRST_PAUSE_SECONDS, MOST_DEATHS
 from domain.serving.standing import ModelStanding, ModelState
+from ports.model_worker import PatientStream
 from tests.support.pool_kit import ANSWER, LIMIT_SECONDS, PoolKit, load, names, request, text_of, until
 
 
@@ -348,3 +349,54 @@ def test_models_that_left_long_ago_are_forgotten(kit: PoolKit) -> None:
     standing = kit.pool.standing()
     assert len(standing) <= MOST_RECORDS
     assert standing[-1].state is ModelState.READY
+
+
+# A worker that dies before its first token, and takes its time to come back
+
+
+@pytest.fixture
+def coming_back(kit: PoolKit) -> tuple[PatientStream, threading.Event]:
+    """A stream whose worker has died under it; a new one comes when the event is set."""
+    kit.launcher.script.hold_after = 0
+    stream, gate = kit.pool.stream(load("a"), request(), streamed=True), threading.Event()
+    assert stream.next_within(0.01) is None
+    kit.launcher.gates["a"] = gate
+    kit.launcher.workers[0].kill()
+    kit.launcher.script.hold_after = None
+    return stream, gate
+
+
+def test_who_waits_in_portions_waits_no_longer_for_a_new_worker(
+    coming_back: tuple[PatientStream, threading.Event],
+) -> None:
+    stream, gate = coming_back
+    assert [stream.next_within(0.01) for _ in range(3)] == [None] * 3
+    gate.set()
+    assert text_of(stream) == ANSWER
+
+
+def test_who_leaves_while_a_new_worker_starts_gives_the_seat_back(
+    kit: PoolKit, coming_back: tuple[PatientStream, threading.Event]
+) -> None:
+    stream, gate = coming_back
+    assert stream.next_within(0.01) is None
+    stream.cancel()
+    with pytest.raises(StopIteration):
+        stream.next_within(0.01)
+    gate.set()
+    until(lambda: kit.stands("a").users == 0)
+    assert text_of(kit.ask("a")) == ANSWER
+    assert kit.stands("a").restarts == 1
+
+
+def test_a_new_worker_that_cannot_be_had_is_told_once_to_who_waits_in_portions(
+    kit: PoolKit, coming_back: tuple[PatientStream, threading.Event]
+) -> None:
+    stream, gate = coming_back
+    assert stream.next_within(0.01) is None
+    kit.launcher.dead_on_arrival = 1
+    gate.set()
+    with pytest.raises(EngineDied):
+        until(lambda: stream.next_within(0.01) is not None)
+    assert kit.stands("a").users == 0
+    assert len(kit.launcher.workers) == 2, "it is tried once more, not again and again"

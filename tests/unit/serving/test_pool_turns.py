@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
+from pytest_mock import MockerFixture
 
 from domain.serving.standing import ModelState
 from domain.serving.switching import LONGEST_LINGER_SECONDS, TURN_SWITCHES
@@ -75,6 +76,24 @@ def test_a_model_that_has_been_idle_for_long_leaves_at_once(kit: PoolKit) -> Non
     text_of(kit.ask("a", need=LARGE))
     kit.clock.advance(LONGEST_LINGER_SECONDS)
     assert text_of(kit.ask("b", need=LARGE)) == ANSWER
+
+
+def test_answers_of_one_model_wake_only_the_first_of_those_who_wait_for_another(
+    kit: PoolKit, waits: Waiting, mocker: MockerFixture
+) -> None:
+    busy = kit.ask("a", need=LARGE)
+    next(busy)
+    others = [waits("b") for _ in range(5)]
+    until(lambda: len(kit.clock.waits) == 1)
+    looks = mocker.spy(kit.clock, "wait")
+    for _ in range(20):
+        assert text_of(kit.ask("a", need=LARGE)) == ANSWER
+    assert looks.call_count < 1, "a is busy all the time: that is no news for anybody"
+    text_of(busy)
+    until(lambda: kit.clock.waits == [LONGEST_LINGER_SECONDS])
+    assert looks.call_count == 1
+    kit.clock.advance(LONGEST_LINGER_SECONDS)
+    assert [other.result(LIMIT_SECONDS) for other in others] == [ANSWER] * 5
 
 
 def test_further_answers_to_a_request_that_runs_do_not_wait_until_that_has_ended(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -57,6 +57,23 @@ def truth(name: str, at: int) -> list[int]:
 
 def engine(name: str, **settings: Any) -> MlxTextEngine:
     return MlxTextEngine(network(name), frozenset(), **settings)
+
+
+def test_a_prompt_that_is_read_in_one_pass_is_expected_to_take_as_long_as_that() -> None:
+    made = engine("qwen2_vl")
+    made.learn()
+    (small,) = prompts("qwen2_vl")[1].media.pictures
+    waiting = asked("qwen2_vl", 1)
+    assert waiting.media is not None
+    end = small.start + 1_000_000
+    prompt = (*waiting.prompt[: small.start], *[waiting.prompt[small.start]] * 1_000_000, *TAIL)
+    huge = PromptMedia((PromptPicture(small.start, end, small.digest),), waiting.media.inputs)
+    made.admit(waiting)
+    usual = made.pulse().step_seconds
+    made.admit(replace(waiting, row_id=2, prompt=prompt, media=huge))
+    assert made.pulse().step_seconds > 10 * usual
+    made.cancel(2)
+    assert made.pulse().step_seconds == usual
 
 
 def said(steps: dict[int, list[Any]]) -> dict[int, list[int]]:

@@ -92,6 +92,13 @@ def test_a_file_that_was_cut_off_is_refused(kind: str) -> None:
             read(whole[: int(len(whole) * share)])
 
 
+def test_a_png_whose_pixels_are_damaged_is_refused_and_not_shown_black() -> None:
+    whole = saved(Image.effect_noise((64, 64), 80).convert("RGB"))
+    for start in (60, 100):
+        with pytest.raises(InvalidMedia, match="picture 1 cannot be decoded"):
+            read(whole[:start] + bytes(len(whole) - start - 12) + whole[-12:])
+
+
 @pytest.mark.parametrize("size", [(60_000, 60_000), (10_000, 6_000), (20_000, 200), (2**31 - 1, 2**31 - 1)])
 def test_a_bomb_is_refused_by_its_header(size: tuple[int, int]) -> None:
     """There are no pixels at all behind it: whoever reads them first finds another fault."""

@@ -1,0 +1,1 @@
+"""A server elsewhere that embeds, over HTTP."""
