@@ -7,7 +7,7 @@ from types import NoneType
 import pytest
 
 from application.inference.pictures import Onlooker, answer, as_shown
-from domain.errors import CapabilityMismatch, EngineDied, GenerationFailed, InvalidRequest
+from domain.errors import CapabilityMismatch, EngineDied, GenerationFailed, InvalidMedia, InvalidRequest
 from domain.inference import (
     USUAL_PICTURES,
     Attachment,
@@ -243,6 +243,18 @@ def test_every_group_has_the_conversation_before_it_and_nothing_of_another_group
         assert request.messages[3].content == "what is it"
         assert set(request.messages[3].attachments) == {own, VIDEO}
         assert request.picture_numbers == numbers
+
+
+def test_a_bad_picture_is_counted_in_its_group_which_is_named() -> None:
+    broken = InvalidMedia("messages.0.content: picture 1 is broken", hint="mend it", param="messages.0.content")
+    asked = Asked([TextDelta("x"), Finished(FinishReason.STOP, Usage(1, 1))], [broken])
+    with pytest.raises(InvalidMedia) as refused:
+        ask(user(ONE, TWO), wishes=PictureWishes(chunk=1), asked=asked)
+    assert refused.value.message == "chunk 2 of 2: messages.0.content: picture 1 is broken"
+    assert (refused.value.hint, refused.value.param) == ("mend it", "messages.0.content")
+    with pytest.raises(InvalidMedia) as whole:
+        ask(user(ONE, TWO), asked=Asked([broken]))
+    assert whole.value is broken
 
 
 def test_pictures_of_a_group_stay_where_they_stood() -> None:
