@@ -131,7 +131,7 @@ def test_a_picture_that_may_not_be_read_is_named(folder: Path) -> None:
 def test_pictures_that_are_too_large_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("entrypoints.cli.pictures.MOST_PICTURE_BYTES", 8)
     monkeypatch.setattr(limits, "MOST_PICTURE_BYTES", 8)
-    assert "--image 'a.png' has 0.0 MB, one may have" in refusal("--image", "a.png").err
+    assert "--image 'a.png' is too large, one may have" in refusal("--image", "a.png").err
     monkeypatch.setattr(limits, "MOST_PICTURE_BYTES", 100)
     monkeypatch.setattr(limits, "MOST_TOGETHER_BYTES", 10)
     assert "with --image 'b.jpg' there are" in refusal("--image", "a.png", "b.jpg").err
