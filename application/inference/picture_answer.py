@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from domain.errors import InvalidMedia
 from domain.inference import (
     Finished,
     FinishReason,
@@ -73,11 +74,21 @@ class PictureAnswer:
     def _next(self, seconds: float | None) -> GenerationEvent | None:
         while not self._ready:
             section = self._sections[len(self._ends)]
-            event = section.events.next_within(seconds)
+            event = self._heard(section, seconds)
             if event is None:
                 return None
             self._take(section, event)
         return self._ready.popleft()
+
+    def _heard(self, section: Section, seconds: float | None) -> GenerationEvent | None:
+        """A worker counts the pictures of the group that it is shown: an error says which group that is."""
+        try:
+            return section.events.next_within(seconds)
+        except InvalidMedia as fault:
+            if len(self._sections) == 1:
+                raise
+            which = f"chunk {len(self._ends) + 1} of {len(self._sections)}"
+            raise InvalidMedia(f"{which}: {fault.message}", hint=fault.hint, param=fault.param) from fault
 
     def _take(self, section: Section, event: GenerationEvent) -> None:
         match event:

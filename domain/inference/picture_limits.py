@@ -24,7 +24,7 @@ class AttachedBytes:
         self._together += size
         if size > MOST_PICTURE_BYTES:
             raise PayloadTooLarge(
-                f"{where} has {_megabytes(size)}, one may have {_megabytes(MOST_PICTURE_BYTES)}",
+                f"{where} is too large, one may have {_megabytes(MOST_PICTURE_BYTES)}",
                 hint="make it smaller: models look at far fewer pixels",
                 param=param,
             )
@@ -44,4 +44,5 @@ class AttachedBytes:
 
 
 def _megabytes(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB"
+    """Rounded up: what is over a limit must not look like it."""
+    return f"{-(-count // 100_000) / 10:,.1f} MB"

@@ -14,6 +14,7 @@ is read for which number a picture went by.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ LONGEST_CELL = 80
 OPEN, CLOSE = "<details>", "</details>"
 AFTER = "\n\n"
 _ROW = re.compile(r"^\| *([0-9]{1,6}) *\| *image_([0-9a-f]{8})\.[a-z0-9]{1,8} *\|", re.MULTILINE)
+_SUMMARY = re.compile(r"<summary>([^<]*)</summary>")
 _ENDINGS = {"HEIF": "heic", "MPO": "jpeg"}
 _ESCAPES = str.maketrans({character: f"&#{ord(character)};" for character in "&<>|`[]*\\@"})
 _LINKS = re.compile(r"(?<=:)/|(?<=www)\.", re.IGNORECASE)
@@ -43,6 +45,14 @@ class PictureRow:
     digest: str
     facts: PictureFacts | None = None
     name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TableRead:
+    """A table that was found in a text. rows: cells by the titles of their columns, as people read them."""
+
+    summary: str
+    rows: tuple[dict[str, str], ...]
 
 
 def short(digest: str) -> str:
@@ -77,11 +87,32 @@ def listed_pictures(text: str) -> list[tuple[int, str]]:
 
 def without_tables(text: str) -> str:
     """The text as the model wrote it."""
-    kept, position = [], 0
+    return "".join(piece for piece in with_tables_read(text) if isinstance(piece, str))
+
+
+def with_tables_read(text: str) -> Iterator[str | TableRead]:
+    """The text from its beginning to its end; a table stands for its block and the empty line after it."""
+    position = 0
     for start, end in _blocks(text):
-        kept.append(text[position:start])
+        if start > position:
+            yield text[position:start]
+        yield _read(text[start:end])
         position = end + len(AFTER) if text.startswith(AFTER, end) else end
-    return "".join([*kept, text[position:]]) if position else text
+    if position < len(text):
+        yield text[position:]
+
+
+def _read(block: str) -> TableRead:
+    head, _, body = block.partition(MARKER)
+    summary = _SUMMARY.search(head)
+    lines = [line for line in body.splitlines() if line.startswith("|")]
+    titles, *rows = [_cells(line) for line in lines] or [[]]
+    read = tuple(dict(zip(titles, row, strict=False)) for row in rows[1:])  # the first is the rule below the titles
+    return TableRead("" if summary is None else html.unescape(summary[1]), read)
+
+
+def _cells(line: str) -> list[str]:
+    return [html.unescape(cell.strip()) for cell in line.strip().strip("|").split("|")]
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int]]:

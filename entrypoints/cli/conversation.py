@@ -18,6 +18,7 @@ from entrypoints.cli.talkers import SERVER, Talkers
 
 LEAVING = frozenset({"exit", "quit", "q"})
 WAYS_OUT = "Leave with exit, quit, q or Ctrl-D; Ctrl-C stops an answer; /help tells more."
+STILL_SHOWN = "The pictures still go with your next question; /image alone takes them back."
 
 
 class Conversation:
@@ -50,8 +51,7 @@ class Conversation:
                     continue
                 self._reply(state, checked(said.text))
             except MlxkError as error:
-                for line in error_lines("run", error):
-                    self._console.complain(line)
+                self._complain(error)
             except KeyboardInterrupt:
                 self._console.line()
 
@@ -74,7 +74,9 @@ class Conversation:
             self._console.note("Talking through a running server")
 
     def _reply(self, state: ChatState, said: str) -> None:
-        """Answer one question. The turn is kept when anything was answered, also when that was cut short."""
+        """Answer one question. The turn is kept when anything was answered, also when that was cut short. Pictures that
+        may be why there was no answer would go with the next question too: the person is told.
+        """
         exchange: Exchange | None = None
         try:
             exchange = self._asker.begin(
@@ -83,5 +85,14 @@ class Conversation:
             self._asker.listen(self._talkers, exchange)
         except KeyboardInterrupt:
             self._console.note(f"[{INTERRUPTED_NOTE}]")
+        except MlxkError as error:
+            self._complain(error)
+            if state.pictures:
+                self._console.note(STILL_SHOWN)
+            return
         if exchange is not None:
             state.keep(said, exchange)
+
+    def _complain(self, error: MlxkError) -> None:
+        for line in error_lines("run", error):
+            self._console.complain(line)

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
-from pathlib import Path
 
-from scripts.train_demo.blas import restart_with_fast_blas
+from scripts.trainer import Script, called
 
-_PRIVATE_BLAS = Path("build/train_demo/mkl")
-
-
-def _arguments(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m scripts.train_demo", description="Train the demo model.")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the model's files")
-    parser.add_argument("--seed", type=int, default=0, help="same seed, same machine: same weights")
-    parser.add_argument("--tiny", action="store_true", help="a much smaller model of a few topics, in seconds")
-    parser.add_argument("--slow-blas", action="store_true", help="do not look for a fast BLAS (Linux)")
-    parser.add_argument("--blas-folder", type=Path, default=_PRIVATE_BLAS, help="where MKL is installed if need be")
-    return parser.parse_args(argv)
+SCRIPT = Script(
+    "scripts.train_demo",
+    "the demo model",
+    "a much smaller model of a few topics, in seconds",
+)
 
 
 def main(argv: list[str]) -> int:
     """Train, save, ask the saved files, print what came out. Returns the exit code."""
-    arguments = _arguments(argv)
-    if not (arguments.slow_blas or arguments.tiny):
-        try:
-            restart_with_fast_blas("scripts.train_demo", argv, arguments.blas_folder)
-        except OSError as error:
-            print(f"no fast BLAS: {error}", file=sys.stderr)
-            return 1
-    # MLX is imported only now: the process may have just been replaced.
+    arguments = called(SCRIPT, argv)
     from scripts.train_demo.build import build
 
     started = time.monotonic()

@@ -14,11 +14,12 @@ def say(message):
 def hear():
     head = stream.read(4)
     return json.loads(stream.read(struct.unpack("!I", head)[0])) if len(head) == 4 else None
-def start(protocol=2):
+def start(protocol=3):
     say({"kind": "started", "protocol": protocol, "process_id": os.getpid()})
 def load():
     start(); hear()
-    say({"kind": "loaded", "name": "x", "context_length": 512, "process_id": os.getpid(), "memory_bytes": 1})
+    facts = {"name": "x", "context_length": 512, "process_id": os.getpid(), "memory_bytes": 1}
+    say({"kind": "loaded", "facts": facts})
 def text(request_id, piece):
     return [request_id, "text", piece]
 """

@@ -15,9 +15,11 @@ from domain.inference.picture_table import (
     MARKER,
     OPEN,
     PictureRow,
+    TableRead,
     listed_pictures,
     picture_table,
     short,
+    with_tables_read,
     without_tables,
 )
 from tests.support.pictures import picture
@@ -117,6 +119,25 @@ def test_a_text_without_its_tables_is_the_text_as_it_was(before: str, rows: list
     assert without_tables(before + picture_table(rows) + after) == before + after
     assert without_tables(before + picture_table(rows, (1, 2)) + after + picture_table(rows, (2, 2))) == before + after
     assert without_tables(before) == before
+
+
+@given(PROSE, ROWS, GROUPS, PROSE)
+def test_a_table_is_read_as_people_read_it(
+    before: str, rows: list[PictureRow], group: tuple[int, int] | None, after: str
+) -> None:
+    pieces = list(with_tables_read(before + picture_table(rows, group) + after))
+    (read,) = (piece for piece in pieces if isinstance(piece, TableRead))
+    assert [piece for piece in pieces if piece is not read] == [text for text in (before, after) if text]
+    assert read.summary.startswith("Image Metadata (" if group is None else f"Chunk {group[0]}/{group[1]}: Image")
+    assert [row["Image"] for row in read.rows] == [str(row.number) for row in rows]
+    assert all(row["Filename"].startswith("image_") for row in read.rows)
+
+
+def test_what_was_spelled_for_a_page_is_read_as_it_was() -> None:
+    name = "a|b <www.x.y> & `c`.png"
+    (read,) = with_tables_read(picture_table([PictureRow(1, A, facts(A, camera="Acme *X*"), name)]))
+    assert isinstance(read, TableRead)
+    assert (read.rows[0]["Original"], read.rows[0]["Camera"], read.rows[0]["Location"]) == (name, "Acme *X*", "")
 
 
 @given(st.lists(st.sampled_from([OPEN, CLOSE, MARKER, "| 1 | image_00000000.png |\n", "\n", "x"])).map("".join))

@@ -7,7 +7,14 @@ from types import NoneType
 import pytest
 
 from application.inference.pictures import Onlooker, answer, as_shown
-from domain.errors import CapabilityMismatch, EngineDied, GenerationFailed, InvalidRequest
+from domain.errors import (
+    CapabilityMismatch,
+    EngineDied,
+    GenerationFailed,
+    InvalidMedia,
+    InvalidRequest,
+    PayloadTooLarge,
+)
 from domain.inference import (
     USUAL_PICTURES,
     Attachment,
@@ -33,6 +40,7 @@ from domain.inference import (
     ToolUse,
     Usage,
 )
+from domain.inference.picture_limits import AttachedBytes
 from domain.inference.picture_table import PictureRow, picture_table
 from tests.support.event_lists import Asked, Step, seen_and_said
 from tests.support.pictures import picture
@@ -245,6 +253,18 @@ def test_every_group_has_the_conversation_before_it_and_nothing_of_another_group
         assert request.picture_numbers == numbers
 
 
+def test_a_bad_picture_is_counted_in_its_group_which_is_named() -> None:
+    broken = InvalidMedia("messages.0.content: picture 1 is broken", hint="mend it", param="messages.0.content")
+    asked = Asked([TextDelta("x"), Finished(FinishReason.STOP, Usage(1, 1))], [broken])
+    with pytest.raises(InvalidMedia) as refused:
+        ask(user(ONE, TWO), wishes=PictureWishes(chunk=1), asked=asked)
+    assert refused.value.message == "chunk 2 of 2: messages.0.content: picture 1 is broken"
+    assert (refused.value.hint, refused.value.param) == ("mend it", "messages.0.content")
+    with pytest.raises(InvalidMedia) as whole:
+        ask(user(ONE, TWO), asked=Asked([broken]))
+    assert whole.value is broken
+
+
 def test_pictures_of_a_group_stay_where_they_stood() -> None:
     places = tuple(picture(b"%d" % at, at=at) for at in range(4))
     _, asked = ask(user(*places), wishes=PictureWishes(chunk=3))
@@ -335,3 +355,10 @@ def test_a_form_cannot_be_put_together_from_chunks() -> None:
 def test_a_chunk_out_of_range_is_refused(chunk: int) -> None:
     with pytest.raises(InvalidRequest, match="chunk must be from 1 to 100"):
         PictureWishes(chunk)
+
+
+def test_pictures_that_are_a_byte_too_much_are_not_said_to_be_as_much_as_they_may() -> None:
+    attached = AttachedBytes()
+    with pytest.raises(PayloadTooLarge, match=r"there are 50\.1 MB of pictures, together they may have 50\.0 MB"):
+        for name, size in (("a.png", 20_000_000), ("b.png", 20_000_000), ("c.png", 10_000_001)):
+            attached.add(name, size, "image")

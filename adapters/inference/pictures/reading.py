@@ -13,6 +13,7 @@ from PIL import Image
 
 from adapters.inference.pictures.exif import EXIF_IFD, GPS_IFD, Exif, read_exif
 from adapters.inference.pictures.kinds import open_picture
+from domain.catalog.printable import printable
 from domain.errors import InvalidMedia
 from domain.inference import PictureFacts
 from domain.inference.picture_limits import MOST_PIXELS as MAX_PIXELS
@@ -20,6 +21,7 @@ from domain.inference.picture_limits import MOST_SIDE as MAX_SIDE
 
 MAX_RATIO = 200
 MAX_SCANS = 200
+LONGEST_NAME = 80
 START_OF_SCAN = b"\xff\xda"
 ORIENTATION = 0x0112
 UPRIGHT = {
@@ -42,18 +44,22 @@ BROKEN = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Of a picture, or a video, in a request. turn: from 0. number: of the turn's pictures, from 1."""
+    """Of a picture, or a video, in a request. turn: from 0. number: of the turn's pictures, from 1. name: its file's,
+    where it has one.
+    """
 
     turn: int
     number: int
     what: str = "picture"
+    name: str | None = None
 
     @property
     def param(self) -> str:
         return f"messages.{self.turn}.content"
 
     def __str__(self) -> str:
-        return f"{self.param}: {self.what} {self.number}"
+        named = f" ({printable(self.name[:LONGEST_NAME])})" if self.name else ""
+        return f"{self.param}: {self.what} {self.number}{named}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,7 @@ class SeeingProcessor:
     def process_videos(self, text: str, videos: Sequence[Video]) -> Processed:
         """As `process`, for videos."""
         self._ears.heard = None
+        self._eyes.names = {}  # a frame may lie where a picture was that is gone: their identities are the same
         told = [_metadata(video) for video in videos]
         more: dict[str, Any] = {"fps": [each.sampled_fps for each in told], "video_metadata": told}
         more = {name: value for name, value in more.items() if name in self._options}

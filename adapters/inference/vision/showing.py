@@ -57,7 +57,7 @@ def placed(request: GenerationRequest) -> Iterator[tuple[Place, Attachment]]:
     """For a request that shows one kind of media."""
     for turn, message in enumerate(request.messages):
         for number, each in enumerate(message.attachments, 1):
-            yield Place(turn, number, NAMES[each.kind]), each
+            yield Place(turn, number, NAMES[each.kind], each.name), each
 
 
 def described(request: GenerationRequest, pictures: Sequence[Picture]) -> tuple[Message, ...]:

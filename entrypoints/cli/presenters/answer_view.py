@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 from domain.inference import GenerationEvent, ReasoningDelta, TextDelta, ToolCall
+from domain.inference.picture_table import TableRead, with_tables_read
 from entrypoints.cli.answer import Answer
 from entrypoints.cli.console import Console
+from entrypoints.cli.presenters.pictures_view import pictures_told
 
 DIM, PLAIN = "\x1b[2m", "\x1b[0m"
 
@@ -15,6 +17,7 @@ class PrintedAnswer:
     """AnswerView. live: piece by piece; else whole at the end, and nothing of an answer that has none.
 
     Thoughts are shown on a terminal only, unless `thoughts` is False; without colour under a heading of their own.
+    A table of pictures is a dimmed line for each on a terminal, and stays as it is elsewhere: programs look for it.
     """
 
     def __init__(self, console: Console, *, live: bool, thoughts: bool, colour: bool) -> None:
@@ -57,7 +60,19 @@ class PrintedAnswer:
         if not text:
             return
         self._stop_thinking(followed=True)
-        self._write(text)
+        for piece in with_tables_read(text) if self._console.output_is_terminal else (text,):
+            if isinstance(piece, TableRead):
+                self._tell(piece)
+            else:
+                self._write(piece)
+
+    def _tell(self, table: TableRead) -> None:
+        if self._colour:
+            self._console.control(DIM)
+        self._write(pictures_told(table))
+        if self._colour:
+            self._console.control(PLAIN)
+        self._write("\n")
 
     def _stop_thinking(self, *, followed: bool) -> None:
         """followed: by the answer itself, which stands apart."""

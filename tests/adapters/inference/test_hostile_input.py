@@ -84,7 +84,11 @@ def check_well(life: WorkerLife) -> None:
 
 
 def fuzz(life: WorkerLife, messages: list[Message], stop: str) -> None:
-    request = asking(*messages, stop=(stop,) if stop else ())
+    try:
+        request = asking(*messages, stop=(stop,) if stop else ())
+    except InvalidRequest as refusal:  # nothing but empty turns of the assistant
+        assert refusal.message
+        return
     events = life.ask(request)
     end = end_of(events)
     assert isinstance(end, Finished | InvalidRequest | ContextLengthExceeded), repr(end)

@@ -112,6 +112,14 @@ def test_a_model_that_takes_videos_answers_about_one(kind: str) -> None:
     assert 1 <= len(said) <= 4
 
 
+def test_a_frame_is_never_taken_for_a_picture_that_is_gone() -> None:
+    codec = codec_of("qwen2_vl")
+    picture = Attachment.of(AttachmentKind.IMAGE, drawn(size=(60, 60)), 0)
+    for attached in (picture, shown(filmed())):
+        codec.encode(GenerationRequest((Message(Role.USER, "What?", attachments=(attached,)),)))
+    assert codec._processor._eyes.names == {}
+
+
 def test_pictures_and_videos_are_not_shown_together() -> None:
     picture = Attachment.of(AttachmentKind.IMAGE, drawn(size=(60, 60)), 0)
     message = Message(Role.USER, "What?", attachments=(picture, shown(filmed())))

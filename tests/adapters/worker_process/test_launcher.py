@@ -203,7 +203,7 @@ def test_a_process_made_ready_in_vain_is_killed_and_waited_for(launcher: Launch)
     [
         ("sys.exit(3)", "ended with exit code 3"),
         ("os.kill(os.getpid(), signal.SIGSEGV)", "was killed by SIGSEGV"),
-        ("start(protocol=99); hear(); hear()", "protocol 99, this process speaks 2"),
+        ("start(protocol=99); hear(); hear()", "protocol 99, this process speaks 3"),
         ("line.sendall(b'GET / HTTP/1.1' * 9); hear(); hear()", "announced a frame of 1,195,725,856 bytes"),
         ("start(); say([1]); hear(); hear()", "a JSON list, not an object"),
         ("start(); say({'kind': 'dance'}); hear(); hear()", "unknown kind 'dance'"),
@@ -483,7 +483,7 @@ start(); hear()
 folder = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
 files = sorted(int(name) for name in os.listdir(folder))
 name = " ".join([os.environ.get("HF_TOKEN", "none"), os.environ["MARK"], str(len([f for f in files if f > 2]))])
-say({"kind": "loaded", "name": name, "context_length": 1, "process_id": 1, "memory_bytes": 1})
+say({"kind": "loaded", "facts": {"name": name, "context_length": 1, "process_id": 1, "memory_bytes": 1}})
 hear()
 """
     with Path(__file__).open() as ours:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from domain.inference import (
     Finished,
     FinishReason,
     GenerationReport,
+    PictureFacts,
     ReasoningDelta,
     Sampling,
     ScoredToken,
@@ -20,6 +22,7 @@ from domain.inference import (
     ToolCallDelta,
     Usage,
 )
+from domain.inference.picture_table import PictureRow, picture_table
 from domain.serving.model_load import ModelLoad
 from entrypoints.cli.errors import INTERRUPTED
 from tests.support.fakes.cli_services import FakeChat, FakeServices, Line, Step, spoken
@@ -231,3 +234,37 @@ def test_a_server_is_mentioned_only_when_asked() -> None:
     asked = line()
     asked.services.finding.found = FakeChat([spoken("From afar.")])
     assert asked.run("run", "demo", "x").err == ""
+
+
+# Tables of pictures
+
+
+ROW = PictureRow(1, "1a2b3c4d" + "0" * 56, name="a|b.png")
+TOLD = PictureFacts(ROW.digest, "PNG", 4, 3, 52.52, 13.405, "2024-05-06T07:08:09", "Acme X1")
+TABLE = picture_table([replace(ROW, facts=TOLD), PictureRow(12, "2" * 64, name="c.gif")])
+LINES = (
+    "Image 1   a|b.png  52.5200°N, 13.4050°E  2024-05-06T07:08:09  Acme X1\n"
+    "Image 12  c.gif\n"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("flags", [(), ("--no-stream",)])
+def test_on_a_terminal_a_table_of_pictures_is_a_line_for_each(flags: tuple[str, ...]) -> None:
+    answer = spoken(TABLE, "R", "ed.")
+    assert line(answer, terminal=True, environ={"NO_COLOR": "1"}).run("run", "demo", "x", *flags).out == (
+        f"{LINES}\nRed.\n"
+    )
+    assert line(answer, terminal=True).run("run", "demo", "x", *flags).out == f"{DIM}{LINES}{PLAIN}\nRed.\n"
+
+
+def test_groups_of_pictures_say_which_they_are() -> None:
+    made = "image_1a2b3c4d.image"
+    groups = (picture_table([replace(ROW, name=None)], (at, 2)) for at in (1, 2))
+    answer = spoken(next(groups), "Red.", "\n\n" + next(groups), "Blue.")
+    assert line(answer, terminal=True, environ={"NO_COLOR": "1"}).run("run", "demo", "x").out == (
+        f"Chunk 1/2: Image 1\nImage 1  {made}\n\nRed.\n\nChunk 2/2: Image 1\nImage 1  {made}\n\nBlue.\n"
+    )
+
+
+def test_programs_get_the_table_as_it_is() -> None:
+    assert line(spoken(TABLE, "Red.")).run("run", "demo", "x").out == f"{TABLE}Red.\n"

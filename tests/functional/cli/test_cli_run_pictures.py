@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.errors import InvalidMedia
 from domain.inference import GenerationRequest, Message, PictureWishes
 from domain.inference import picture_limits as limits
 from tests.support.fakes.cli_services import FakeServices, Line, Seen, spoken
@@ -130,7 +131,7 @@ def test_a_picture_that_may_not_be_read_is_named(folder: Path) -> None:
 def test_pictures_that_are_too_large_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("entrypoints.cli.pictures.MOST_PICTURE_BYTES", 8)
     monkeypatch.setattr(limits, "MOST_PICTURE_BYTES", 8)
-    assert "--image 'a.png' has 0.0 MB, one may have" in refusal("--image", "a.png").err
+    assert "--image 'a.png' is too large, one may have" in refusal("--image", "a.png").err
     monkeypatch.setattr(limits, "MOST_PICTURE_BYTES", 100)
     monkeypatch.setattr(limits, "MOST_TOGETHER_BYTES", 10)
     assert "with --image 'b.jpg' there are" in refusal("--image", "a.png", "b.jpg").err
@@ -201,6 +202,20 @@ def test_what_is_no_picture_is_refused_and_the_chat_goes_on() -> None:
     assert "/image 'none.png': there is no such file" in seen.err
     assert "after --" not in seen.err
     assert shown(turns(line)[0][-1]) == []
+
+
+@pytest.mark.usefixtures("folder")
+def test_pictures_that_were_refused_wait_until_they_are_taken_back() -> None:
+    line = Line(
+        FakeServices(answers=[InvalidMedia("picture 1 (a.png) is broken"), InvalidMedia("again"), spoken("Yes.")]),
+        terminal=True,
+        stdin="/image a.png\nwhat?\n/image none.png\nand?\n/image\nso?\n",
+    )
+    line.services.talk.sees = True
+    seen = line.run("run", "eyes")
+    assert seen.err.count("The pictures still go with your next question; /image alone takes them back.") == 2
+    assert "Yes." in seen.out
+    assert [shown(each[-1]) for each in turns(line)] == [[A], [A], []]
 
 
 @pytest.mark.usefixtures("folder")

@@ -88,4 +88,4 @@ def test_a_picture_that_is_none_is_named_and_the_model_is_not_asked(pictures: Ho
     (pictures.home / "broken.png").write_bytes(FILES["a.png"][:40])
     ended = pictures.run("--image", "broken.png", "What colour is it?")
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert "messages.0.content: picture 1" in ended.stderr
+    assert "messages.0.content: picture 1 (broken.png)" in ended.stderr

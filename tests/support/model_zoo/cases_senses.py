@@ -258,5 +258,6 @@ SENSE_CASES = (
         label="embedding",
         capabilities=("rerank",),
         backend="mlx-lm",
+        context_length=None,
     ),
 )

@@ -127,7 +127,7 @@ def test_one_picture_that_is_too_large_is_named_before_it_is_decoded(monkeypatch
     assert len(parsed(user(part(data_url(picture_bytes("png", b"1234"))))).request.pictures) == 1
     fault = refused(user(TEXT, part("data:image/png;base64," + "!" * 20)))
     assert isinstance(fault, PayloadTooLarge)
-    assert fault.message.startswith("messages.0.content.1 has 0.0 MB, one may have")
+    assert fault.message.startswith("messages.0.content.1 is too large, one may have")
 
 
 def test_pictures_that_are_too_much_together_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

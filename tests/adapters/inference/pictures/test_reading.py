@@ -33,6 +33,13 @@ def _no_file_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iter
     assert list(place.iterdir()) == []
 
 
+def test_an_error_names_the_file_where_it_has_a_name_fit_for_eyes() -> None:
+    with pytest.raises(InvalidMedia) as refused:
+        read_picture(b"", "digest", Place(2, 1, name="my\x1b cat.png" + "g" * 300))
+    assert refused.value.message == f"messages.2.content: picture 1 (my\ufffd cat.png{'g' * 69}) is empty"
+    assert refused.value.param == "messages.2.content"
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP"])
 def test_common_kinds_are_read_by_their_content(kind: str) -> None:
     picture = read(drawn(kind))
