@@ -75,7 +75,7 @@ def test_ctrl_c_stops_an_answer_and_the_conversation_goes_on(env: dict[str, str]
         terminal.type("\x03")
         at = terminal.wait_for(INTERRUPTED, after=at)
         terminal.type(f"{QUESTION[WHO_ARE_YOU]}\n")
-        terminal.wait_for("\n> ", after=at)
+        terminal.wait_for(f"{WHO_ARE_YOU}\n> ", after=at)
         terminal.type("\x04")
         assert terminal.finish() == 0
         assert "Traceback" not in terminal.shown
