@@ -92,21 +92,11 @@ class VectorModels:
         report = self._loads.look_up(spec)
         self._require(report)
         plan = self._plan_for(report.location, loading)
-        _refuse_options_of_text_models(plan.options, report.name)
+        if given := plan.options.of_text_only:
+            raise InvalidRequest(
+                f"{given[0]} cannot be used with {report.name}, which writes no text", hint="leave it out"
+            )
         plan = LoadPlan(LoadOptions(task=self._task, cpu=plan.options.cpu), keeping=plan.keeping, force=plan.force)
         force = loading.force or plan.force
         load, warning = self._loads.admitted(report, plan, None, force=force)
         return report, load, warning, force
-
-
-def _refuse_options_of_text_models(options: LoadOptions, name: str) -> None:
-    asked = {
-        "--adapter": options.adapter is not None,
-        "--draft-model": options.draft is not None,
-        "--draft-ngram": options.draft_ngram > 0,
-        "--kv-bits": options.kv_bits is not None,
-        "--max-kv-size": options.max_kv_size is not None,
-    }
-    for flag, given in asked.items():
-        if given:
-            raise InvalidRequest(f"{flag} cannot be used with {name}, which writes no text", hint="leave it out")

@@ -91,6 +91,18 @@ class LoadOptions:
         return self.draft is not None or self.draft_ngram > 0
 
     @property
+    def of_text_only(self) -> tuple[str, ...]:
+        """The options given that only make sense for a model that reads and writes text."""
+        given = {
+            "--adapter": self.adapter is not None,
+            "--draft-model": self.draft is not None,
+            "--draft-ngram": self.draft_ngram > 0,
+            "--kv-bits": self.kv_bits is not None,
+            "--max-kv-size": self.max_kv_size is not None,
+        }
+        return tuple(name for name, is_given in given.items() if is_given)
+
+    @property
     def kv_share(self) -> float:
         """What a token takes in the KV cache, of what it takes in 16 bits. Each group has a scale and an offset."""
         return 1.0 if self.kv_bits is None else (self.kv_bits + 32 / self.kv_group_size) / 16

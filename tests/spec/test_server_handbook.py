@@ -37,10 +37,7 @@ pytestmark = pytest.mark.spec
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/server-handbook.md").read_text(encoding="utf-8")
 SERVER_PAGE = (ROOT / "docs/server.md").read_text(encoding="utf-8")
-# A block that only a later server answers is marked, and must fail until then.
-NOT_YET = "example: not yet"
-MARKED: list[tuple[str, str, str]] = re.findall(rf"(?:<!-- ({NOT_YET}) -->\n)?```(\w+)\n(.*?)```", PAGE, re.DOTALL)
-BLOCKS = [(kind, text) for _, kind, text in MARKED]
+BLOCKS: list[tuple[str, str]] = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
 COMMANDS = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines() if line.startswith("mlxk ")]
 WORDS = {
     "text": TEXT, "whole number": WHOLE, "true or false": SWITCH, "size": SIZE, "duration": DURATION, "path": PATH,
@@ -52,11 +49,10 @@ BASE = "http://127.0.0.1:8000"
 def requests() -> list[ParameterSet]:
     """Each request, and the JSON block that follows it at once, if one does."""
     found = []
-    for at, (mark, kind, text) in enumerate(MARKED):
+    for at, (kind, text) in enumerate(BLOCKS):
         if kind == "sh" and text.startswith("curl "):
             following = BLOCKS[at + 1] if at + 1 < len(BLOCKS) else ("", "")
-            marks = [pytest.mark.xfail(strict=True, reason="no server answers this yet")] if mark else []
-            found.append(pytest.param(text, following[1] if following[0] == "json" else None, marks=marks))
+            found.append(pytest.param(text, following[1] if following[0] == "json" else None))
     return found
 
 

@@ -24,25 +24,13 @@ def load_seeing(
     """Raises what mlx-vlm and transformers raise, UnsupportedMultimodal for types of models that cannot be shown
     pictures here, and InvalidRequest for options that only models of text can honour.
     """
-    refuse_options_of_text_models(options)
+    if given := options.of_text_only:
+        raise InvalidRequest(f"{given[0]} cannot be used with a model that looks at pictures", hint="leave it out")
     model, config = load_seeing_network(folder)
     processor = load_processor(folder, config)
     tokenizer = _tokenizer(folder, processor, config)
     codec = SeeingCodec(tokenizer, context_length(config), generation_config, config, processor, exif=options.exif)
     return vision_network(model), codec
-
-
-def refuse_options_of_text_models(options: LoadOptions) -> None:
-    asked = {
-        "--adapter": options.adapter is not None,
-        "--draft-model": options.draft is not None,
-        "--draft-ngram": options.draft_ngram > 0,
-        "--kv-bits": options.kv_bits is not None,
-        "--max-kv-size": options.max_kv_size is not None,
-    }
-    for name, given in asked.items():
-        if given:
-            raise InvalidRequest(f"{name} cannot be used with a model that looks at pictures", hint="leave it out")
 
 
 def _tokenizer(folder: Path, processor: SeeingProcessor, config: dict[str, Any]) -> Any:
