@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import selectors
 import socket
 import time
@@ -42,21 +43,36 @@ def request_bytes(base_url: str, method: str, path: str, body: bytes = b"") -> b
 
 
 class _Line:
-    """One connection. begun: when its request was sent, connecting included."""
+    """One connection. begun: when its request was sent, connecting included. unsent: what is sent once it stands."""
 
     def __init__(self, address: tuple[str, int]) -> None:
         self._address = address
         self.sock: socket.socket | None = None
         self.begun = 0.0
         self.received = bytearray()
+        self.unsent = b""
 
     def ask(self, request: bytes, watch: Callable[[socket.socket, _Line], object]) -> None:
+        """A server whose queue is full lets a connection wait for a second or more: the others go on meanwhile."""
         self.begun = time.perf_counter()
         self.received.clear()
-        if self.sock is None:
-            self.sock = socket.create_connection(self._address, TIMEOUT_SECONDS)
-            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            watch(self.sock, self)
+        if self.sock is not None:
+            self.sock.sendall(request)
+            return
+        self.unsent = request
+        self.sock = socket.socket()
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock.settimeout(0.0)
+        self.sock.connect_ex(self._address)
+        watch(self.sock, self)
+
+    def stands(self) -> None:
+        """Connected: send what waits for that. Raises OSError when it was refused."""
+        assert self.sock is not None
+        if code := self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise OSError(code, os.strerror(code))
+        self.sock.settimeout(TIMEOUT_SECONDS)
+        request, self.unsent = self.unsent, b""
         self.sock.sendall(request)
 
     def whole(self) -> bool:
@@ -101,7 +117,11 @@ class _Drive:
             if not ready:
                 raise SystemExit(f"{self._busy} requests without an answer for {TIMEOUT_SECONDS:g} s")
             for key, _ in ready:
-                self._read(key.data)
+                if key.data.unsent:
+                    key.data.stands()
+                    self._selector.modify(key.fileobj, selectors.EVENT_READ, key.data)
+                else:
+                    self._read(key.data)
         wall = time.perf_counter() - begin
         for line in lines:
             if line.sock is not None:
@@ -113,7 +133,7 @@ class _Drive:
         if not self._waiting:
             return
         self._busy += 1
-        line.ask(self._waiting.pop(), lambda sock, fresh: self._selector.register(sock, selectors.EVENT_READ, fresh))
+        line.ask(self._waiting.pop(), lambda sock, fresh: self._selector.register(sock, selectors.EVENT_WRITE, fresh))
 
     def _read(self, line: _Line) -> None:
         assert line.sock is not None
