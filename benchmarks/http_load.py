@@ -13,6 +13,10 @@ from urllib.parse import urlsplit
 TIMEOUT_SECONDS = 60.0
 
 
+class NoAnswer(Exception):
+    """A server that has stopped answering."""
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """seconds: of each request, from sending it to the last byte of its answer; of one that had to connect first, from
@@ -33,7 +37,10 @@ class Load:
 
 
 def drive(base_url: str, connections: int, requests: Sequence[bytes]) -> Load:
-    """Each connection sends its next request when its answer is there; where a server closes, it connects again."""
+    """Each connection sends its next request when its answer is there; where a server closes, it connects again.
+
+    Raises NoAnswer when nothing comes on any of them for TIMEOUT_SECONDS.
+    """
     return _Drive(base_url, requests).run(connections)
 
 
@@ -115,7 +122,7 @@ class _Drive:
         while self._busy:
             ready = self._selector.select(TIMEOUT_SECONDS)
             if not ready:
-                raise SystemExit(f"{self._busy} requests without an answer for {TIMEOUT_SECONDS:g} s")
+                raise NoAnswer(f"{self._busy} requests without an answer for {TIMEOUT_SECONDS:g} s")
             for key, _ in ready:
                 if key.data.unsent:
                     key.data.stands()

@@ -29,7 +29,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from benchmarks.cpu_time import tree_cpu_seconds
-from benchmarks.http_load import Load, drive, request_bytes
+from benchmarks.http_load import Load, NoAnswer, drive, request_bytes
 from benchmarks.server_processes import PEERS, bare, ours, peer
 from benchmarks.serving import built, environment, prompts
 from benchmarks.startup import OURS, compile_all
@@ -69,11 +69,19 @@ def show(name: str, loads: Sequence[Load]) -> None:
 
 
 def in_turn(rounds: int, sides: dict[str, Callable[[int], Load]]) -> dict[str, list[Load]]:
-    """The first round is not counted; every second one goes the other way round."""
+    """The first round is not counted; every second one goes the other way round. A side that stops answering is left
+    out from then on, with a line that says so.
+    """
     found: dict[str, list[Load]] = {name: [] for name in sides}
+    running = dict(sides)
     for number in range(rounds + 1):
-        for name in list(sides)[:: 1 if number % 2 else -1]:
-            load = sides[name](number)
+        for name in list(running)[:: 1 if number % 2 else -1]:
+            try:
+                load = running[name](number)
+            except NoAnswer as fault:
+                print(f"{name}, round {number}: {fault}")
+                del running[name], found[name]
+                continue
             if number:
                 found[name].append(load)
     return found
