@@ -6,6 +6,7 @@ MlxkError
 │   ├── UnsupportedParameter   a parameter we know and cannot honour
 │   ├── ContextLengthExceeded  prompt and answer do not fit the model's context
 │   ├── InvalidMedia           a picture or sound that cannot be read
+│   ├── NothingToCommit        a live line's buffer holds too little sound
 │   └── CapabilityMismatch     the model cannot do what was asked of it
 ├── PayloadTooLarge            a body or file is over its limit
 ├── ModelNotFound
@@ -100,6 +101,10 @@ class CapabilityMismatch(InvalidRequest):
 
 class InvalidMedia(InvalidRequest):
     code = "invalid_media"
+
+
+class NothingToCommit(InvalidRequest):
+    code = "input_audio_buffer_commit_empty"
 
 
 class PayloadTooLarge(MlxkError):

@@ -36,6 +36,7 @@ from domain.errors import (
     ModelNotRunnable,
     ModelSuspended,
     ModelUnhealthy,
+    NothingToCommit,
     PayloadTooLarge,
     PortInUse,
     PushFailed,
@@ -58,6 +59,7 @@ log = logging.getLogger(__name__)
 STATUS: Mapping[type[MlxkError], int] = {
     UsageError: 400,
     InvalidMedia: 400,
+    NothingToCommit: 400,
     KeyMissing: 401,
     ModelSuspended: 503,
     InvalidRequest: 400,

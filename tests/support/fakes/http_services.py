@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from time import monotonic
 
+from adapters.voice_activity.detector import PitchDetectors
 from application.catalog.inspect_model import InspectModel
 from application.inference.bring_in import BringIn
 from application.inference.chat import PatientAnswer, Prepared, plainly
@@ -28,6 +29,7 @@ from application.serving.model_pool import ModelPool, never
 from application.serving.presence import Presence
 from application.serving.read_metrics import ReadMetrics
 from application.serving.readiness import CheckReadiness, ServerLifecycle
+from application.serving.realtime_session import OpenRealtimeSession
 from application.serving.served_models import ServedModel
 from application.serving.watched_workers import WatchedLauncher
 from application.serving.worker_watch import WatchTimes, WorkerWatch
@@ -35,6 +37,7 @@ from domain.catalog import LocatedModel, ModelReport, ModelSource
 from domain.catalog.fitness import can_see, require_embed, require_rerank
 from domain.errors import CapabilityMismatch, ModelNotFound
 from domain.inference import USUAL_PICTURES, GenerationRequest
+from domain.inference.transcription import HearingEvent, TranscriptionRequest
 from domain.serving.load_options import LoadOptions, PrefixCacheBudget, Task
 from domain.serving.model_load import ModelLoad
 from domain.serving.model_settings import ServingRules
@@ -42,7 +45,7 @@ from domain.serving.server_instance import ServerInstance
 from mlxk import __version__
 from ports.embedding_backend import EmbeddingBackend
 from ports.hub import ModelHub
-from ports.model_worker import PatientStream
+from ports.model_worker import PatientEvents, PatientStream
 from ports.running_servers import ServerEntry, ServerRegister
 from tests.support.fakes.event_worker import EventLauncher
 from tests.support.fakes.memory import Machine
@@ -142,6 +145,9 @@ class FakeServices:
     def _model_loads(self) -> ModelLoads:
         return ModelLoads(_Located(self._look_up), _Inspected(self.models), self.pool, _OpenGate(), monotonic)
 
+    def open_realtime(self) -> OpenRealtimeSession:
+        return OpenRealtimeSession(PoolEar(self.pool, self._look_up), PitchDetectors(), self.gauge.live)
+
     def presence(self) -> Presence:
         return self._presence
 
@@ -228,6 +234,27 @@ class FakeServices:
             if spec in (report.name, report.name.rpartition("/")[2]):
                 return report
         raise ModelNotFound(f"no model is called {spec}", hint="`mlxk list` shows them", param="model")
+
+
+class PoolEar:
+    """application.serving.live_turns.Ear, but for the resolution of names."""
+
+    def __init__(self, pool: ModelPool, look_up: Callable[[str], ModelReport]) -> None:
+        self._pool = pool
+        self._look_up = look_up
+
+    def prepare(self, model: str, given_up: Callable[[], bool]) -> None:
+        self._pool.preload(self._load(model), given_up=given_up)
+
+    def listen(
+        self, model: str, request: TranscriptionRequest, given_up: Callable[[], bool]
+    ) -> PatientEvents[HearingEvent]:
+        load = self._load(model)
+        return self._pool.events(load, lambda worker: worker.transcribe(request), streamed=True, given_up=given_up)
+
+    def _load(self, model: str) -> ModelLoad:
+        report = self._look_up(model)
+        return ModelLoad(report.location, report.size_bytes, LoadOptions(task=Task.TRANSCRIBE))
 
 
 class NoProcessMemory:
