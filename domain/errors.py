@@ -8,6 +8,7 @@ MlxkError
 │   ├── InvalidMedia           a picture or sound that cannot be read
 │   ├── NothingToCommit        a live line's buffer holds too little sound
 │   └── CapabilityMismatch     the model cannot do what was asked of it
+│       └── CannotTranslate    it hears, but it writes no other language than the one it hears
 ├── PayloadTooLarge            a body or file is over its limit
 ├── ModelNotFound
 │   ├── WorkspaceNotFound      there is no workspace in this folder
@@ -97,6 +98,10 @@ class ContextLengthExceeded(InvalidRequest):
 
 class CapabilityMismatch(InvalidRequest):
     code = "capability_mismatch"
+
+
+class CannotTranslate(CapabilityMismatch):
+    code = "cannot_translate"
 
 
 class InvalidMedia(InvalidRequest):
