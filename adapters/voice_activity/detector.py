@@ -22,6 +22,7 @@ STANDING_OUT_DB = 7.0  # where a frame is as likely speech as not
 STEEPNESS_DB = 2.5
 PERIODIC = 0.5
 WORTH_A_LOOK = 0.15
+CONFIRMING = (40 // FRAME_MS, 200 // FRAME_MS)  # frames until a pitch must be found again
 # Fricatives and the silence of a plosive have no pitch: a voice heard so many frames ago still counts.
 VOICE_LASTS_FRAMES = 400 // FRAME_MS
 LOOK_AGAIN_FRAMES = 100 // FRAME_MS
@@ -39,7 +40,8 @@ class PitchDetector:
         self._recent: list[int] = []
         self._smooth = 0.0
         self._first = True
-        self._since_voice = VOICE_LASTS_FRAMES
+        self._at = 0
+        self._voiced_at = self._hint_at = -VOICE_LASTS_FRAMES  # when there was a voice; when there may have been one
 
     def hear(self, samples: bytes) -> Sequence[float]:
         heard = array("h", samples)
@@ -60,10 +62,18 @@ class PitchDetector:
         outstanding = loud - self._floor.add(loud)
         self._recent = [*self._recent, *(each // 2 for each in _folded(low, 2))][-PITCH_SAMPLES:]
         likely = 1 / (1 + exp((STANDING_OUT_DB - outstanding) / STEEPNESS_DB))
-        self._since_voice += 1
-        if likely > WORTH_A_LOOK and self._since_voice > LOOK_AGAIN_FRAMES and self._voiced():
-            self._since_voice = 0
-        return likely if self._since_voice < VOICE_LASTS_FRAMES else 0.0
+        if likely > WORTH_A_LOOK and self._at - self._voiced_at > LOOK_AGAIN_FRAMES and self._voiced():
+            self._found_pitch()
+        self._at += 1
+        return likely if self._at - self._voiced_at <= VOICE_LASTS_FRAMES else 0.0
+
+    def _found_pitch(self) -> None:
+        """Where there was no voice, once may be chance."""
+        since_hint = self._at - self._hint_at
+        if self._at - self._voiced_at <= VOICE_LASTS_FRAMES or CONFIRMING[0] <= since_hint <= CONFIRMING[1]:
+            self._voiced_at = self._at
+        elif since_hint > CONFIRMING[1]:
+            self._hint_at = self._at
 
     def _voiced(self) -> bool:
         return len(self._recent) == PITCH_SAMPLES and self._pitch.periodicity(self._recent) > PERIODIC

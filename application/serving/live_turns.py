@@ -19,8 +19,6 @@ from ports.model_worker import PatientEvents
 log = logging.getLogger(__name__)
 
 MOST_WAITING_SECONDS = 60.0
-DEADLINE_SECONDS = 60.0
-DEADLINE_FOR_A_SECOND = 10.0
 
 Tell = Callable[[LiveEvent], None]
 
@@ -169,5 +167,4 @@ def _request(turn: Turn) -> TranscriptionRequest:
         language=settings.language,
         prompt=settings.prompt,
         live=True,
-        deadline_seconds=DEADLINE_SECONDS + DEADLINE_FOR_A_SECOND * turn.sound.seconds,
     )
