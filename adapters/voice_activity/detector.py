@@ -41,7 +41,7 @@ class PitchDetector:
         self._smooth = 0.0
         self._first = True
         self._at = 0
-        self._voiced_at = self._hint_at = -VOICE_LASTS_FRAMES  # when there was a voice; when there may have been one
+        self._voiced_at = self._hint_at = -VOICE_LASTS_FRAMES - 1  # when there was a voice; when there may have been one
 
     def hear(self, samples: bytes) -> Sequence[float]:
         heard = array("h", samples)
@@ -60,7 +60,7 @@ class PitchDetector:
         self._first = False
         loud = level(self._smooth, len(low))
         outstanding = loud - self._floor.add(loud)
-        self._recent = [*self._recent, *(each // 2 for each in _folded(low, 2))][-PITCH_SAMPLES:]
+        self._recent = [*self._recent, *_folded(low, 2)][-PITCH_SAMPLES:]
         likely = 1 / (1 + exp((STANDING_OUT_DB - outstanding) / STEEPNESS_DB))
         if likely > WORTH_A_LOOK and self._at - self._voiced_at > LOOK_AGAIN_FRAMES and self._voiced():
             self._found_pitch()
@@ -80,7 +80,7 @@ class PitchDetector:
 
 
 def _folded(samples: Sequence[int], fold: int) -> Sequence[int]:
-    """One sample out of so many that follow one another: their mean, times nothing but a fraction."""
+    """One sample, the mean, for so many that follow one another."""
     if fold == 1:
         return samples
     parts = [samples[at::fold] for at in range(fold)]
