@@ -6,7 +6,6 @@ build when they build it, so that a listing loads no server and no MLX.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -77,12 +76,6 @@ def _run_benchmark(chat: Chat) -> RunBenchmark:
     return RunBenchmark(chat, Clocks(monotonic, lambda: datetime.now(UTC)), describe_environment)
 
 
-def _memory_probe() -> MemoryProbe:
-    from adapters.memory import memory_probe_for
-
-    return memory_probe_for(sys.platform)
-
-
 def _worker_launcher(settings: Settings, *, keep_spare: bool) -> WorkerLauncher:
     from adapters.worker_process.launcher import ProcessWorkerLauncher
 
@@ -112,7 +105,7 @@ class Container(containers.DeclarativeContainer):
         _later("adapters.runtime_support.installed", "InstalledLibraryInspector")
     )
     report_index = providers.ThreadSafeSingleton(_report_index, settings)
-    memory_probe = providers.ThreadSafeSingleton(_memory_probe)
+    memory_probe = providers.ThreadSafeSingleton(_later("container_watch", "memory_probe"))
 
     resolve_model = providers.Factory(_later("application.catalog.resolve_model", "ResolveModel"), model_stores)
     inspect_model = providers.Factory(
@@ -192,6 +185,13 @@ class Container(containers.DeclarativeContainer):
         _later("container_embedding", "rerank"), served_model_loads, plan_served_load, workspaces.provided.complete
     )
 
+    transcribe = providers.ThreadSafeSingleton(
+        _later("container_hearing", "transcribe"), model_loads, plan_load, settings
+    )
+    served_transcribe = providers.ThreadSafeSingleton(
+        _later("container_hearing", "transcribe"), served_model_loads, plan_served_load, settings
+    )
+
     run_benchmark = providers.Factory(_run_benchmark, chat)
     chart = providers.Factory(_later("adapters.charts.png_chart", "PngChart"))
 
@@ -202,6 +202,7 @@ class Container(containers.DeclarativeContainer):
     served_pool = providers.ThreadSafeSingleton(
         _later("container_watch", "served_pool"), worker_launcher, resident_budget, worker_watch, meter
     )
+    open_realtime = providers.Factory(_later("container_hearing", "open_realtime"), served_transcribe, meter)
     check_readiness = providers.Factory(
         _later("application.serving.readiness", "CheckReadiness"), lifecycle, model_pool, worker_watch
     )
@@ -211,8 +212,9 @@ class Container(containers.DeclarativeContainer):
         list_models, inspect_model, resolve_served_model, owners_settings, first_model, model_pool,
     )  # fmt: skip
     bring_in_model = providers.ThreadSafeSingleton(
-        _later("container_embedding", "bring_in"), served_model_loads, served_chat, served_embed, served_rerank
-    )
+        _later("container_embedding", "bring_in"),
+        served_model_loads, served_chat, served_embed, served_rerank, served_transcribe,
+    )  # fmt: skip
     embedding_backend = providers.ThreadSafeSingleton(_later("container_embedding", "embedding_backend"), settings)
     preload_models = providers.Factory(
         _later("container_serving", "preload_models"), bring_in_model, owners_settings, first_model

@@ -41,7 +41,8 @@ class PitchDetector:
         self._smooth = 0.0
         self._first = True
         self._at = 0
-        self._voiced_at = self._hint_at = -VOICE_LASTS_FRAMES - 1  # when there was a voice; when there may have been one
+        self._voiced_at = -VOICE_LASTS_FRAMES - 1  # when there was a voice
+        self._hint_at = self._voiced_at  # when there may have been one
 
     def hear(self, samples: bytes) -> Sequence[float]:
         heard = array("h", samples)

@@ -27,6 +27,7 @@ from entrypoints.http.routes.embeddings import VectorRoutes, vector_routes
 from entrypoints.http.routes.models import ModelPath, model_routes
 from entrypoints.http.routes.realtime import RealtimeRoutes, add_realtime
 from entrypoints.http.routes.system import system_routes
+from entrypoints.http.routes.transcriptions import transcription_routes
 from entrypoints.http.services import Services
 from entrypoints.http.share import share_routes
 
@@ -72,6 +73,7 @@ def create_app(
     answering = AnsweringRoutes(services, limits, slots, hangups, room)
     app.register_blueprint(chat_routes(answering))
     app.register_blueprint(completion_routes(answering))
+    app.register_blueprint(transcription_routes(answering))
     app.register_blueprint(vector_routes(VectorRoutes(services, limits, slots, hangups)))
     sessions = sessions or OpenSessions(limits.realtime_sessions)
     add_realtime(app, RealtimeRoutes(services, limits, sessions))

@@ -34,7 +34,7 @@ from entrypoints.http.server import serve
 from entrypoints.settings import Settings, load_settings
 from ports.running_servers import ServerRegister
 from tests.support.fakes.event_worker import FAULT
-from tests.support.fakes.http_services import MODELS, VECTOR_MODELS, ChildLauncher, FakeServices
+from tests.support.fakes.http_services import EARS, MODELS, VECTOR_MODELS, ChildLauncher, FakeServices
 from tests.support.fakes.worker import Script
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +77,7 @@ def _services(settings: Settings, register: ServerRegister | None = None) -> Fak
         script.fail_to_load["org/one"] = GenerationFailed("its weights are odd")
     launcher = ChildLauncher(script)
     threading.Thread(target=_obey, args=(launcher,), daemon=True).start()
-    models = (*MODELS, *VECTOR_MODELS)
+    models = (*MODELS, *VECTOR_MODELS, EARS)
     return FakeServices(launcher, models, register, preload=settings.preload_model.value)
 
 
@@ -90,7 +90,7 @@ def _obey(launcher: ChildLauncher) -> None:
             launcher.script.vectors.held = bool(command["hold_vectors"])
             launcher.changed()
         elif "live" in command:
-            launcher.script.sounds.live.extend(command["live"])
+            launcher.script.sounds.live[:] = command["live"]
         elif "ask" not in command:
             for name, value in command.items():
                 setattr(launcher.script, name, value)
@@ -99,7 +99,6 @@ def _obey(launcher: ChildLauncher) -> None:
             running=sum(worker.running for worker in launcher.workers),
             children=[child.pid for child in launcher.children],
             asked=[encode_request(request) for worker in launcher.workers for request in worker.requests],
-            heard=[asked.sound.seconds for worker in launcher.workers for asked in worker.sound_requests],
             heavy=sorted({"mlx", "numpy", "transformers"} & set(sys.modules)),
         )
 

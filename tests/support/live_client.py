@@ -26,7 +26,7 @@ class LiveClient:
     def say(self, kind: str, **fields: object) -> None:
         self.socket.send(json.dumps({"type": kind, **fields}))
 
-    def update(self, model: str = "org/one", **heard: object) -> Event:
+    def update(self, model: str = "org/ears", **heard: object) -> Event:
         """A transcription session by hand, unless `turn_detection` says otherwise; the answer."""
         session = {"type": "transcription", "audio": {"input": {
             "transcription": {"model": model}, "turn_detection": None, **heard,

@@ -19,7 +19,7 @@ def voice(seconds: float, rate: int = 24_000, loudness: float = 0.3, pitch: floa
     total = sum(weight for _, weight in parts)
 
     def at(sample: int) -> float:
-        swing = abs(math.sin(math.pi * SYLLABLES_HERTZ * sample / rate)) ** 0.5
+        swing = math.sqrt(abs(math.sin(math.pi * SYLLABLES_HERTZ * sample / rate)))
         return swing * sum(weight * math.sin(step * sample) for step, weight in parts) / total
 
     return _samples(loudness * at(sample) for sample in range(int(seconds * rate)))

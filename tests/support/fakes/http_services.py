@@ -19,8 +19,11 @@ from application.inference.explain_prompt import ExplainPrompt
 from application.inference.model_loads import ModelLoads
 from application.inference.pictures import Onlooker, answer
 from application.inference.rerank import Rerank
+from application.inference.task_models import TaskModels
+from application.inference.transcribe import Transcribe
 from application.inference.vector_models import VectorModels
 from application.serving.describe_server import DescribeServer, Surroundings
+from application.serving.live_ear import TranscribingEar
 from application.serving.manage_models import PreloadModels, UnloadModel
 from application.serving.measured import MeasuredPool
 from application.serving.memory_gate import MemoryGate
@@ -34,10 +37,9 @@ from application.serving.served_models import ServedModel
 from application.serving.watched_workers import WatchedLauncher
 from application.serving.worker_watch import WatchTimes, WorkerWatch
 from domain.catalog import LocatedModel, ModelReport, ModelSource
-from domain.catalog.fitness import can_see, require_embed, require_rerank
+from domain.catalog.fitness import can_see, require_embed, require_rerank, require_transcribe
 from domain.errors import CapabilityMismatch, ModelNotFound
 from domain.inference import USUAL_PICTURES, GenerationRequest
-from domain.inference.transcription import HearingEvent, TranscriptionRequest
 from domain.serving.load_options import LoadOptions, PrefixCacheBudget, Task
 from domain.serving.model_load import ModelLoad
 from domain.serving.model_settings import ServingRules
@@ -45,7 +47,7 @@ from domain.serving.server_instance import ServerInstance
 from mlxk import __version__
 from ports.embedding_backend import EmbeddingBackend
 from ports.hub import ModelHub
-from ports.model_worker import PatientEvents, PatientStream
+from ports.model_worker import PatientStream
 from ports.running_servers import ServerEntry, ServerRegister
 from tests.support.fakes.event_worker import EventLauncher
 from tests.support.fakes.memory import Machine
@@ -81,6 +83,8 @@ VECTOR_MODELS = (
     served("org/embedder", model_type="embedding", capabilities=("embeddings",)),
     served("org/reranker", model_type="embedding", capabilities=("rerank",)),
 )
+EARS = served("org/ears", model_type="audio", capabilities=("audio", "audio-translate-en"))
+ONE_LANGUAGE = served("org/ears-turbo", model_type="audio", capabilities=("audio",))
 
 
 class FakeRegister:
@@ -142,11 +146,15 @@ class FakeServices:
     def rerank(self) -> Rerank:
         return Rerank(VectorModels(self._model_loads(), Task.RERANK, require_rerank))
 
+    def transcribe(self) -> Transcribe:
+        models = TaskModels(self._model_loads(), Task.TRANSCRIBE, require_transcribe)
+        return Transcribe(models, monotonic)
+
     def _model_loads(self) -> ModelLoads:
         return ModelLoads(_Located(self._look_up), _Inspected(self.models), self.pool, _OpenGate(), monotonic)
 
     def open_realtime(self) -> OpenRealtimeSession:
-        return OpenRealtimeSession(PoolEar(self.pool, self._look_up), PitchDetectors(), self.gauge.live)
+        return OpenRealtimeSession(TranscribingEar(self.transcribe()), PitchDetectors(), self.gauge.live)
 
     def presence(self) -> Presence:
         return self._presence
@@ -158,7 +166,8 @@ class FakeServices:
         return PreloadModels(self.bring_in_model(), self.preload, tuple, tuple)
 
     def bring_in_model(self) -> BringIn:
-        return BringIn(self._look_up, self.bring_in, self.embed().bring_in, self.rerank().bring_in)
+        others = (self.embed().bring_in, self.rerank().bring_in, self.transcribe().bring_in)
+        return BringIn(self._look_up, self.bring_in, *others)
 
     def resolve_served_model(self) -> _Located:
         return _Located(self._look_up)
@@ -234,27 +243,6 @@ class FakeServices:
             if spec in (report.name, report.name.rpartition("/")[2]):
                 return report
         raise ModelNotFound(f"no model is called {spec}", hint="`mlxk list` shows them", param="model")
-
-
-class PoolEar:
-    """application.serving.live_turns.Ear, but for the resolution of names."""
-
-    def __init__(self, pool: ModelPool, look_up: Callable[[str], ModelReport]) -> None:
-        self._pool = pool
-        self._look_up = look_up
-
-    def prepare(self, model: str, given_up: Callable[[], bool]) -> None:
-        self._pool.preload(self._load(model), given_up=given_up)
-
-    def listen(
-        self, model: str, request: TranscriptionRequest, given_up: Callable[[], bool]
-    ) -> PatientEvents[HearingEvent]:
-        load = self._load(model)
-        return self._pool.events(load, lambda worker: worker.transcribe(request), streamed=True, given_up=given_up)
-
-    def _load(self, model: str) -> ModelLoad:
-        report = self._look_up(model)
-        return ModelLoad(report.location, report.size_bytes, LoadOptions(task=Task.TRANSCRIBE))
 
 
 class NoProcessMemory:

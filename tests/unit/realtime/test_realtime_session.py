@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -297,7 +298,7 @@ def test_who_sends_faster_than_turns_are_heard_is_held_up(worker: FakeWorker) ->
         turn = loud(24) + quiet(0.5)
         for _ in range(4):  # one is heard, three wait
             one.session.append(turn)
-        sender = threading.Thread(target=lambda: [one.session.append(turn) for _ in range(2)])
+        sender = threading.Thread(target=lambda: deque(map(one.session.append, (turn, turn))))
         sender.start()
         assert len(one.told.wait_for(TurnCommitted, 5)) == 5
         worker.script.hold_after = None

@@ -1,0 +1,33 @@
+"""The bill of materials for models that hear. Everything is imported when it is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from application.inference.load_plan import PlanLoad, PlanServedLoad
+    from application.inference.model_loads import ModelLoads
+    from application.inference.transcribe import Transcribe
+    from application.serving.meter import Meter
+    from application.serving.realtime_session import OpenRealtimeSession
+    from entrypoints.settings import Settings
+
+
+def transcribe(loads: ModelLoads, plan: PlanLoad | PlanServedLoad, settings: Settings) -> Transcribe:
+    from time import monotonic
+
+    from application.inference.task_models import TaskModels
+    from application.inference.transcribe import Transcribe
+    from domain.catalog.fitness import require_transcribe
+    from domain.serving.load_options import Task
+
+    models = TaskModels(loads, Task.TRANSCRIBE, require_transcribe, plan.execute)
+    return Transcribe(models, monotonic, settings.hearing.timeout.value)
+
+
+def open_realtime(transcribe: Transcribe, meter: Meter) -> OpenRealtimeSession:
+    from adapters.voice_activity.detector import PitchDetectors
+    from application.serving.live_ear import TranscribingEar
+    from application.serving.realtime_session import OpenRealtimeSession
+
+    return OpenRealtimeSession(TranscribingEar(transcribe), PitchDetectors(), meter.live)
