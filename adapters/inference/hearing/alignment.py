@@ -13,7 +13,8 @@ from adapters.inference.hearing.whisper_network import WhisperNetwork
 from adapters.inference.hearing.whisper_tokens import WhisperTokens
 from domain.inference.hearing_words import TimedToken
 
-LEANS_ON_NEXT, LEANS_ON_LAST = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
+LEANS_ON_NEXT = "\"'\u201c\u00bf([{-"
+LEANS_ON_LAST = "\"'.\u3002,\uff0c!\uff01?\uff1f:\uff1a\u201d)]}\u3001"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,9 +39,7 @@ class _Heard:
         return logits, weights
 
 
-def aligned(
-    network: WhisperNetwork, tokens: WhisperTokens, window: Aligned, said: Sequence[int]
-) -> list[TimedToken]:
+def aligned(network: WhisperNetwork, tokens: WhisperTokens, window: Aligned, said: Sequence[int]) -> list[TimedToken]:
     """said: tokens of words, fewer than the decoder's context. Times count from the window's beginning. Marks belong to
     the word beside them.
     """

@@ -48,9 +48,7 @@ class Choosing:
             places = mx.stack(drawn)
         logprobs = mx.take_along_axis(choices, places[:, None], axis=-1)[:, 0] - mx.logsumexp(choices, axis=-1)
         mx.eval(places, logprobs)
-        found: list[int] = places.tolist()
-        scores: list[float] = logprobs.tolist()
-        return [self._token(place) for place in found], scores
+        return [self._token(int(place)) for place in np.array(places)], [float(each) for each in np.array(logprobs)]
 
     def _allowed(self, logits: mx.array, wishes: Sequence[Wish]) -> mx.array:
         """[rows, words + the end + timestamps]: what is forbidden is -inf. Timestamps that are together likelier than

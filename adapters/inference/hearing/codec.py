@@ -46,7 +46,9 @@ class WhisperCodec:
         code = request.language
         if code is None or code in languages or (code == ENGLISH and not languages):
             return
-        known = f"it knows {len(languages)} languages: {', '.join(languages)}" if languages else "it knows English alone"
+        known = (
+            f"it knows {len(languages)} languages: {', '.join(languages)}" if languages else "it knows English alone"
+        )
         raise CapabilityMismatch(f"this model does not know the language {code!r}", hint=known, param="language")
 
 

@@ -19,8 +19,8 @@ WHISPER = "whisper"
 
 
 def load_ears(model: LocatedModel, _options: LoadOptions) -> LoadedSound:
-    """Raises ModelNotRunnable for a family that is not known or lacks files, ValueError and what the libraries raise for
-    files that make no sense.
+    """Raises ModelNotRunnable for a family that is not known or lacks files, ValueError and what the libraries raise
+    for files that make no sense.
     """
     config = json.loads((Path(model.path) / "config.json").read_text(encoding="utf-8"))
     if not isinstance(config, dict):

@@ -56,12 +56,13 @@ class WhisperEngine:
             news, self._fresh = self._fresh, []
             return news
         turn = self._turns.next()
-        if not turn:
+        if not turn or self._reader is None:
             return ()
         began = self._clock()
         reading = [job_id for job_id in turn if self._jobs[job_id].attempt is not None]
         waiting = [job_id for job_id in turn if self._jobs[job_id].attempt is None]
-        news = self._hear(waiting[0]) if waiting and len(reading) < MOST_ROWS else self._read(reading)
+        hears = waiting and len(reading) < MOST_ROWS
+        news = self._hear(waiting[0]) if hears else self._read(self._reader, reading)
         self._longest = max(self._longest, self._clock() - began)
         return news
 
@@ -98,13 +99,13 @@ class WhisperEngine:
             return self._fail(job_id, fault)
         return []
 
-    def _read(self, ids: Sequence[int]) -> News:
+    def _read(self, reader: Reader, ids: Sequence[int]) -> News:
         """Until the piece's time is over or all windows have ended."""
         rows = self._side_by_side(ids)
         until = self._clock() + PIECE_SECONDS
         news: News = []
         while rows and self._clock() < until:
-            news += self._next_tokens(rows)
+            news += self._next_tokens(reader, rows)
             for job_id in [each for each in rows if self._ended(each)]:
                 rows.remove(job_id)
                 news += self._conclude(job_id)
@@ -118,10 +119,8 @@ class WhisperEngine:
             return [first]
         return [first, *(each for each in others if not self._jobs[each].alone)][:MOST_ROWS]
 
-    def _next_tokens(self, rows: list[int]) -> News:
+    def _next_tokens(self, reader: Reader, rows: list[int]) -> News:
         news: News = []
-        reader = self._reader
-        assert reader is not None
         for job_id in [each for each in rows if not self._attempt(each).sampled]:
             try:
                 reader.begin(self._attempt(job_id))
@@ -145,7 +144,8 @@ class WhisperEngine:
 
     def _attempt(self, job_id: int) -> Attempt:
         attempt = self._jobs[job_id].attempt
-        assert attempt is not None
+        if attempt is None:
+            raise GenerationFailed("no window of this sound is being read")
         return attempt
 
     def _ended(self, job_id: int) -> bool:
@@ -170,4 +170,5 @@ def _operations(reader: Reader) -> float:
     """Of one window's encoding, about."""
     dims = reader.network.model.dims
     weights = 12 * dims.n_audio_state**2 * dims.n_audio_layer
-    return 2.0 * dims.n_audio_ctx * weights + 4.0 * dims.n_audio_ctx**2 * dims.n_audio_state * dims.n_audio_layer
+    looked_at = dims.n_audio_ctx * dims.n_audio_state * dims.n_audio_layer
+    return float(2 * dims.n_audio_ctx * (weights + 2 * looked_at))

@@ -12,7 +12,7 @@ from adapters.inference.hearing.codec import PreparedSound
 from adapters.inference.hearing.telling import Telling
 from adapters.inference.hearing.whisper_network import HOP, RATE, Memory
 from adapters.inference.hearing.window import Attempt, Reader
-from domain.inference.hearing_words import TimedToken, worded
+from domain.inference.hearing_words import worded
 from domain.inference.transcription import HearingEvent, HearingTask, Segment, TranscriptionRequest
 from domain.inference.whisper_rules import (
     FORGETFUL_TEMPERATURE,
@@ -34,6 +34,7 @@ class _Window:
     features: mx.array
     memory: Memory
     tries: int = 0
+    attempt: Attempt | None = None
 
 
 class WhisperJob:
@@ -52,16 +53,16 @@ class WhisperJob:
         self._before: list[int] = list(prepared.prompt)
         self._window: _Window | None = None
         self._telling = Telling(len(prepared.samples) / RATE, request.language, prepared.warnings)
-        self.attempt: Attempt | None = None
         self.alone = False  # its rows are not read beside others
 
     @property
-    def live(self) -> bool:
-        return self._request.live
+    def attempt(self) -> Attempt | None:
+        """None while no window is being read."""
+        return None if self._window is None else self._window.attempt
 
     @property
     def done(self) -> bool:
-        return self._seek >= self._frames or (0 < self._seek and self._frames - self._seek < LEAST_FRAMES)
+        return self._seek >= self._frames or (self._seek > 0 and self._frames - self._seek < LEAST_FRAMES)
 
     def opened(self) -> HearingEvent:
         return self._telling.progress(0.0)
@@ -78,20 +79,21 @@ class WhisperJob:
 
     def retry(self) -> None:
         """Read the window once more from its beginning, at the temperature at which it was."""
-        window = self._heard()
-        window.tries -= 1
-        self._try(window)
+        if (window := self._window) is not None:
+            window.tries -= 1
+            self._try(window)
 
     def conclude(self) -> Sequence[HearingEvent]:
         """After the attempt's end: read it again at a higher temperature, or tell what was heard and go on."""
-        window, attempt = self._heard(), self.attempt
-        assert attempt is not None
-        reading = attempt.reading(self._reader.tokens)
+        window = self._window
+        if window is None or window.attempt is None:
+            return ()
+        reading = window.attempt.reading(self._reader.tokens)
         self._telling.completion_tokens += len(reading.tokens)
         if wants_another(reading) and window.tries < len(self._ladder):
             self._try(window)
             return ()
-        self.attempt = self._window = None
+        self._window = None
         if is_silence(reading):
             self._seek += window.frames
             return self._passed(())
@@ -105,17 +107,13 @@ class WhisperJob:
     def _ladder(self) -> tuple[float, ...]:
         return ladder(self._request.temperature)
 
-    def _heard(self) -> _Window:
-        assert self._window is not None
-        return self._window
-
     def _try(self, window: _Window) -> None:
         translates = self._request.task is HearingTask.TRANSLATE
         opening = self._reader.opening(
             self._before, self._telling.language, translates=translates, times=self._request.times
         )
         self._telling.prompt_tokens += len(opening)
-        self.attempt = Attempt(
+        window.attempt = Attempt(
             window.memory.fresh(),
             opening,
             opening.index(self._reader.tokens.start),
@@ -148,7 +146,9 @@ class WhisperJob:
     def _with_words(self, segments: list[Segment], window: _Window) -> list[Segment]:
         tokens = self._reader.tokens
         said = [token for segment in segments for token in segment.tokens if token < tokens.end]
-        found = aligned(self._reader.network, tokens, Aligned(window.features, window.frames, self._telling.language), said)
+        found = aligned(
+            self._reader.network, tokens, Aligned(window.features, window.frames, self._telling.language), said
+        )
         offset = self._seek / FRAMES_PER_SECOND
         shifted = [replace(each, start=each.start + offset, end=each.end + offset) for each in found]
         counts = [sum(token < tokens.end for token in segment.tokens) for segment in segments]

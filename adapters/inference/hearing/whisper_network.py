@@ -58,7 +58,7 @@ class WhisperNetwork:
         spectra = stft(mx.array(piece), window=self._window, n_fft=SPECTRUM, hop_length=HOP)
         power = mx.maximum(mx.square(mx.abs(spectra[before : before + frames])) @ self._filters, FAINTEST)
         logs = mx.log10(power)
-        loudest = max(loudest, float(logs.max().item()))
+        loudest = max(loudest, float(np.array(logs.max())))
         scaled = (mx.maximum(logs, loudest - RANGE) + 4) / 4
         return mx.pad(scaled, [(0, WINDOW_FRAMES - frames), (0, 0)]).astype(self.model.dtype), loudest
 
@@ -81,7 +81,7 @@ class WhisperNetwork:
         decoder = self.model.decoder
         length = len(tokens[0])
         places = mx.stack([decoder.positional_embedding[each.tokens : each.tokens + length] for each in memories])
-        x = decoder.token_embedding(mx.array(tokens)) + places
+        x = decoder.token_embedding(mx.array([list(row) for row in tokens])) + places
         for at, block in enumerate(decoder.blocks):
             x = x + self._attend(block.attn, block.attn_ln(x), at, memories)
             x = x + self._listen(block.cross_attn, block.cross_attn_ln(x), at, memories)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import mlx.core as mx
+import numpy as np
 
 from adapters.inference.hearing.choosing import Choosing, Wish
 from adapters.inference.hearing.whisper_network import Memory, WhisperNetwork
@@ -64,7 +65,7 @@ class Reader:
         logits = self.network.logits([attempt.opening], [attempt.memory])[0]
         if self.tokens.no_speech is not None:
             chances = mx.softmax(logits[attempt.start_at])
-            attempt.no_speech = float(chances[self.tokens.no_speech].item())
+            attempt.no_speech = float(np.array(chances[self.tokens.no_speech]))
         self._take([attempt], logits[-1:])
 
     def go_on(self, attempts: Sequence[Attempt]) -> None:
@@ -79,7 +80,7 @@ class Reader:
             return None
         logits = self.network.logits([[self.tokens.start]], [memory.fresh()])[0, 0]
         scores = logits[mx.array(list(known.values()))]
-        return list(known)[int(mx.argmax(scores).item())]
+        return list(known)[int(np.argmax(np.array(scores)))]
 
     def _take(self, attempts: Sequence[Attempt], logits: mx.array) -> None:
         wishes = [attempt.wish(self.tokens.first_stamp) for attempt in attempts]

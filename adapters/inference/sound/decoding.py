@@ -10,7 +10,7 @@ from adapters.inference.sound.ffmpeg import decode_by_ffmpeg
 from adapters.inference.sound.gathering import Gathering
 from adapters.inference.sound.plain import NotDecodable, decode_plain
 from adapters.inference.sound.resampling import Resampler, Samples
-from adapters.inference.sound.source import source_of
+from adapters.inference.sound.source import Source, source_of
 from domain.errors import DependencyMissing, InvalidMedia
 from domain.inference.sound import Sound, SoundSamples
 from domain.inference.sound_kinds import IN_PROCESS, KINDS, SoundKind, other_kind, sound_kind
@@ -41,18 +41,16 @@ def decoded(sound: Sound, rate: int) -> Decoded:
         raise InvalidMedia(
             f"this is no sound: it is {other_kind(source.head)}", hint=f"send a {KINDS} file", param="file"
         )
-    if kind in IN_PROCESS:
-        try:
-            return Decoded(*decode_plain(source, kind, rate))
-        except NotDecodable as fault:
-            return _second_try(source_of(sound), kind, rate, fault)
-    return Decoded(*decode_by_ffmpeg(source, kind, rate))
+    if kind not in IN_PROCESS:
+        return Decoded(*decode_by_ffmpeg(source, kind, rate))
+    try:
+        return Decoded(*decode_plain(source, kind, rate))
+    except NotDecodable as fault:
+        return _second_try(source, kind, rate, fault)
 
 
-def _second_try(source: object, kind: SoundKind, rate: int, fault: NotDecodable) -> Decoded:
-    from adapters.inference.sound.source import Source
-
-    assert isinstance(source, Source)
+def _second_try(source: Source, kind: SoundKind, rate: int, fault: NotDecodable) -> Decoded:
+    """ffmpeg knows more of what may be inside such a file; nobody is told to install it for one that is broken."""
     try:
         return Decoded(*decode_by_ffmpeg(source, kind, rate))
     except DependencyMissing:
@@ -64,7 +62,7 @@ def _second_try(source: object, kind: SoundKind, rate: int, fault: NotDecodable)
 def _raw(sound: SoundSamples, rate: int) -> Decoded:
     if not sound.data:
         raise InvalidMedia("the sound is empty", param="file")
-    samples = np.frombuffer(sound.data, "<i2").astype(np.float32) / FULL_SCALE
+    samples = np.frombuffer(sound.data, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
     resampler, gathering = Resampler(sound.rate, rate), Gathering(rate)
     gathering.add(resampler.push(samples))
     gathering.add(resampler.rest())

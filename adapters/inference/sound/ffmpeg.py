@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 
@@ -32,7 +32,9 @@ def decode_by_ffmpeg(source: Source, kind: SoundKind, rate: int) -> tuple[Sample
     """As decode_plain. Raises DependencyMissing where there is no ffmpeg, InvalidMedia for what it cannot decode."""
     program = shutil.which("ffmpeg")
     if program is None:
-        raise DependencyMissing(f"{kind} files are decoded by ffmpeg, which is not installed", hint=INSTALL, param="file")
+        raise DependencyMissing(
+            f"{kind} files are decoded by ffmpeg, which is not installed", hint=INSTALL, param="file"
+        )
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as complaints:
         if source.data is not None:
             given.write(source.data)
@@ -46,14 +48,14 @@ def decode_by_ffmpeg(source: Source, kind: SoundKind, rate: int) -> tuple[Sample
         timer = threading.Timer(MOST_SECONDS, child.kill)
         timer.daemon = True
         timer.start()
+        stream = cast("IO[bytes]", child.stdout)
         try:
-            assert child.stdout is not None
-            _gather(child.stdout, gathering)
+            _gather(stream, gathering)
         finally:
             timer.cancel()
             child.kill()
             child.wait()
-            child.stdout.close()
+            stream.close()
         if gathering.seconds_left <= 0:
             raise too_slow()
         return _judged(gathering.samples(), kind, complaints)
@@ -85,6 +87,4 @@ def _judged(samples: Samples, kind: SoundKind, complaints: IO[bytes]) -> tuple[S
     if len(samples):
         return samples, (f"the {kind} file is damaged: {first}",) if first else ()
     why = "it has no sound in it" if "matches no streams" in "".join(lines) or not first else first
-    raise InvalidMedia(
-        f"the {kind} file cannot be decoded: {why}", hint="send the whole file, undamaged", param="file"
-    )
+    raise InvalidMedia(f"the {kind} file cannot be decoded: {why}", hint="send the whole file, undamaged", param="file")

@@ -31,9 +31,7 @@ class Gathering:
         """Raises InvalidMedia for more than is allowed, of sound or of time."""
         count = self._count + len(samples)
         if count > self._most:
-            raise InvalidMedia(
-                f"the sound is longer than {MOST_HOURS} hours", hint="cut it into pieces", param="file"
-            )
+            raise InvalidMedia(f"the sound is longer than {MOST_HOURS} hours", hint="cut it into pieces", param="file")
         if self.seconds_left < 0:
             raise too_slow()
         if count > len(self._held):
@@ -49,5 +47,7 @@ class Gathering:
 
 def too_slow() -> InvalidMedia:
     return InvalidMedia(
-        f"the sound takes more than {MOST_SECONDS:g} s to decode", hint="make it shorter, or send it as WAV", param="file"
+        f"the sound takes more than {MOST_SECONDS:g} s to decode",
+        hint="make it shorter, or send it as WAV",
+        param="file",
     )

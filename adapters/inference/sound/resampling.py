@@ -69,4 +69,4 @@ class Resampler:
         apart: npt.NDArray[Any] = np.arange(self._made)[None] * step - inputs
         window = np.i0(BETA * np.sqrt(np.clip(1 - (apart / self._side) ** 2, 0, None))) / np.i0(BETA)
         taps = np.where(np.abs(apart) <= self._side, np.sinc(apart * cutoff) * window, 0)
-        return (taps / taps.sum(axis=0)).astype(np.float32)
+        return np.asarray(taps / taps.sum(axis=0), np.float32)

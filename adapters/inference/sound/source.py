@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,15 +43,14 @@ def source_of(sound: SoundBytes | SoundFile) -> Source:
         raise InvalidMedia(f"{path} cannot be read: {fault.strerror}", param="file") from fault
 
 
-def _behind_tags(read: object) -> bytes:
-    assert callable(read)
-    at, head = 0, bytes(read(0))
+def _behind_tags(read: Callable[[int], bytes]) -> bytes:
+    at, head = 0, read(0)
     for _ in range(MOST_TAGS):
         length = id3_bytes(head)
         if not length:
             break
         at += length
-        behind = bytes(read(at))
+        behind = read(at)
         if not behind:
             break
         head = behind.lstrip(b"\0") or behind
