@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -25,6 +26,7 @@ DEMUXERS = {
 PIECE_BYTES = 1 << 18
 SAMPLE_BYTES = 4
 COMPLAINT_CHARACTERS = 200
+PLACES = re.compile(r"^\[[^\]]* @ 0x[0-9a-f]+\] |^file:\S*: ")  # which reader at which address says it, of which file
 INSTALL = "install ffmpeg (macOS: brew install ffmpeg; Debian, Ubuntu: apt install ffmpeg), or send WAV, MP3 or FLAC"
 
 
@@ -83,7 +85,8 @@ def _gather(stream: IO[bytes], gathering: Gathering) -> None:
 def _judged(samples: Samples, kind: SoundKind, complaints: IO[bytes]) -> tuple[Samples, tuple[str, ...]]:
     complaints.seek(0)
     lines = complaints.read(1 << 16).decode(errors="replace").splitlines()
-    first = next((line.strip() for line in lines if line.strip()), "")[:COMPLAINT_CHARACTERS]
+    told = [PLACES.sub("", line).strip() for line in lines]
+    first = next((line for line in told if line), "")[:COMPLAINT_CHARACTERS]
     if len(samples):
         return samples, (f"the {kind} file is damaged: {first}",) if first else ()
     why = "it has no sound in it" if "matches no streams" in "".join(lines) or not first else first

@@ -17,6 +17,7 @@ from domain.inference.sound_kinds import SoundKind
 
 PIECE_FRAMES = 65_536
 MOST_CHANNELS = 32
+LEAST_MISSING_SECONDS = 0.05  # how an MP3 is counted differs by a frame
 ENDLESS_BYTES = 0x7FFF_0000  # who writes a WAV as it comes cannot say how long it will be, and says a lot
 
 _INFO: dict[SoundKind, tuple[Callable[[bytes], Any], Callable[[str], Any]]] = {
@@ -54,7 +55,8 @@ def decode_plain(source: Source, kind: SoundKind, rate: int) -> tuple[Samples, t
         raise NotDecodable(str(fault)) from fault
     if not frames:
         raise InvalidMedia(f"the {kind} file holds no sound", hint="send the whole file, undamaged", param="file")
-    return gathering.samples(), _warnings(info, kind, frames)
+    told = _wav_share(source) if kind is SoundKind.WAV else info.num_frames / frames
+    return gathering.samples(), _warnings(kind, frames / info.sample_rate, told)
 
 
 def _pieces(source: Source, channels: int, rate: int) -> Iterator[Samples]:
@@ -67,10 +69,19 @@ def _pieces(source: Source, channels: int, rate: int) -> Iterator[Samples]:
         yield np.frombuffer(piece, np.float32)
 
 
-def _warnings(info: Any, kind: SoundKind, frames: int) -> tuple[str, ...]:
-    told = info.num_frames
-    endless = told * info.nchannels * max(1, info.sample_width) >= ENDLESS_BYTES
-    if told <= frames or endless:
+def _wav_share(source: Source) -> float:
+    """How many times as much a WAV says that it has of samples as it holds; 1 where it does not know."""
+    at = 12
+    while at + 8 <= len(source.head):
+        name, size = source.head[at : at + 4], int.from_bytes(source.head[at + 4 : at + 8], "little")
+        if name == b"data":
+            held = source.size - at - 8
+            return size / held if 0 < held < size < ENDLESS_BYTES else 1.0
+        at += 8 + size + size % 2
+    return 1.0
+
+
+def _warnings(kind: SoundKind, seconds: float, share: float) -> tuple[str, ...]:
+    if share * seconds - seconds < LEAST_MISSING_SECONDS:
         return ()
-    seconds, whole = frames / info.sample_rate, told / info.sample_rate
-    return (f"the {kind} file is cut off: it says that it has {whole:.2f} s and holds {seconds:.2f} s",)
+    return (f"the {kind} file is cut off: it says that it has {share * seconds:.2f} s and holds {seconds:.2f} s",)

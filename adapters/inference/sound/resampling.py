@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ class Resampler:
         self._made, self._taken = ratio.numerator * times, ratio.denominator * times
         cutoff = min(1.0, float(ratio)) * PASSED
         self._side = math.ceil(CROSSINGS / cutoff)
-        self._matrix = self._filter(float(1 / ratio), cutoff)
+        self._matrix = _filter(self._made, self._taken, self._side, cutoff)
         self._ratio = ratio
         self._waiting: Samples = np.zeros(self._side, np.float32)
         self._pushed = self._given = 0
@@ -63,10 +64,12 @@ class Resampler:
         self._given += found.size
         return found.reshape(-1)
 
-    def _filter(self, step: float, cutoff: float) -> npt.NDArray[np.float32]:
-        """[inputs, outputs] of a block. step: inputs from one output to the next."""
-        inputs = np.arange(self._taken + 2 * self._side + 1)[:, None] - self._side
-        apart: npt.NDArray[Any] = np.arange(self._made)[None] * step - inputs
-        window = np.i0(BETA * np.sqrt(np.clip(1 - (apart / self._side) ** 2, 0, None))) / np.i0(BETA)
-        taps = np.where(np.abs(apart) <= self._side, np.sinc(apart * cutoff) * window, 0)
-        return np.asarray(taps / taps.sum(axis=0), np.float32)
+
+@lru_cache(8)
+def _filter(made: int, taken: int, side: int, cutoff: float) -> npt.NDArray[np.float32]:
+    """[inputs, outputs] of a block that makes so many outputs of so many inputs, and looks at `side` more around."""
+    inputs = np.arange(taken + 2 * side + 1)[:, None] - side
+    apart: npt.NDArray[Any] = np.arange(made)[None] * (taken / made) - inputs
+    window = np.i0(BETA * np.sqrt(np.clip(1 - (apart / side) ** 2, 0, None))) / np.i0(BETA)
+    taps = np.where(np.abs(apart) <= side, np.sinc(apart * cutoff) * window, 0)
+    return np.asarray(taps / taps.sum(axis=0), np.float32)

@@ -16,21 +16,24 @@ MOST_TAGS = 8  # in a row
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """data: all of it, or None where it lies in a file. head: its first bytes, behind ID3 tags."""
+    """data: all of it, or None where it lies in a file. head: its first bytes, behind ID3 tags. size: bytes in all."""
 
     data: bytes | None
     path: Path | None
     name: str | None
     head: bytes
+    size: int
 
 
 def source_of(sound: SoundBytes | SoundFile) -> Source:
     """Raises InvalidMedia for a file that cannot be read."""
     if isinstance(sound, SoundBytes):
-        return Source(sound.data, None, sound.name, _behind_tags(lambda at: sound.data[at : at + HEAD_BYTES]))
+        head = _behind_tags(lambda at: sound.data[at : at + HEAD_BYTES])
+        return Source(sound.data, None, sound.name, head, len(sound.data))
     path = Path(sound.path)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
             raise InvalidMedia(f"{path} is no file", param="file")
         with path.open("rb") as file:
 
@@ -38,7 +41,7 @@ def source_of(sound: SoundBytes | SoundFile) -> Source:
                 file.seek(at)
                 return file.read(HEAD_BYTES)
 
-            return Source(None, path.absolute(), path.name, _behind_tags(read))
+            return Source(None, path.absolute(), path.name, _behind_tags(read), facts.st_size)
     except OSError as fault:
         raise InvalidMedia(f"{path} cannot be read: {fault.strerror}", param="file") from fault
 
