@@ -45,12 +45,7 @@ SENSEVOICE = {
     "model_type": "sensevoice", "vocab_size": 40, "input_size": 560,
     "encoder_conf": {"output_size": 16, "attention_heads": 2, "linear_units": 16, "num_blocks": 2, "tp_blocks": 1},
 }  # fmt: skip
-PIECES = [
-    f"\u2581{word}" if at % 3 else word
-    for at, word in enumerate(
-        ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s"]
-    )
-]
+PIECES = [letter if at % 3 == 0 else f"\u2581{letter}" for at, letter in enumerate("abcdefghijklmnopqrs")]
 PARAKEET = {
     "model_type": "parakeet",
     "target": "nemo.collections.asr.models.ctc_bpe_models.EncDecCTCModelBPE",

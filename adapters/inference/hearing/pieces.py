@@ -86,5 +86,5 @@ def _words(tokens: Iterable[Any], offset: float) -> list[HeardWord]:
             last = found[-1]
             found[-1] = HeardWord(last.text + token.text, last.start, end, min(last.probability, chance))
         else:
-            found.append(HeardWord(token.text, start, end, chance))
+            found.append(HeardWord(f" {token.text.strip()}", start, end, chance))
     return found
