@@ -27,7 +27,7 @@ def build_whisper(folder: Path, *, english: bool = False, tokenizer: bool = True
     mx.random.seed(0)
     config = {**DIMENSIONS, "n_vocab": 51865 - english, **dimensions}
     network = Model(ModelDimensions.from_dict(dict(config)), dtype=mx.float32)
-    network.decoder.positional_embedding = mx.random.normal((448, 16)) * 0.1
+    network.decoder.positional_embedding = mx.random.normal((448, config["n_text_state"])) * 0.1
     mx.save_safetensors(str(folder / "model.safetensors"), dict(tree_flatten(network.parameters())))
     (folder / "config.json").write_text(json.dumps({"model_type": "whisper", **config}))
     if tokenizer:
