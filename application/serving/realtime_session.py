@@ -11,7 +11,7 @@ from domain.errors import InvalidRequest, NothingToCommit
 from domain.inference.live_session import LiveSettings, SpeechStarted, SpeechStopped, TurnCommitted
 from domain.inference.live_sound import LineBuffer, LineReader
 from domain.inference.sound import SoundSamples
-from domain.inference.turns import TurnBegan, TurnEnded, TurnTaker
+from domain.inference.spoken_turns import TurnBegan, TurnEnded, TurnTaker
 from ports.voice_detector import FRAME_MS, VoiceDetector, VoiceDetectors
 
 LEAST_COMMIT_MS = 100

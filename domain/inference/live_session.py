@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from domain.errors import MlxkError
 from domain.inference.live_sound import LineFormat
-from domain.inference.turns import TurnRules
+from domain.inference.spoken_turns import TurnRules
 
 
 @dataclass(frozen=True, slots=True)

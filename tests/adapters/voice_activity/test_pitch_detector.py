@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from adapters.voice_activity.detector import PitchDetector
-from domain.inference.turns import TurnBegan, TurnEnded, TurnRules, TurnTaker
+from domain.inference.spoken_turns import TurnBegan, TurnEnded, TurnRules, TurnTaker
 from ports.voice_detector import FRAME_MS
 from tests.support.voices import mixed, pink_noise, silence, voice, white_noise
 

@@ -22,7 +22,7 @@ from domain.inference.live_session import (
     TurnHeard,
 )
 from domain.inference.live_sound import LineFormat, SoundCoding
-from domain.inference.turns import TurnRules
+from domain.inference.spoken_turns import TurnRules
 from entrypoints.http.presenters.realtime import Dialect, cleared, farewell, trouble
 from entrypoints.http.schemas.realtime import kind_of, updated
 

@@ -23,7 +23,7 @@ from domain.inference.live_session import (
 )
 from domain.inference.live_sound import LineFormat, SoundCoding
 from domain.inference.sound import SoundSamples
-from domain.inference.turns import TurnRules
+from domain.inference.spoken_turns import TurnRules
 from tests.support.fakes.voice_detectors import loud, quiet
 from tests.support.fakes.worker import FakeWorker, FakeWorkerLauncher
 from tests.support.live_kit import Live, live

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import InvalidRequest
-from domain.inference.turns import TurnBegan, TurnEnded, TurnEvent, TurnRules, TurnTaker
+from domain.inference.spoken_turns import TurnBegan, TurnEnded, TurnEvent, TurnRules, TurnTaker
 
 SCORES = {"#": 1.0, "-": 0.4, ".": 0.0, "~": 0.6}
 RULES = TurnRules(prefix_ms=60, silence_ms=100, least_ms=40, longest_ms=1000)
