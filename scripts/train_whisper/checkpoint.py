@@ -21,7 +21,7 @@ def save(folder: Path, recipe: Recipe, weights: dict[str, mx.array], tokenizer: 
     every: dict[str, Any] = {
         **tokenizer.files(),
         "config.json": {"model_type": "whisper", **asdict(dimensions(recipe))},
-        "generation_config.json": {"alignment_heads": [list(ALIGNED)]},
+        "generation_config.json": {"alignment_heads": [list(each) for each in ALIGNED]},
         "preprocessor_config.json": preprocessor_config(),
     }
     for name, value in every.items():

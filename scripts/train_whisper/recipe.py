@@ -12,7 +12,7 @@ from scripts.train_whisper.tokenizer import TOKENS
 
 AUDIO_CONTEXT: Final = WINDOW_FRAMES // 2
 TEXT_CONTEXT: Final = 448
-ALIGNED: Final = (1, 0)  # the layer and head that is taught where what it writes is heard
+ALIGNED: Final = ((1, 0), (2, 0))  # layers and their heads that are taught where what they write is heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +48,18 @@ class Recipe:
 
 
 _SHORT: Final = Kind(1.0, earlier=24, nothing=2, single=16)
-_JOINED: Final = Kind(0.5, earlier=60, nothing=1, several=8)
-_WHOLE: Final = Kind(0.25, earlier=200, nothing=1, whole=3)
+_JOINED: Final = Kind(2.0, earlier=60, nothing=1, several=8)
+_WHOLE: Final = Kind(1.0, earlier=200, nothing=1, whole=3)
 FULL: Final = Recipe(
     size=64,
     heads=4,
     layers=3,
     pool=60,
     peak=2.5e-3,
-    sittings=(Sitting(1200, (_SHORT,)), Sitting(1300, (_SHORT, _JOINED, _WHOLE))),
+    sittings=(Sitting(1000, (_SHORT,)), Sitting(2400, (_SHORT, _JOINED, _WHOLE))),
 )
 _FEW: Final = Kind(1.0, earlier=9, nothing=1, single=2, several=1, whole=1)
-TINY: Final = Recipe(size=16, heads=2, layers=2, pool=4, peak=1e-3, sittings=(Sitting(2, (_FEW,)),))
+TINY: Final = Recipe(size=16, heads=2, layers=3, pool=4, peak=1e-3, sittings=(Sitting(2, (_FEW,)),))
 
 
 def dimensions(recipe: Recipe) -> ModelDimensions:

@@ -24,7 +24,7 @@ from scripts.train_whisper.windows import Studio, Window
 Progress = Callable[[int, float], None]
 _REPORTED_EVERY: Final = 50
 _LOOK_WEIGHT: Final = 0.1
-_LOOK_FRAMES: Final = 6.0  # how far from where a token is heard one may look, as a standard deviation
+_ABOUT_FRAMES, _SHARP_FRAMES = 6.0, 1.5  # how far from where a token is heard one may look, as a standard deviation
 _FRAMES_A_SECOND: Final = 50  # of the encoder
 _FAR_FRAMES: Final = 40
 _SPARE_TIMES: Final = 50
@@ -34,8 +34,8 @@ _NOTHING_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """tokens, at, targets, weights, looks: [windows, length]; looks: the frame where a target is heard, below 0 for
-    none.
+    """tokens, at, targets, weights, looks, widths: [windows, length]; looks: the frame where a target is heard, below 0
+    for none; widths: how far from it one may look.
     """
 
     sound: Sound
@@ -44,6 +44,7 @@ class Batch:
     targets: mx.array
     weights: mx.array
     looks: mx.array
+    widths: mx.array
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,8 @@ class Pool:
         count = each * len(sentences)
         return cls(
             {sentence: [studio.one(sentence) for _ in range(each)] for sentence in sentences},
-            [studio.several(_MOST_JOINED) for _ in range(count // 2)],
-            [studio.whole() for _ in range(count // 4)],
+            [studio.several(_MOST_JOINED) for _ in range(count)],
+            [studio.whole() for _ in range(count // 2)],
             [studio.nothing(_NOTHING_SECONDS) for _ in range(count // 4)],
         )
 
@@ -108,7 +109,7 @@ class Lessons:
         length = max(map(len, rows)) - 1
         shape = (len(rows), length)
         tokens, targets, at = (np.zeros(shape, np.int32) for _ in range(3))
-        weights, looks = np.zeros(shape, np.float32), np.full(shape, -1.0, np.float32)
+        weights, looks, widths = (np.full(shape, value, np.float32) for value in (0.0, -1.0, _ABOUT_FRAMES))
         last = self._numbers.nobody + sound.times  # earlier text may tell of later times
         for row, steps in enumerate(rows):
             read = [min(last, self._numbers.small(step.token if step.read is None else step.read)) for step in steps]
@@ -117,9 +118,10 @@ class Lessons:
             targets[row, :size] = [self._numbers.small(step.token) for step in steps[1:]]
             weights[row, :size] = [step.weight for step in steps[1:]]
             looks[row, :size] = [-1 if step.seconds is None else step.seconds * _FRAMES_A_SECOND for step in steps[1:]]
+            widths[row, :size] = [_SHARP_FRAMES if step.sharply else _ABOUT_FRAMES for step in steps[1:]]
             later = self._rng.randrange(TEXT_CONTEXT - length) if self._rng.random() < 0.15 else 0
             at[row] = later + np.arange(length)
-        return Batch(sound, *map(mx.array, (tokens, at, targets, weights, looks)))
+        return Batch(sound, *map(mx.array, (tokens, at, targets, weights, looks, widths)))
 
 
 def train(
@@ -165,11 +167,10 @@ def _loss(pupil: Pupil, batch: Batch) -> mx.array:
     """What is written, and where it is looked for while it is written."""
     logits, looks = pupil(batch.sound, batch.tokens, batch.at)
     written = nn.losses.cross_entropy(logits, batch.targets)
-    layer, head = ALIGNED
-    look = looks[layer][:, head]
-    far = (batch.sound.frames - batch.looks[..., None]) / _LOOK_FRAMES
+    far = (batch.sound.frames - batch.looks[..., None]) / batch.widths[..., None]
     right = mx.softmax(-0.5 * far * far, axis=-1)
-    looked = -(right * (look - mx.logsumexp(look, axis=-1, keepdims=True))).sum(axis=-1)
+    aligned = mx.stack([looks[layer][:, head] for layer, head in ALIGNED])
+    looked = -(right * (aligned - mx.logsumexp(aligned, axis=-1, keepdims=True))).sum(axis=-1).mean(axis=0)
     taught = (batch.looks >= 0) * (batch.weights > 0)
     mean: mx.array = (written * batch.weights).sum() / batch.weights.sum()
     return mean + _LOOK_WEIGHT * (looked * taught).sum() / mx.maximum(taught.sum(), 1)

@@ -22,20 +22,21 @@ from scripts.train_whisper.windows import WINDOW_SECONDS, Heard, Window
 
 NOBODY: Final = -1  # any of the pieces that no text is made of
 LATEST_START: Final = 1.0  # a first timestamp later than this is never taken
-_TIME_WEIGHT: Final = 0.3
+_TIME_WEIGHT: Final = 0.5
 _FIRST_PIECE_WEIGHT: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A token and how much it matters that it is learned. seconds: where in the window it is heard. read: what the
-    model reads in its place when it goes on; None is the token.
+    """A token and how much it matters that it is learned. seconds: where in the window it is heard, sharply or about
+    there. read: what the model reads in its place when it goes on; None is the token.
     """
 
     token: int
     weight: float = 0.0
     seconds: float | None = None
     read: int | None = None
+    sharply: bool = False
 
 
 class Clerk:
@@ -102,13 +103,13 @@ class Clerk:
         language = self._tokenizer.language(self._rng.choice(self._languages))
         steps = [Step(self._tokenizer.special(NO_SPEECH), 2.0, read=language)]
         steps.append(Step(self._tokenizer.special(self._rng.choice((TRANSCRIBE, TRANSLATE)))))
-        first = self._tokenizer.special(NO_TIMESTAMPS)
         if self._rng.random() < 0.6:
-            first = self._tokenizer.time(self._rng.uniform(0, 1))
-        steps.append(Step(first))
+            steps.append(Step(self._tokenizer.time(self._rng.uniform(0, LATEST_START)), _TIME_WEIGHT))
+        else:
+            steps.append(Step(self._tokenizer.special(NO_TIMESTAMPS)))
         end = self._tokenizer.special(END)
         count = self._rng.randint(1, 6)
-        return steps + [Step(NOBODY if self._rng.random() < 0.85 else end, 0.5) for _ in range(count)]
+        return steps + [Step(NOBODY if self._rng.random() < 0.9 else end, 0.5) for _ in range(count)]
 
     def _earlier(self, most: int) -> list[Step]:
         """Sentences with times or without, or any pieces, after the token that says so."""
@@ -125,7 +126,7 @@ class Clerk:
         return [Step(token) for token in [self._tokenizer.special(PREVIOUS), *tokens[-length:]]]
 
     def _time(self, seconds: float, heard: float) -> Step:
-        return Step(self._tokenizer.time(seconds), _TIME_WEIGHT, heard)
+        return Step(self._tokenizer.time(seconds), _TIME_WEIGHT, heard, sharply=True)
 
     def _end(self) -> Step:
         return Step(self._tokenizer.special(END), 1.0)
