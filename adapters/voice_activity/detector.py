@@ -20,9 +20,9 @@ PITCH_SAMPLES = 48 * PITCH_RATE // 1000  # two of the longest periods, and a bit
 FLOOR_FRAMES = 2_000 // FRAME_MS
 STANDING_OUT_DB = 7.0  # where a frame is as likely speech as not
 STEEPNESS_DB = 2.5
-PERIODIC = 0.5
+PERIODIC = 0.55
 WORTH_A_LOOK = 0.15
-CONFIRMING = (40 // FRAME_MS, 200 // FRAME_MS)  # frames until a pitch must be found again
+CONFIRMING = (20 // FRAME_MS, 300 // FRAME_MS)  # frames until a pitch must be found again
 # Fricatives and the silence of a plosive have no pitch: a voice heard so many frames ago still counts.
 VOICE_LASTS_FRAMES = 400 // FRAME_MS
 LOOK_AGAIN_FRAMES = 100 // FRAME_MS
