@@ -75,8 +75,7 @@ def create_app(
     app.register_blueprint(completion_routes(answering))
     app.register_blueprint(transcription_routes(answering))
     app.register_blueprint(vector_routes(VectorRoutes(services, limits, slots, hangups)))
-    sessions = sessions or OpenSessions(limits.realtime_sessions)
-    add_realtime(app, RealtimeRoutes(services, limits, sessions))
+    add_realtime(app, RealtimeRoutes(services, limits, sessions or OpenSessions(limits.realtime_sessions)))
     app.register_blueprint(cache_routes(services, limits, slots, room))
     if share:
         app.register_blueprint(share_routes(services.shared_hub))

@@ -27,8 +27,8 @@ def samples(name: str, rate: int = 24_000) -> bytes:
 
 
 @contextmanager
-def hearing_server(home: Path) -> Iterator[str]:
-    """Its address; the model is called MODEL."""
+def hearing_server(home: Path, patience_seconds: float = PATIENCE_SECONDS) -> Iterator[str]:
+    """Its address; the model is called MODEL. patience_seconds: then it is killed."""
     shutil.copytree(WHISPER, home / "models" / MODEL)
     environ = {"HOME": str(home), "PATH": os.environ["PATH"], "MLXK_WORKSPACE_HOME": str(home / "models")}
     process = subprocess.Popen(
@@ -36,7 +36,7 @@ def hearing_server(home: Path) -> Iterator[str]:
         cwd=Path(__file__).resolve().parents[2], env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         text=True,
     )  # fmt: skip
-    watchdog = threading.Timer(PATIENCE_SECONDS, process.kill)
+    watchdog = threading.Timer(patience_seconds, process.kill)
     watchdog.start()
     with process:
         try:
