@@ -50,8 +50,8 @@ RUN = Command(
         "Ctrl-C stops an answer. With - standard input comes first, then an empty line, then the prompt. "
         "Words that begin with a dash go after --.",
         "--file, --image and --audio take the words that follow as long as they name existing files; the question then "
-        "stands before them, in --prompt, after -- or where a word names no file. With pictures and no question the model "
-        "describes them.",
+        "stands before them, in --prompt, after -- or where a word names no file. With pictures and no question the "
+        "model describes them.",
         "With --audio a model that only hears writes down what is said in that one file, of any size; the question is "
         "then what the sound goes on from. `mlxk transcribe` writes other formats, and takes several files.",
         "Where a server of ours (mlxk serve) already holds the model, it answers. docs/chat.md tells more.",
