@@ -52,19 +52,8 @@ def test_a_file_is_named_to_the_model_and_its_text_printed(services: FakeService
 
 
 def test_the_model_is_asked_as_the_options_say(services: FakeServices, talk: Path) -> None:
-    options = (
-        "--language",
-        "de",
-        "--translate",
-        "--prompt",
-        "Anna",
-        "--temperature",
-        "0.2",
-        "--timeout",
-        "2m",
-        "--cpu",
-    )
-    transcribe(services, str(talk), *options)
+    wishes = ("--language", "de", "--translate", "--prompt", "Anna", "--temperature", "0.2")
+    transcribe(services, str(talk), *wishes, "--timeout", "2m", "--cpu")
     (request,) = heard(services)
     assert (request.language, request.task, request.prompt) == ("de", HearingTask.TRANSLATE, "Anna")
     assert (request.temperature, request.deadline_seconds, request.words) == (0.2, 120.0, False)
