@@ -12,3 +12,5 @@ settings.load_profile("patient")
 
 # A shell starts what runs in its background deaf to Ctrl-C, and so would be every process that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+pytest_plugins = ["tests.plugins.report_plugin"]
