@@ -117,8 +117,10 @@ class Reporter:
         running.phases.append(report)
         if report.when == "teardown":
             self._write(item, running, report)
-        else:
-            running.sampler.look()
+            return report
+        running.sampler.look()
+        if report.when == "call":
+            running.sampler.stop()  # what is being ended says nothing of what it held
         return report
 
     def _write(self, item: pytest.Item, running: Running, report: pytest.TestReport) -> None:
