@@ -19,6 +19,7 @@ COLOURS = {TEXT: "tab:blue", VISION: "tab:green", AUDIO: "tab:purple"}
 OTHER, FAILED = "tab:gray", "tab:red"
 LABELLED_SHARE = 0.03  # narrower bands have no room for a name
 NAME_CHARACTERS = 32
+BAND_ALPHA = 0.2
 
 
 class NoMatplotlib(Exception):
@@ -91,6 +92,7 @@ def _memory_figure(samples: Sequence[MemorySample], runs: Sequence[Run]) -> Figu
         known = [(time, value) for time, value in zip(times, values, strict=True) if value is not None]
         machine.plot([time for time, _ in known], [value for _, value in known], color=colour, label=name)
     machine.legend(loc="upper right")
+    _explain(held, seen)
     for axes, title in ((held, "memory of the processes, GB"), (machine, "the machine, GB")):
         axes.set_title(title)
         axes.set_ylim(bottom=0)
@@ -106,8 +108,20 @@ def _memory_figure(samples: Sequence[MemorySample], runs: Sequence[Run]) -> Figu
 
 def _bands(axes: Any, runs: Sequence[Run], begin: float) -> None:
     for each in runs:
-        colour = FAILED if each.outcome == "failed" else COLOURS.get(each.modality, OTHER)
-        axes.axvspan(each.started - begin, each.ended - begin, color=colour, alpha=0.2)
+        axes.axvspan(each.started - begin, each.ended - begin, color=_colour(each), alpha=BAND_ALPHA)
+
+
+def _explain(axes: Any, runs: Sequence[Run]) -> None:
+    """Which colour is what, of those that are there."""
+    from matplotlib.patches import Patch
+
+    names = {_colour(each): "failed" if each.outcome == "failed" else each.modality for each in runs}
+    if names:
+        axes.legend(handles=[Patch(color=each, alpha=BAND_ALPHA, label=name) for each, name in names.items()])
+
+
+def _colour(run: Run) -> str:
+    return FAILED if run.outcome == "failed" else COLOURS.get(run.modality, OTHER)
 
 
 def _name(axes: Any, run: Run, begin: float) -> None:

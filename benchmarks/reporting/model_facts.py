@@ -9,8 +9,9 @@ from dataclasses import dataclass
 TEXT, VISION, AUDIO, UNKNOWN = "text", "vision", "audio", "unknown"
 # A test with fixtures of two portfolios is of the richer sense. Vectors are made of text.
 SENSES = (("vision", VISION), ("audio", AUDIO), ("text", TEXT), ("embedding", TEXT))
-LEGACY_FIXTURES = ("model_key", "model_info", "portfolio_models")
+LEGACY_FIXTURES = ("model_key", "portfolio_models")
 LEGACY_LABEL = "Unknown (legacy)"
+PORTFOLIO_FRAMEWORK = "MLX"
 
 _SIZES = ("size_bytes", "weights_bytes")
 _QUANTIZATION = re.compile(
@@ -51,13 +52,13 @@ def sense_of(fixtures: Iterable[str]) -> Sense:
 def facts_fixture(fixtures: Iterable[str]) -> str | None:
     """The fixture whose value tells of the model."""
     names = set(fixtures)
-    wanted = (*(f"{portfolio}_model_info" for portfolio, _ in SENSES), "model_info")
-    return next((name for name in wanted if name in names), None)
+    return next((name for portfolio, _ in SENSES if (name := f"{portfolio}_model_info") in names), None)
 
 
 def model_facts(told: object) -> ModelFacts | None:
     """told: a portfolio's entry, a mapping or an object with such attributes; id (or name), size_bytes, family,
-    variant, framework, quantization, of which the id alone is needed. The name tells what the entry does not.
+    variant, framework, quantization, of which the id alone is needed. The name tells what the entry does not, and
+    portfolios are of MLX models.
     """
     values = told if isinstance(told, Mapping) else _attributes(told)
     name = values.get("id") or values.get("name")
@@ -70,7 +71,7 @@ def model_facts(told: object) -> ModelFacts | None:
         size_bytes=size,
         family=_text(values.get("family")) or guessed.family,
         variant=_text(values.get("variant")) or guessed.variant,
-        framework=_text(values.get("framework")),
+        framework=_text(values.get("framework")) or PORTFOLIO_FRAMEWORK,
         quantization=_text(values.get("quantization")) or guessed.quantization,
     )
 

@@ -38,15 +38,14 @@ def test_the_sense_is_that_of_the_portfolio_asked_for(
 
 def test_the_richer_portfolio_tells_of_the_model() -> None:
     assert facts_fixture(["text_model_info", "vision_model_info"]) == "vision_model_info"
-    assert facts_fixture(["model_info"]) == "model_info"
     assert facts_fixture(["text_model_key"]) is None
 
 
 def test_an_entry_may_be_a_mapping_or_an_object() -> None:
-    mapped = model_facts({"id": "org/Some-1B", "size_bytes": 5, "framework": "MLX", "quantization": None})
-    assert mapped == ModelFacts("org/Some-1B", 5, "some", "1b", "MLX", None)
+    mapped = model_facts({"id": "org/Some-1B", "size_bytes": 5, "framework": "GGUF", "quantization": None})
+    assert mapped == ModelFacts("org/Some-1B", 5, "some", "1b", "GGUF", None)
     assert model_facts(Entry("org/Some-1B-8bit", 6, "llama")) == ModelFacts(
-        "org/Some-1B-8bit", 6, "llama", "1b", None, "8bit"
+        "org/Some-1B-8bit", 6, "llama", "1b", "MLX", "8bit"
     )
 
 
