@@ -6,11 +6,11 @@ import signal
 
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ("tests.plugins.report_plugin",)
+
 # A busy machine is slow, and that makes no property false: nothing is judged by the time it takes.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
 # A shell starts what runs in its background deaf to Ctrl-C, and so would be every process that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-pytest_plugins = ["tests.plugins.report_plugin"]

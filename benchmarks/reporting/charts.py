@@ -20,6 +20,7 @@ OTHER, FAILED = "tab:gray", "tab:red"
 LABELLED_SHARE = 0.03  # narrower bands have no room for a name
 NAME_CHARACTERS = 32
 BAND_ALPHA = 0.2
+BESIDE: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}  # a legend beside the panel
 
 
 class NoMatplotlib(Exception):
@@ -91,7 +92,7 @@ def _memory_figure(samples: Sequence[MemorySample], runs: Sequence[Run]) -> Figu
         values = [getattr(each, name) for each in samples]
         known = [(time, value) for time, value in zip(times, values, strict=True) if value is not None]
         machine.plot([time for time, _ in known], [value for _, value in known], color=colour, label=name)
-    machine.legend(loc="upper right")
+    machine.legend(**BESIDE)
     _explain(held, seen)
     for axes, title in ((held, "memory of the processes, GB"), (machine, "the machine, GB")):
         axes.set_title(title)
@@ -117,7 +118,8 @@ def _explain(axes: Any, runs: Sequence[Run]) -> None:
 
     names = {_colour(each): "failed" if each.outcome == "failed" else each.modality for each in runs}
     if names:
-        axes.legend(handles=[Patch(color=each, alpha=BAND_ALPHA, label=name) for each, name in names.items()])
+        patches = [Patch(color=each, alpha=BAND_ALPHA, label=name) for each, name in names.items()]
+        axes.legend(handles=patches, **BESIDE)
 
 
 def _colour(run: Run) -> str:
