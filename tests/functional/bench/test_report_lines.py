@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.reporting.json_lines import LineFault, append, records
+from tests.support.eventually import eventually
 from tests.support.report_session import ROOT, session_environment
 
+LOCKS = Path("/proc/locks")
 WRITER = """
 import sys
 from pathlib import Path
@@ -57,6 +61,24 @@ def test_what_was_torn_spoils_no_line_but_its_own(tmp_path: Path) -> None:
     assert place.read_text() == '{"whole": 1}\n{"torn\n{"next": 2}\n'
     with pytest.raises(LineFault, match=r"lines\.jsonl:2: no JSON"):
         records(place)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells who waits for a lock")
+def test_a_writer_waits_until_the_one_before_is_done(tmp_path: Path) -> None:
+    """Else it could see a line end that the other, out of room, takes back."""
+    place = tmp_path / "lines.jsonl"
+    code = "import sys; from pathlib import Path; from benchmarks.reporting.json_lines import append\n"
+    command = [sys.executable, "-c", f"{code}append(Path(sys.argv[1]), {{'late': 1}})", str(place)]
+    with place.open("ab") as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        with subprocess.Popen(command, cwd=ROOT, env=session_environment()) as late:
+            waits = re.compile(rf"-> FLOCK .* {late.pid} ")
+            eventually(lambda: bool(waits.search(LOCKS.read_text())) or late.poll() is not None, "the second writer")
+            first.write(b'{"torn')
+            first.flush()
+            fcntl.flock(first, fcntl.LOCK_UN)
+            assert late.wait(60) == 0
+    assert place.read_text() == '{"torn\n{"late": 1}\n'
 
 
 def test_text_of_any_kind_stays_on_its_line(tmp_path: Path) -> None:

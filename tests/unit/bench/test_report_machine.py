@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from benchmarks.reporting import hardware, health
 from benchmarks.reporting.hardware import HardwareProfile
 from benchmarks.reporting.health import Health, SystemMemory, quality_flags
 from benchmarks.reporting.machine import LinuxMachine, SystemFacts, system_section
+from benchmarks.reporting.process_table import below
 from tests.support.recorded_mac import DISPLAYS, SYSCTL, recorded_mac
 
 GIB = 2**30
@@ -50,6 +52,12 @@ def test_an_apple_machine_is_told_whole() -> None:
 def test_an_apple_machines_memory_is_what_can_be_had_and_the_swap_in_use() -> None:
     memory = recorded_mac().memory()
     assert memory == SystemMemory(int(51.25 * 2**20), (1500000 + 600000 + 55555) * 16384, 64 * GIB)
+
+
+def test_the_listing_of_processes_does_not_list_itself() -> None:
+    """It would be taken for something that the test runs."""
+    own = [each.command for each in below(recorded_mac().processes(), os.getpid())]
+    assert [each for each in own if each.startswith("/bin/ps ")] == []
 
 
 @pytest.mark.parametrize("told", ["spdisplays_metal4", "Metal 4", "metal4"])

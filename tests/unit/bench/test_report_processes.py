@@ -54,7 +54,7 @@ def test_what_is_no_stat_line_is_no_process() -> None:
 
 
 def test_the_peak_is_the_most_and_settled_the_median_of_the_later_half() -> None:
-    assert memory_use([0, 0, 10, 90, 50, 40, 60, 0]) == MemoryUse(90, 50)
+    assert memory_use([0, 0, 10, 20, 90, 80, 70, 0]) == MemoryUse(90, 80)
     assert memory_use([7]) == MemoryUse(7, 7)
 
 
