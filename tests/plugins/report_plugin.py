@@ -107,9 +107,21 @@ class Reporter:
             sampler.stop()
             self._running = None
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self) -> None:
+        if self._running is not None:
+            self._running.sampler.look()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self) -> None:
+        """Sampling ends: what is being shut down says nothing of what it held."""
+        if self._running is not None:
+            self._running.sampler.look()
+            self._running.sampler.stop()
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Outermost, so that it sees what the other plugins made of a phase: an expected failure, for one."""
+        """Outermost, so that it sees what the other plugins made of a phase. Subtests come by here too."""
         report = yield
         running = self._running
         if running is None:
@@ -117,10 +129,6 @@ class Reporter:
         running.phases.append(report)
         if report.when == "teardown":
             self._write(item, running, report)
-            return report
-        running.sampler.look()
-        if report.when == "call":
-            running.sampler.stop()  # what is being ended says nothing of what it held
         return report
 
     def _write(self, item: pytest.Item, running: Running, report: pytest.TestReport) -> None:

@@ -36,6 +36,10 @@ def test_fails_as_expected(): assert False
 def test_passes_unexpectedly(): pass
 @pytest.mark.parametrize("way", ["a b"])
 def test_has_ways(way): pass
+def test_has_parts(subtests):
+    for each in (True, False):
+        with subtests.test(each=each):
+            assert each
 """
 
 EVERYTHING = '''
@@ -112,6 +116,7 @@ def test_every_test_has_a_valid_line_with_its_outcome(tmp_path: Path) -> None:
         "test_fails_as_expected": "skipped",
         "test_passes_unexpectedly": "failed",
         "test_has_ways[a b]": "passed",
+        "test_has_parts": "failed",
     }
     for each in lines.values():
         assert schema.version_problems(each) == []
@@ -120,6 +125,17 @@ def test_every_test_has_a_valid_line_with_its_outcome(tmp_path: Path) -> None:
         assert isinstance(ended, float)
         assert isinstance(seconds, float)
         assert started < ended
+
+
+def test_what_another_plugin_makes_of_an_outcome_stands(tmp_path: Path) -> None:
+    write_tests(
+        tmp_path,
+        "def test_one(): pass",
+        "import pytest\n@pytest.hookimpl(wrapper=True)\ndef pytest_runtest_makereport():\n    report = yield\n"
+        "    if report.when == 'teardown': report.outcome, report.longrepr = 'failed', 'late'\n    return report\n",
+    )
+    run_session(tmp_path, "--report-output", "report.jsonl")
+    assert by_test(tmp_path / "report.jsonl")["test_one"]["outcome"] == "failed"
 
 
 def test_no_field_of_the_schema_stays_unwritten(told: tuple[Lines, str]) -> None:
