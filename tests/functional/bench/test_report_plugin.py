@@ -138,6 +138,16 @@ def test_what_another_plugin_makes_of_an_outcome_stands(tmp_path: Path) -> None:
     assert by_test(tmp_path / "report.jsonl")["test_one"]["outcome"] == "failed"
 
 
+def test_memory_is_sampled_while_the_test_runs_and_no_longer_when_it_is_torn_down(tmp_path: Path) -> None:
+    write_tests(
+        tmp_path,
+        "import threading, pytest\ndef samplers(): return [t.name for t in threading.enumerate() if 'sampler' in t.name]\n"
+        "@pytest.fixture\ndef late():\n    yield\n    assert samplers() == []\n"
+        "def test_one(late): assert samplers() == ['memory-sampler']\n",
+    )
+    assert run_session(tmp_path, "--report-output", "report.jsonl").returncode == 0
+
+
 def test_no_field_of_the_schema_stays_unwritten(told: tuple[Lines, str]) -> None:
     lines, _ = told
     fields = set(schema.leaves(schema.current()))
