@@ -141,7 +141,8 @@ def test_what_another_plugin_makes_of_an_outcome_stands(tmp_path: Path) -> None:
 def test_memory_is_sampled_while_the_test_runs_and_no_longer_when_it_is_torn_down(tmp_path: Path) -> None:
     write_tests(
         tmp_path,
-        "import threading, pytest\ndef samplers(): return [t.name for t in threading.enumerate() if 'sampler' in t.name]\n"
+        "import threading, pytest\n"
+        "def samplers(): return [each.name for each in threading.enumerate() if 'sampler' in each.name]\n"
         "@pytest.fixture\ndef late():\n    yield\n    assert samplers() == []\n"
         "def test_one(late): assert samplers() == ['memory-sampler']\n",
     )
