@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +45,16 @@ def run_session(folder: Path, *arguments: str, cwd: Path | None = None) -> subpr
 
 
 def run_tool(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """One of `benchmarks/`, as a process."""
+    """One of `benchmarks/`, in this process: its libraries are imported once."""
+    tool = import_module(f"benchmarks.{name}")
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = tool.main([str(each) for each in arguments])
+    return subprocess.CompletedProcess([name], code, out.getvalue(), err.getvalue())
+
+
+def run_tool_process(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """The same as a process of its own, for what handles signals."""
     return subprocess.run(
         [sys.executable, "-m", f"benchmarks.{name}", *map(str, arguments)],
         cwd=ROOT,

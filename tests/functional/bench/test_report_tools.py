@@ -15,7 +15,15 @@ from benchmarks.reporting.json_lines import append, records
 from benchmarks.reporting.memory_track import from_records
 from tests.support.eventually import eventually
 from tests.support.report_lines import BEGIN, line, write
-from tests.support.report_session import ROOT, run_session, run_tool, session_command, session_environment, write_tests
+from tests.support.report_session import (
+    ROOT,
+    run_session,
+    run_tool,
+    run_tool_process,
+    session_command,
+    session_environment,
+    write_tests,
+)
 
 BROKEN = {"model": {"id": "m", "colour": "red"}}
 BROKEN_TIMES = {"duration": -1}
@@ -168,14 +176,14 @@ def test_a_termination_reaches_the_command_and_its_end_is_told(tmp_path: Path) -
 def test_a_monitor_without_a_command_ends_in_time_and_the_next_adds_to_its_file(tmp_path: Path) -> None:
     target = tmp_path / "memory.jsonl"
     for _ in range(2):
-        assert run_tool("memmon", "--output", target, "--duration", "0.1", "--interval", "0.05").returncode == 0
+        assert run_tool_process("memmon", "--output", target, "--duration", "0.1", "--interval", "0.05").returncode == 0
     assert sum("summary" in each for each in records(target)) == 2
 
 
 def test_a_command_that_is_not_there_is_named(tmp_path: Path) -> None:
-    done = run_tool("memmon", "--output", tmp_path / "x.jsonl", "--", "no-such-command")
+    done = run_tool_process("memmon", "--output", tmp_path / "x.jsonl", "--", "no-such-command")
     assert (done.returncode, done.stderr) == (127, "no-such-command: No such file or directory\n")
-    done = run_tool("memmon", "--output", tmp_path / "nowhere/x.jsonl", "--", "true")
+    done = run_tool_process("memmon", "--output", tmp_path / "nowhere/x.jsonl", "--", "true")
     assert done.returncode == 1
     assert "nowhere/x.jsonl: No such file or directory" in done.stderr
 
@@ -211,7 +219,7 @@ def test_tests_from_another_time_are_not_drawn(tmp_path: Path) -> None:
 
 
 def test_a_bad_interval_is_refused(tmp_path: Path) -> None:
-    done = run_tool("memmon", "--output", tmp_path / "x", "--interval", "0", "--", "true")
+    done = run_tool_process("memmon", "--output", tmp_path / "x", "--interval", "0", "--", "true")
     assert done.returncode == 2
     assert "must be 0.01 seconds or more" in done.stderr
 
