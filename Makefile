@@ -69,7 +69,7 @@ imports: $(VENV)/.installed-dev   ## the import contracts
 	$(BIN)/lint-imports
 
 test: $(VENV)/.installed-dev   ## the tests, without the nightly sweeps
-	$(BIN)/pytest -m "not nightly"
+	$(BIN)/pytest -m "not nightly and not live"
 
 nightly: $(VENV)/.installed-dev   ## everything, with the full crash sweeps and the soak
 	$(BIN)/pytest
