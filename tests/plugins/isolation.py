@@ -1,12 +1,13 @@
 """Every test has a cache of its own, and the user's is only read.
 
 HF_HOME names an isolated cache for the whole run (for what fixtures of wider scope start), and for each test another
-one. MLXK2_STRICT_TEST_DELETE is set, so that `mlxk rm` and `prune` delete nothing but in such caches.
+one, made when it is first used: most tests never do. MLXK2_STRICT_TEST_DELETE is set, so that `mlxk rm` and `prune` delete nothing but in such caches.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import isolated_cache as caches
+from tests.support.first_use import FirstUse
 from tests.support.isolated_cache import IsolatedCache
 from tests.support.user_cache import Guard, UserCache, install, user_cache
 from tests.support.volumes import NoPlaceForCaches, mount_points, place_for
@@ -34,6 +36,7 @@ class Isolation:
     guard: Guard
     protection: Protection
     missing: tuple[Path, ...]
+    first_use: FirstUse
 
     @property
     def user_home(self) -> Path | None:
@@ -64,14 +67,18 @@ def _set(values: dict[str, str | None]) -> None:
 
 
 @contextmanager
-def cache_in(place: Path) -> Iterator[IsolatedCache]:
-    """A cache that HF_HOME names, until the block ends."""
-    cache = caches.make(place)
+def cache_in(place: Path, first_use: FirstUse) -> Iterator[IsolatedCache]:
+    """A cache that HF_HOME names, until the block ends. It is made when it is first used."""
+    cache = caches.name_one(place)
     try:
-        with environment(HF_HOME=str(cache.home), MLXK2_STRICT_TEST_DELETE="1"):
+        with (
+            environment(HF_HOME=str(cache.home), MLXK2_STRICT_TEST_DELETE="1"),
+            first_use.of(str(cache.home), lambda: caches.make(cache)),
+        ):
             yield cache
     finally:
-        caches.delete(cache)
+        if os.path.lexists(cache.home):
+            caches.delete(cache)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -81,9 +88,11 @@ def pytest_configure(config: pytest.Config) -> None:
         place = place_for(user.home, Path(tempfile.gettempdir()), mount_points())
     except NoPlaceForCaches as fault:
         raise pytest.UsageError(str(fault)) from fault
+    place = place.resolve()
     place.mkdir(exist_ok=True)
     missing = tuple(each for each in user.folders if not os.path.lexists(each))
-    config.stash[ISOLATION] = Isolation(user, place, install(user.folders), protect(user.folders), missing)
+    config.stash[ISOLATION] = Isolation(user, place, install(user.folders), protect(user.folders), missing, FirstUse())
+    sys.addaudithook(config.stash[ISOLATION].first_use)
     run = _whole_run(config.stash[ISOLATION])
     next(run)
     config.add_cleanup(lambda: next(run, None))
@@ -92,7 +101,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def _whole_run(isolation: Isolation) -> Iterator[None]:
     others: dict[str, str | None] = dict.fromkeys(_OTHERS)
     # A run inside this run, and every worker of xdist, looks for the same models.
-    with environment(MLXK2_USER_HF_HOME=str(isolation.user.home), **others), cache_in(isolation.place):
+    with (
+        environment(MLXK2_USER_HF_HOME=str(isolation.user.home), **others),
+        cache_in(isolation.place, isolation.first_use),
+    ):
         yield
     isolation.guard.active = False
 
@@ -113,11 +125,18 @@ def isolation(pytestconfig: pytest.Config) -> Isolation:
 
 
 @pytest.fixture(autouse=True)
-def isolated_cache(isolation: Isolation) -> Iterator[IsolatedCache]:
-    """The test's own cache; HF_HOME names it."""
-    with cache_in(isolation.place) as cache:
+def own_cache(isolation: Isolation) -> Iterator[IsolatedCache]:
+    """HF_HOME names the test's own cache, which is made when the test writes there or starts a process."""
+    with cache_in(isolation.place, isolation.first_use) as cache:
         yield cache
     refused = isolation.guard.taken()
     made = [str(each) for each in isolation.missing if os.path.lexists(each)]
     if refused or made:
         pytest.fail("\n".join([*refused, *(f"{each} was made: it is the user's cache" for each in made)]))
+
+
+@pytest.fixture
+def isolated_cache(own_cache: IsolatedCache, isolation: Isolation) -> IsolatedCache:
+    """The test's own cache, made."""
+    isolation.first_use.now()
+    return own_cache

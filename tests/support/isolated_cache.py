@@ -43,19 +43,29 @@ class IsolatedCache:
         return self.home / "hub"
 
 
-def make(place: Path) -> IsolatedCache:
-    """A new one in `place`, which must exist. It appears whole, by a rename; when that fails, nothing is left."""
+def name_one(place: Path) -> IsolatedCache:
+    """One that could be made in `place`, a real path. Nothing is there yet."""
     identity = uuid.uuid4().hex
-    home = place.resolve() / f"{MARK}{identity}"
-    unfinished = home.with_name(f"{_UNFINISHED}{home.name}")
+    return IsolatedCache(place / f"{MARK}{identity}", identity)
+
+
+def make(cache: IsolatedCache) -> None:
+    """It appears whole, by a rename; when that fails, nothing is left. The folder above it must exist."""
+    unfinished = cache.home.with_name(f"{_UNFINISHED}{cache.home.name}")
     unfinished.mkdir(mode=0o700)
     try:
-        _fill(unfinished, home, identity)
-        unfinished.rename(home)
+        _fill(unfinished, cache.home, cache.identity)
+        unfinished.rename(cache.home)
     except BaseException:
         shutil.rmtree(unfinished)
         raise
-    return IsolatedCache(home, identity)
+
+
+def made_in(place: Path) -> IsolatedCache:
+    """A new one in `place`, which must exist."""
+    cache = name_one(place.resolve())
+    make(cache)
+    return cache
 
 
 def _fill(folder: Path, home: Path, identity: str) -> None:

@@ -58,5 +58,3 @@ class _Matcher:
 
     def __call__(self, name: str, /, **_: object) -> bool:
         return name in self._marks
-
-

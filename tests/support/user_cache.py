@@ -58,10 +58,9 @@ class Guard:
     refused: list[str] = field(default_factory=list)
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        look = _EVENTS.get(event)
-        if look is None or not self.active:
+        if not self.active:
             return
-        for path in look(arguments):
+        for path in written_by(event, arguments):
             if self.protects(path):
                 words = f"{event}: {path} is in the user's cache, which tests only read"
                 self.refused.append(words)
@@ -84,6 +83,12 @@ def install(folders: tuple[Path, ...]) -> Guard:
     guard = Guard(folders)
     sys.addaudithook(guard)
     return guard
+
+
+def written_by(event: str, arguments: tuple[Any, ...]) -> list[str]:
+    """The absolute paths that an audited event is about to change."""
+    look = WRITES.get(event)
+    return [] if look is None else look(arguments)
 
 
 def _absolute(path: Any, folder: Any = None) -> list[str]:
@@ -131,7 +136,7 @@ def _followed(arguments: tuple[Any, ...], folder: int | None = None) -> list[str
     return [*found, *(os.path.realpath(each) for each in found)]
 
 
-_EVENTS: Mapping[str, Callable[[tuple[Any, ...]], list[str]]] = {
+WRITES: Mapping[str, Callable[[tuple[Any, ...]], list[str]]] = {
     "open": _opened,
     "os.remove": lambda a: _absolute(a[0], a[1]),
     "os.rmdir": lambda a: _absolute(a[0], a[1]),

@@ -71,9 +71,9 @@ def read_only_mounts(folders: Sequence[Path]) -> None:
     user, group = os.geteuid(), os.getegid()
     if library.unshare(CLONE_NEWNS) != 0:
         _call(library.unshare, CLONE_NEWUSER | CLONE_NEWNS)
-        Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
-        Path("/proc/self/uid_map").write_text(f"{user} {user} 1", encoding="ascii")
-        Path("/proc/self/gid_map").write_text(f"{group} {group} 1", encoding="ascii")
+        Path("/proc/self/setgroups").write_text("deny", encoding="utf-8")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1", encoding="utf-8")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1", encoding="utf-8")
     _call(library.mount, b"none", b"/", None, MS_REC | MS_PRIVATE, None)
     for folder in folders:
         place = os.fsencode(folder)
