@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -58,34 +59,42 @@ def guard(home: Path) -> Iterator[Guard]:
     guard.active = False
 
 
-# What is tried, as (home, a file of the cache, a file of the test's own). Each alone must be refused.
-TRIES: dict[str, Callable[[Path, Path, Path], object]] = {
-    "open to write": lambda home, file, own: file.open("w"),
-    "open to append": lambda home, file, own: file.open("a"),
-    "open to read and write": lambda home, file, own: file.open("r+"),
-    "a new file": lambda home, file, own: (home / "new").touch(),
-    "os.open": lambda home, file, own: os.open(file, os.O_RDWR),
-    "os.open truncating": lambda home, file, own: os.open(file, os.O_RDONLY | os.O_TRUNC),
-    "remove": lambda home, file, own: file.unlink(),
-    "rename within": lambda home, file, own: file.rename(home / "new"),
-    "rename out": lambda home, file, own: file.rename(own.with_name("stolen")),
-    "rename in": lambda home, file, own: own.rename(home / "new"),
-    "replace": lambda home, file, own: own.replace(file),
-    "mkdir": lambda home, file, own: (home / "folder").mkdir(),
-    "rmdir": lambda home, file, own: (home / "hub" / "empty").rmdir(),
-    "rmtree": lambda home, file, own: shutil.rmtree(home / "hub"),
-    "link in": lambda home, file, own: (home / "new").hardlink_to(own),
-    "link out": lambda home, file, own: own.with_name("alias").hardlink_to(file),
-    "symlink": lambda home, file, own: (home / "new").symlink_to(own),
-    "chmod": lambda home, file, own: file.chmod(0o600),
-    "utime": lambda home, file, own: os.utime(file, (0, 0)),
-    "truncate": lambda home, file, own: os.truncate(file, 0),
-    "the folder itself": lambda home, file, own: home.rename(home.with_name("moved")),
-    "through a link": lambda home, file, own: (home.parent / "way-in" / FILE).write_text("x"),
-    "through a link to a file": lambda home, file, own: through_a_link(file, own).write_text("x"),
-    "with dots": lambda home, file, own: (home.parent / "other" / ".." / "hf" / FILE).unlink(),
-    "relative": lambda home, file, own: relative(home),
-    "by a descriptor": lambda home, file, own: by_descriptor(file),
+class Place(NamedTuple):
+    """file: of the cache. own: of the test."""
+
+    home: Path
+    file: Path
+    own: Path
+
+
+# What is tried. Each alone must be refused.
+TRIES: dict[str, Callable[[Place], object]] = {
+    "open to write": lambda at: at.file.open("w"),
+    "open to append": lambda at: at.file.open("a"),
+    "open to read and write": lambda at: at.file.open("r+"),
+    "a new file": lambda at: (at.home / "new").touch(),
+    "os.open": lambda at: os.open(at.file, os.O_RDWR),
+    "os.open truncating": lambda at: os.open(at.file, os.O_RDONLY | os.O_TRUNC),
+    "remove": lambda at: at.file.unlink(),
+    "rename within": lambda at: at.file.rename(at.home / "new"),
+    "rename out": lambda at: at.file.rename(at.own.with_name("stolen")),
+    "rename in": lambda at: at.own.rename(at.home / "new"),
+    "replace": lambda at: at.own.replace(at.file),
+    "mkdir": lambda at: (at.home / "folder").mkdir(),
+    "rmdir": lambda at: (at.home / "hub" / "empty").rmdir(),
+    "rmtree": lambda at: shutil.rmtree(at.home / "hub"),
+    "link in": lambda at: (at.home / "new").hardlink_to(at.own),
+    "link out": lambda at: at.own.with_name("alias").hardlink_to(at.file),
+    "symlink": lambda at: (at.home / "new").symlink_to(at.own),
+    "chmod": lambda at: at.file.chmod(0o600),
+    "utime": lambda at: os.utime(at.file, (0, 0)),
+    "truncate": lambda at: os.truncate(at.file, 0),
+    "the folder itself": lambda at: at.home.rename(at.home.with_name("moved")),
+    "through a link": lambda at: (at.home.parent / "way-in" / FILE).write_text("x"),
+    "through a link to a file": lambda at: through_a_link(at.file, at.own).write_text("x"),
+    "with dots": lambda at: (at.home.parent / "other" / ".." / "hf" / FILE).unlink(),
+    "relative": lambda at: relative(at.home),
+    "by a descriptor": lambda at: by_descriptor(at.file),
 }
 
 
@@ -125,7 +134,7 @@ def test_every_way_to_change_it_from_here_is_refused(guard: Guard, home: Path, w
     before = state(home)
     guard.active = True
     with pytest.raises(UserCacheIsReadOnly, match="which tests only read"):
-        TRIES[what](home, home / FILE, home.parent / "own")
+        TRIES[what](Place(home, home / FILE, home.parent / "own"))
     assert state(home) == before
     assert guard.taken()
 
@@ -143,19 +152,18 @@ def test_it_can_be_read_and_what_lies_beside_it_can_be_written(guard: Guard, hom
 def run_tests(tmp_path: Path, home: Path, body: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """A run of its own, whose user has `home`; `body` is one test's."""
     lines = "".join(f"    {line}\n" for line in body.splitlines())
-    (tmp_path / "suite").mkdir()
-    (tmp_path / "suite" / "conftest.py").write_text(
-        'pytest_plugins = ("tests.plugins.isolation", "tests.plugins.markers")\n'
-    )
-    (tmp_path / "suite" / "test_it.py").write_text(
+    suite = tmp_path / "suite"
+    suite.mkdir()
+    (suite / "conftest.py").write_text('pytest_plugins = ("tests.plugins.isolation", "tests.plugins.markers")\n')
+    (suite / "test_it.py").write_text(
         f"import json, os, pathlib, subprocess, sys\nHOME = pathlib.Path({str(home)!r})\ndef test_it():\n{lines}"
     )
     base = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / "t")}
     (tmp_path / "t").mkdir()
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(tmp_path / "suite"), str(tmp_path / "suite")],
-        env={**base, "MLXK2_USER_HF_HOME": str(home), **environ}, cwd=tmp_path, capture_output=True, text=True, check=False,
-        timeout=60,
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(suite), str(suite)],
+        env={**base, "MLXK2_USER_HF_HOME": str(home), **environ},
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
 
 
@@ -263,7 +271,8 @@ def test_each_way_of_the_system_holds_by_itself(inner: Path, tmp_path: Path, hom
         "if os.geteuid() == 0:\n"
         "    for folder, names, files in os.walk(sys.argv[3]):\n"
         "        os.chown(folder, 65534, 65534)\n"
-        "        [os.chown(os.path.join(folder, each), 65534, 65534, follow_symlinks=False) for each in names + files]\n"
+        "        for each in names + files:\n"
+        "            os.chown(os.path.join(folder, each), 65534, 65534, follow_symlinks=False)\n"
         "    os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "    ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)\n"  # who changes its user may not see its own /proc otherwise
         "home = pathlib.Path(sys.argv[2])\n"

@@ -9,7 +9,7 @@ import pytest
 from tests.support.loop_disk import loop_disk
 from tests.support.volumes import FOLDER, NoPlaceForCaches, mount_points, place_for, volume_root
 
-POINTS = ("/", "/System/Volumes/Data", "/Volumes/models", "/Volumes/models/inner", "/tmp")
+POINTS = ("/", "/System/Volumes/Data", "/Volumes/models", "/Volumes/models/inner", "/scratch")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Every test has a cache of its own, and the user's is only read.
 
 HF_HOME names an isolated cache for the whole run (for what fixtures of wider scope start), and for each test another
-one, made when it is first used: most tests never do. MLXK2_STRICT_TEST_DELETE is set, so that `mlxk rm` and `prune` delete nothing but in such caches.
+one, made when it is first used: most tests never do. MLXK2_STRICT_TEST_DELETE is set, so that `mlxk rm` and `prune`
+delete nothing but in such caches.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ chosen. A model that does not fit into memory is skipped with the numbers.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
@@ -21,8 +22,6 @@ from tests.support.portfolio.discovery import discover, listed
 from tests.support.portfolio.gates import reason_to_skip
 from tests.support.portfolio.kinds import Kind, PortfolioModel, portfolio_of
 from tests.support.portfolio.miniatures import add_miniatures
-
-import sys
 
 Portfolio = Mapping[Kind, tuple[PortfolioModel, ...]]
 _FOUND: pytest.StashKey[Portfolio] = pytest.StashKey()

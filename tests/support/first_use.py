@@ -1,4 +1,4 @@
-"""Something is made in the moment before it is first used: before this process writes below a path, or starts another."""
+"""Something is made in the moment before it is first used: before this process writes there or starts another."""
 
 from __future__ import annotations
 

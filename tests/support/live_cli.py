@@ -1,4 +1,4 @@
-"""mlxk as a user starts it, for live tests: a home of its own, the models of one cache, no network but what is asked."""
+"""mlxk as a user starts it, for live tests: a home of its own, the models of one cache, no network unasked."""
 
 from __future__ import annotations
 
@@ -30,14 +30,12 @@ class LiveHouse:
         own = {"HOME": str(self.home), "HF_HOME": str(self.hf_home), "HF_HUB_OFFLINE": "1"}
         return {**kept, **own, "MLXK2_STRICT_TEST_DELETE": "1", **self.more}
 
-    def run(
-        self, *words: str, stdin: bytes | None = None, cwd: Path | None = None, **environ: str
-    ) -> subprocess.CompletedProcess[bytes]:
+    def run(self, *words: str, stdin: bytes | None = None, **environ: str) -> subprocess.CompletedProcess[bytes]:
         """To the end, piped. stdin: None closes it."""
         given: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
         return subprocess.run(
             [sys.executable, str(PROGRAM), *words],
-            env={**self.environ, **environ}, cwd=cwd or self.home, capture_output=True, check=False,
+            env={**self.environ, **environ}, cwd=self.home, capture_output=True, check=False,
             timeout=PATIENCE_SECONDS, **given,
         )  # fmt: skip
 
@@ -49,7 +47,7 @@ class LiveHouse:
 
     def envelope(self, *words: str, **environ: str) -> dict[str, Any]:
         """What --json says, success or error."""
-        done = self.run(*words, "--json", **environ)
+        done = self.run(*words, "--json", stdin=None, **environ)
         try:
             found: dict[str, Any] = json.loads(done.stdout)
         except ValueError as fault:

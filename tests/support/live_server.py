@@ -1,4 +1,4 @@
-"""One server for one test: it is ready when the test gets it, and gone, with all its processes, when the test is over."""
+"""One server for one test: ready when the test gets it, and gone, with all its processes, when the test is over."""
 
 from __future__ import annotations
 

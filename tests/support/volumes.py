@@ -27,7 +27,7 @@ def place_for(user_home: Path, temporary: Path, mount_points: Iterable[str]) -> 
     """The folder that caches of tests are made in; it may not exist yet.
 
     user_home: the user's HF_HOME. It is on an external volume when its mount point is neither the system's own nor the
-    one that `temporary` lies on. Raises NoPlaceForCaches when `temporary` lies below user_home and nothing else is left.
+    one that `temporary` lies on. Raises NoPlaceForCaches when `temporary` is all that is left and lies below user_home.
     """
     home, temporary, points = _real(user_home), _real(temporary), tuple(mount_points)
     root = volume_root(home, points)
