@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.live_markers import WET, is_wet, lacks_live, may_select_live
 
+# `-k server` selects what lies in these folders, as `-k push` and `-k clone` select by the names of files.
+SERVER_FOLDERS = frozenset({"http", "serving", "server_client"})
 LIVE_FOLDER = Path(__file__).resolve().parents[1] / "live"
 
 
@@ -30,5 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         wrong += [f"{item.nodeid} is marked {each} but not live" for each in lacks_live(marks)]
         if is_wet(marks, LIVE_FOLDER in item.path.parents):
             item.add_marker(WET)
+        if not SERVER_FOLDERS.isdisjoint(item.path.parts):
+            item.extra_keyword_matches.add("server")
     if wrong:
         raise pytest.UsageError("\n".join([*wrong, "a test with a specific live marker wants `live` beside it"]))
