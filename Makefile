@@ -86,6 +86,7 @@ models: $(VENV)/.installed-dev   ## train the models that come with the sources 
 docs: $(VENV)/.installed-dev   ## make the generated documents again
 	$(BIN)/python -m scripts.generate_cli_docs
 	$(BIN)/python -m scripts.generate_openapi
+	$(BIN)/python -m scripts.generate_testing_docs
 
 wheel: $(VENV)/.installed-dev   ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation --outdir $(DIST)
