@@ -14,7 +14,11 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.user_cache import Guard, UserCacheIsReadOnly, user_cache
+from tests.plugins.isolation import Isolation
+from tests.support import write_protection
+from tests.support.first_use import FirstUse
+from tests.support.landlock import Landlock
+from tests.support.user_cache import Guard, UserCache, UserCacheIsReadOnly, user_cache
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = "hub/models--org--a/refs/main"
@@ -209,12 +213,33 @@ def test_child_processes_are_held_by_the_system(tmp_path: Path, home: Path) -> N
     before = state(home)
     body = (
         f"done = subprocess.run([sys.executable, '-I', '-c', {CHILD!r}, str(HOME), {str(tmp_path / 'own')!r}],"
-        " capture_output=True, text=True)\nassert (done.returncode, done.stdout, done.stderr) == (0, '', '')\n"
+        " capture_output=True, text=True)\nassert (done.returncode, done.stderr) == (0, '')\n"
+        "assert set(done.stdout.split()) <= set(os.environ['UNHELD'].split())\n"
         "assert (HOME / 'hub/models--org--a/refs/main').read_text() == '0' * 40"
     )
-    done = run_tests(tmp_path, home, body)
+    by = protection_here(tmp_path)
+    unheld = UNKNOWN_TO_LANDLOCK if by == "Landlock" else set()
+    done = run_tests(tmp_path, home, body, UNHELD=" ".join(unheld))
     assert done.returncode == 0, done.stdout
-    assert state(home) == before
+    assert f"child processes are held by: {by}" in done.stdout
+    assert unheld or state(home) == before
+
+
+def protection_here(tmp_path: Path) -> str:
+    """What this system offers, tried in a process of its own."""
+    (tmp_path / "tried").mkdir()
+    code = (
+        "import sys, pathlib; from tests.support.write_protection import protect;"
+        "print(protect([pathlib.Path(sys.argv[1])]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "tried")], env={**os.environ, "TMPDIR": str(tmp_path / "t")},
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    by, _, why = done.stdout.strip().removeprefix("Protection(by=").removesuffix(")").partition(", why=")
+    if by == "None":
+        pytest.skip(f"nothing here holds child processes: {why}")
+    return by.strip("'")
 
 
 def test_the_command_line_reads_the_users_models_and_cannot_remove_one(tmp_path: Path, home: Path) -> None:
@@ -235,6 +260,27 @@ assert (HOME / 'hub/models--org--b/snapshots').is_dir()"""
     done = run_tests(tmp_path, home, body)
     assert done.returncode == 0, done.stdout
     assert (snapshot / "model.safetensors").is_file()
+
+
+def test_where_nothing_holds_it_is_said_why(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(write_protection, "read_only_mounts", refuse)
+    monkeypatch.setattr(Landlock, "forbid_writing", refuse)
+    told = write_protection.protect([home])
+    why = "read-only mounts: Operation not permitted; Landlock: Operation not permitted"
+    assert (told.by, told.why) == (None, why)
+    isolation = Isolation(UserCache(home, (home,)), home, Guard((home,), active=False), told, (), FirstUse())
+    assert isolation.user_home is None, "live tests do not read what is not held"
+
+
+def test_the_profile_for_macos_forbids_writing_below_each_folder() -> None:
+    assert write_protection.sandbox_profile([Path("/Users/u/.cache/huggingface"), Path('/a "b"')]) == (
+        '(version 1)\n(allow default)\n(deny file-write* (subpath "/Users/u/.cache/huggingface"))\n'
+        '(deny file-write* (subpath "/a \\"b\\""))'
+    )
 
 
 def test_a_cache_that_was_not_there_may_not_appear(tmp_path: Path) -> None:

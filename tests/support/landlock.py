@@ -19,6 +19,7 @@ from pathlib import Path
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION_FLAG, _PATH_BENEATH, _NO_NEW_PRIVILEGES = 1, 1, 38
 _WRITE_FILE = 1 << 1
+_O_PATH = 0o10000000  # other systems have no such name
 _FILE_RIGHTS = (_WRITE_FILE, 1 << 14)
 # write_file, remove_dir, remove_file, make_char, make_dir, make_reg, make_sock, make_fifo, make_block, make_sym.
 _FIRST_RIGHTS = _WRITE_FILE | sum(1 << bit for bit in range(4, 13))
@@ -60,7 +61,7 @@ class Landlock:
 
     def _allow(self, ruleset: int, path: Path, rights: int) -> None:
         try:
-            descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            descriptor = os.open(path, _O_PATH | os.O_CLOEXEC)
         except (FileNotFoundError, PermissionError):
             return  # gone, or out of our reach anyway
         try:
