@@ -19,6 +19,7 @@ from huggingface_hub import scan_cache_dir
 
 from adapters.filesystem.local import LocalFileSystem
 from adapters.filesystem.strict import MARK, StrictFileSystem
+from adapters.inference.prefix_cache.stored import FolderPrefixStore
 from application.catalog.list_models import ListQuery
 from container import Container
 from domain.catalog.removal import CacheContents
@@ -373,3 +374,14 @@ def test_a_refused_removal_touches_nothing(tmp_path: Path) -> None:
     assert (done.returncode, error["type"]) == (1, "access_denied")
     assert "lies in no folder marked mlxk2_test_" in error["message"]
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_refusal_comes_before_the_prompts_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk.under(tmp_path / "plain")
+    disk.cache.add("org/a", FILES)
+    forgotten: list[object] = []
+    monkeypatch.setattr(FolderPrefixStore, "clear", lambda _, stored: forgotten.append(stored))
+    removing = disk.remove_model(StrictFileSystem(LocalFileSystem()))
+    with pytest.raises(AccessDenied, match="MLXK2_STRICT_TEST_DELETE"):
+        removing.execute(removing.plan("org/a"))
+    assert forgotten == []
