@@ -11,8 +11,8 @@ from marshmallow import RAISE, ValidationError
 from domain.errors import InvalidRequest, UnsupportedParameter
 from domain.inference.live_session import LiveSettings
 from domain.inference.live_sound import LineFormat, SoundCoding
-from domain.inference.transcription import language_code
 from domain.inference.spoken_turns import TurnRules
+from domain.inference.transcription import language_code
 from entrypoints.http.schemas.problems import found, load
 from entrypoints.http.schemas.strict import (
     FreeObject,

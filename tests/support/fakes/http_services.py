@@ -11,11 +11,13 @@ from time import monotonic
 
 from adapters.voice_activity.detector import PitchDetectors
 from application.catalog.inspect_model import InspectModel
+from application.inference.answers_by_task import AnswersByTask
 from application.inference.bring_in import BringIn
 from application.inference.chat import PatientAnswer, Prepared, plainly
 from application.inference.chat_loaded import ChatLoaded
 from application.inference.embed import Embed
 from application.inference.explain_prompt import ExplainPrompt
+from application.inference.hear_as_chat import HearAsChat
 from application.inference.model_loads import ModelLoads
 from application.inference.pictures import Onlooker, answer
 from application.inference.rerank import Rerank
@@ -130,9 +132,10 @@ class FakeServices:
         self.specs: list[str] = []
         self.broken: Exception | None = None
         self.backend: EmbeddingBackend | None = None
+        self.table = False
 
-    def chat(self) -> FakeServices:
-        return self
+    def chat(self) -> AnswersByTask:
+        return AnswersByTask(self, HearAsChat(self.transcribe(), table=self.table))
 
     def chat_loaded(self) -> ChatLoaded:
         return ChatLoaded(self.pool, self.instance)
@@ -151,7 +154,7 @@ class FakeServices:
         return Transcribe(models, monotonic)
 
     def _model_loads(self) -> ModelLoads:
-        return ModelLoads(_Located(self._look_up), _Inspected(self.models), self.pool, _OpenGate(), monotonic)
+        return ModelLoads(_Located(self._look_up), _Inspected(self.models), self.pool, OpenGate(), monotonic)
 
     def open_realtime(self) -> OpenRealtimeSession:
         return OpenRealtimeSession(TranscribingEar(self.transcribe()), PitchDetectors(), self.gauge.live)
@@ -270,7 +273,7 @@ class _Inspected(InspectModel):
         return next(each for each in self._reports if each.location == location)
 
 
-class _OpenGate(MemoryGate):
+class OpenGate(MemoryGate):
     """There is memory for everything."""
 
     def __init__(self) -> None:
