@@ -48,10 +48,9 @@ def create_app(
     share: bool = False,
     sessions: OpenSessions | None = None,
 ) -> Flask:
-    """slots: the places for answers, shared with whoever closes them; default `limits.open_answers` of its own.
-    sessions: those for live sessions, likewise.
-    doors: who may come in; default whoever asks on this machine. share: whether the cached models can be pulled from
-    here.
+    """slots, sessions: the places for answers and for live sessions, shared with whoever closes them; default those of
+    the limits. doors: who may come in; default whoever asks on this machine. share: whether the cached models can be
+    pulled from here.
     """
     app = PlainApp("mlxk", static_folder=None)
     app.json = DefaultJSONProvider(app)
