@@ -98,7 +98,7 @@ def test_without_times_there_are_the_same_words_and_no_timestamps(ears: LoadedSo
     whole = heard(ears, SHORT[0], times=False)
     assert whole.text == SHORT[0].text
     (segment,) = whole.segments
-    assert (segment.start, segment.end) == (0.0, pytest.approx(whole.duration_seconds, abs=0.01))
+    assert segment.start == 0 and segment.end == pytest.approx(whole.duration_seconds, abs=0.01)
     assert max(segment.tokens) < 50257
 
 
@@ -127,7 +127,7 @@ def test_a_sound_of_several_rates_and_kinds_is_heard_as_the_same(ears: LoadedSou
 
 @pytest.mark.parametrize("seconds", [0.001, 0.5, 65.0])
 def test_silence_of_any_length_has_an_end(ears: LoadedSound, seconds: float) -> None:
-    whole = heard(ears, silence(seconds))
+    whole = heard(ears, silence(seconds), words=True)
     assert whole.duration_seconds == pytest.approx(seconds, abs=0.001)
     assert all(segment.end <= seconds for segment in whole.segments)
 
