@@ -15,7 +15,7 @@ from domain.inference.sound import Sound, SoundFile, SoundSamples
 from domain.inference.transcription import HearingTask, Transcription, TranscriptionRequest
 from domain.serving.load_options import LoadOptions, Task
 from ports.sound_engine import LoadedSound, SoundJob
-from tests.support.trained_whisper import LONG, SHORT, WHISPER, Clip
+from tests.support.trained_whisper import CLIPS, LONG, SHORT, WHISPER, Clip
 
 RATE = 16_000
 
@@ -44,11 +44,15 @@ def silence(seconds: float) -> SoundSamples:
     return SoundSamples(bytes(int(seconds * RATE) * 2), RATE)
 
 
-@pytest.mark.parametrize("clip", SHORT, ids=lambda clip: clip.name)
-def test_a_sentence_is_heard_word_for_word_in_its_language(ears: LoadedSound, clip: Clip) -> None:
+@pytest.mark.parametrize("clip", CLIPS, ids=lambda clip: clip.name)
+def test_a_clip_is_heard_word_for_word_in_its_language(ears: LoadedSound, clip: Clip) -> None:
     whole = heard(ears, clip)
     assert (whole.text, whole.language) == (clip.text, clip.language)
     assert whole.duration_seconds == pytest.approx(clip.duration, abs=0.1)
+    assert [segment.text.strip() for segment in whole.segments] == [each.text for each in clip.segments]
+    for segment, spoken in zip(whole.segments, clip.segments, strict=True):
+        assert segment.start == pytest.approx(spoken.start, abs=0.3)
+        assert segment.end == pytest.approx(spoken.end, abs=0.3)
     assert heard(ears, clip, task=HearingTask.TRANSLATE).text == clip.translation
 
 
