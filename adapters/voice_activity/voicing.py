@@ -10,7 +10,6 @@ LOWEST_HERTZ = 70
 HIGHEST_HERTZ = 400
 # Of each sample so much of the one before is taken off, in 256ths: what rumbles would look periodic otherwise.
 TAKEN_OFF = 200
-UNEVEN = 0.1
 
 
 class PitchFinder:
@@ -23,14 +22,10 @@ class PitchFinder:
         """How well the stretch repeats itself at the best pitch: 1 for a hum, about 0 for noise. samples: at least
         twice the longest period.
         """
-        quarter = len(samples) // 4
-        ends = _energy(samples[:quarter]), _energy(samples[-quarter:])
-        if min(ends) < UNEVEN * max(ends):
-            return 0.0  # something has just begun or ended: too little of it to tell
         wave = [here - (TAKEN_OFF * before >> 8) for before, here in pairwise(samples)]
         length = len(wave) - self._lags[-1]
         near = wave[:length]
-        energy = _energy(near)
+        energy = sum(map(mul, near, near))
         far_energy = sum(map(mul, wave[self._lags[0] : self._lags[0] + length], wave[self._lags[0] :]))
         best = 0.0
         for lag in self._lags:
@@ -39,7 +34,3 @@ class PitchFinder:
             if lag + length < len(wave):
                 far_energy += wave[lag + length] ** 2 - wave[lag] ** 2
         return best
-
-
-def _energy(samples: Sequence[int]) -> int:
-    return sum(map(mul, samples, samples))
