@@ -10,7 +10,9 @@ MOST_CHARACTERS = 240  # of a piece: some fifteen seconds of speech
 WANTED_CHARACTERS = 60  # what is shorter is said together with what follows, where both fit
 
 # The end of a sentence: its mark, what closes around it, and white space; scripts that write no spaces need none.
-_SENTENCE = re.compile(r"(?<=[.!?\u2026])[\"'\u2019\u201d\u00bb)\]]*\s+|(?<=[\u3002\uff01\uff1f])[\u201d\u300d\u300f]*\s*")
+_SENTENCE = re.compile(
+    r"(?<=[.!?\u2026])[\"'\u2019\u201d\u00bb)\]]*\s+|(?<=[\u3002\uff01\uff1f])[\u201d\u300d\u300f]*\s*"
+)
 _LINE = re.compile(r"[\r\n\u2028\u2029]+")
 _CLAUSE = re.compile(r"[,;:\u2013\u2014)\]]\s+|[\uff0c\u3001\uff1b\uff1a]\s*")
 _SPACE = re.compile(r"\s+")
@@ -68,7 +70,11 @@ def _bounded(sentence: str, most: int) -> Iterator[str]:
 def _cut(sentence: str, most: int) -> int:
     """Where the first part ends: from 1 to `most`."""
     for mark in (_CLAUSE, _SPACE):
-        ends = [found.end() for found in mark.finditer(sentence, 0, most + 1) if len(sentence[: found.end()].rstrip()) <= most]
+        ends = [
+            found.end()
+            for found in mark.finditer(sentence, 0, most + 1)
+            if len(sentence[: found.end()].rstrip()) <= most
+        ]
         if ends and ends[-1] > most // 4:
             return ends[-1]
     at = most

@@ -37,5 +37,7 @@ def build_soprano(folder: Path, *, seed: int = 0) -> Path:
     weights = dict(tree_flatten(network.parameters()))
     head = weights["language_model.lm_head.weight"]
     head[MARKS.index("[STOP]")] *= STOP_WEIGHT
-    mx.save_safetensors(str(folder / "model.safetensors"), {name: each.astype(mx.float16) for name, each in weights.items()})
+    mx.save_safetensors(
+        str(folder / "model.safetensors"), {name: each.astype(mx.float16) for name, each in weights.items()}
+    )
     return folder

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-
 from typing import Any, Protocol
 
 import numpy as np

@@ -24,7 +24,7 @@ class Randomness:
         chosen = secrets.randbits(SEED_BITS) if seed is None else seed
         before = _states()
         mx.random.seed(chosen)
-        np.random.seed(chosen % 2**SEED_BITS)  # noqa: NPY002 - it is the global state that libraries draw from
+        np.random.seed(chosen % 2**SEED_BITS)
         random.seed(chosen)
         self._states = _states()
         _put(before)
@@ -42,11 +42,11 @@ class Randomness:
 
 def _states() -> tuple[int, Any, Any]:
     """MLX's state is one key of two numbers: the seed that would make it, cut in two."""
-    high, low = (int(each) for each in list(mx.random.state)[0].tolist())
-    return high << 32 | low, np.random.get_state(), random.getstate()  # noqa: NPY002
+    high, low = (int(each) for each in next(iter(mx.random.state)).tolist())
+    return high << 32 | low, np.random.get_state(), random.getstate()
 
 
 def _put(states: tuple[int, Any, Any]) -> None:
     mx.random.seed(states[0])
-    np.random.set_state(states[1])  # noqa: NPY002
+    np.random.set_state(states[1])
     random.setstate(states[2])

@@ -1,4 +1,4 @@
-"""What a text-to-speech family of mlx-audio can be asked for, by its parameters and by what is known to come of them."""
+"""What a text-to-speech family of mlx-audio can be asked for, by its parameters and what is known to come of them."""
 
 from __future__ import annotations
 
