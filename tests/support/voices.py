@@ -31,6 +31,7 @@ def build_soprano(folder: Path, *, seed: int = 0) -> Path:
     spelling.decoder = decoders.ByteLevel()
     spelling.add_special_tokens(list(MARKS))
     PreTrainedTokenizerFast(tokenizer_object=spelling, eos_token="[STOP]", pad_token="[STOP]").save_pretrained(folder)
+    (folder / "README.md").write_text("---\nlibrary_name: mlx\npipeline_tag: text-to-speech\n---\n")
     (folder / "config.json").write_text(json.dumps(SOPRANO))
     mx.random.seed(seed)
     network = Model(ModelConfig.from_dict({**SOPRANO, "model_path": str(folder)}))
