@@ -11,12 +11,11 @@ from domain.inference.picture_limits import MOST_PICTURES
 from domain.inference.prompt_options import REASONING_EFFORTS
 from domain.inference.request import MAX_STOP_STRINGS, MAX_TOP_LOGPROBS
 from domain.inference.sampling import RANGES
-from domain.inference.speech import LEAST_SPEED, MOST_SPEED
+from domain.inference.speech import LEAST_SPEED, MOST_SEED, MOST_SPEED
 from domain.inference.speech_limits import MOST_SPOKEN_CHARACTERS
 from domain.inference.tools import MAX_TOOLS
 from entrypoints.http.openapi.json_shapes import Shape
 from entrypoints.http.schemas.output_form import FORMATS
-from entrypoints.http.schemas.speech import MOST_SEED
 
 TEXT: Shape = {"type": "string", "minLength": 1}
 SPEAKS: Shape = {"type": "string", "pattern": r"\S"}
