@@ -19,7 +19,14 @@ FORBIDDEN = {
     "pickle.find_class": "read a pickle, which may run anything",
 }
 
-_here = threading.local()
+
+class _Here(threading.local):
+    """Of this thread: how many are inside of one another."""
+
+    depth = 0
+
+
+_here = _Here()
 _installing = threading.Lock()
 _installed = False
 
@@ -34,7 +41,7 @@ def confined() -> Iterator[None]:
     goes there; what it then meets is Confined.
     """
     _install()
-    _here.depth = getattr(_here, "depth", 0) + 1
+    _here.depth += 1
     try:
         yield
     finally:
@@ -50,5 +57,5 @@ def _install() -> None:
 
 
 def _judge(event: str, _arguments: tuple[object, ...]) -> None:
-    if event in FORBIDDEN and getattr(_here, "depth", 0):
+    if event in FORBIDDEN and _here.depth:
         raise Confined(f"it wants to {FORBIDDEN[event]}, which is never done here ({event})")
