@@ -36,6 +36,6 @@ SPEAK = Command(
     examples=(
         'mlxk speak org/voice "Mind the gap." --output gap.mp3',
         "mlxk speak org/voice - --output book.flac < book.txt",
-        'mlxk speak org/voice "Mind the gap." --format pcm | aplay -f S16_LE -r 24000',
+        'mlxk speak org/voice "Mind the gap." --format pcm > gap.pcm',
     ),
 )  # fmt: skip

@@ -33,7 +33,7 @@ from ports.sound_engine import LoadedSound, SoundEvent, SoundJob
 
 RATE = 32_000
 MARKS = ("[PAD]", "[STOP]", "[TEXT]", "[START]")
-STOP_WEIGHT = 6.0  # the end becomes likely now and then: a piece is said in a second or two
+STOP_WEIGHT = 16.0  # the end becomes likely now and then: a piece is said in half a second
 SOPRANO = {
     "model_type": "soprano", "hidden_size": 64, "num_hidden_layers": 2, "intermediate_size": 128,
     "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "rms_norm_eps": 1e-6, "vocab_size": 320,

@@ -42,7 +42,8 @@ class Randomness:
 
 def _states() -> tuple[int, Any, Any]:
     """MLX's state is one key of two numbers: the seed that would make it, cut in two."""
-    high, low = (int(each) for each in next(iter(mx.random.state)).tolist())
+    state: Any = mx.random.state
+    high, low = (int(each) for each in state[0].tolist())
     return high << 32 | low, np.random.get_state(), random.getstate()
 
 
