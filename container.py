@@ -95,6 +95,7 @@ def _later(module: str, name: str) -> Callable[..., Any]:
 
 _vectors = partial(_later, "container_embedding")
 _hearing = partial(_later, "container_hearing")
+_speaking = partial(_later, "container_speaking")
 _serving = partial(_later, "container_serving")
 
 
@@ -190,6 +191,8 @@ class Container(containers.DeclarativeContainer):
     served_transcribe = providers.ThreadSafeSingleton(
         _hearing("transcribe"), served_model_loads, plan_served_load, settings
     )
+    speak = providers.ThreadSafeSingleton(_speaking("speak"), model_loads, plan_load)
+    served_speak = providers.ThreadSafeSingleton(_speaking("speak"), served_model_loads, plan_served_load)
     served_answers = providers.ThreadSafeSingleton(_hearing("answers_by_task"), served_chat, hear_as_chat)
 
     run_benchmark = providers.Factory(_run_benchmark, chat)
@@ -213,7 +216,7 @@ class Container(containers.DeclarativeContainer):
     )  # fmt: skip
     bring_in_model = providers.ThreadSafeSingleton(
         _vectors("bring_in"),
-        served_model_loads, served_chat, served_embed, served_rerank, served_transcribe,
+        served_model_loads, served_chat, served_embed, served_rerank, served_transcribe, served_speak,
     )  # fmt: skip
     embedding_backend = providers.ThreadSafeSingleton(_vectors("embedding_backend"), settings)
     preload_models = providers.Factory(_serving("preload_models"), bring_in_model, owners_settings, first_model)

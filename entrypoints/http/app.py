@@ -26,6 +26,7 @@ from entrypoints.http.routes.completions import completion_routes
 from entrypoints.http.routes.embeddings import VectorRoutes, vector_routes
 from entrypoints.http.routes.models import ModelPath, model_routes
 from entrypoints.http.routes.realtime import RealtimeRoutes, add_realtime
+from entrypoints.http.routes.speech import speech_routes
 from entrypoints.http.routes.system import system_routes
 from entrypoints.http.routes.transcriptions import transcription_routes
 from entrypoints.http.services import Services
@@ -73,6 +74,7 @@ def create_app(
     app.register_blueprint(chat_routes(answering))
     app.register_blueprint(completion_routes(answering))
     app.register_blueprint(transcription_routes(answering))
+    app.register_blueprint(speech_routes(answering))
     app.register_blueprint(vector_routes(VectorRoutes(services, limits, slots, hangups)))
     add_realtime(app, RealtimeRoutes(services, limits, sessions or OpenSessions(limits.realtime_sessions)))
     app.register_blueprint(cache_routes(services, limits, slots, room))

@@ -10,6 +10,7 @@ from application.inference.chat import PatientAnswer, Prepared
 from application.inference.embed import EmbeddingAnswer
 from application.inference.explain_prompt import ExplainedPrompt
 from application.inference.rerank import RerankAnswer
+from application.inference.speak import SpeechAnswer
 from application.inference.transcribe import HearingAnswer
 from application.serving.describe_server import ServerFacts
 from application.serving.manage_models import UnloadedModel
@@ -20,6 +21,7 @@ from domain.catalog import LocatedModel, ModelReport
 from domain.inference import GenerationRequest
 from domain.inference.embedding import EmbeddingRequest, RerankRequest
 from domain.inference.live_session import LiveEvent, LiveSettings
+from domain.inference.speech import SpeechRequest
 from domain.inference.transcription import HearingTask, TranscriptionRequest
 from domain.serving.metrics import MetricFamily
 from ports.embedding_backend import EmbeddingBackend
@@ -168,6 +170,18 @@ class TranscribeUseCase(Protocol):
     def bring_in(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = ...) -> Prepared: ...
 
 
+class SpeakUseCase(Protocol):
+    """application.inference.speak.Speak."""
+
+    def execute(self, spec: str, request: SpeechRequest, *, given_up: Callable[[], bool] = ...) -> SpeechAnswer: ...
+
+    def check(self, spec: str) -> ModelReport: ...
+
+    def at_hand(self, spec: str) -> bool: ...
+
+    def bring_in(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = ...) -> Prepared: ...
+
+
 class ExplainPromptUseCase(Protocol):
     """application.inference.explain_prompt.ExplainPrompt."""
 
@@ -236,6 +250,8 @@ class Services(Protocol):
 
     def open_realtime(self) -> OpenRealtimeUseCase: ...
     def transcribe(self) -> TranscribeUseCase: ...
+
+    def speak(self) -> SpeakUseCase: ...
 
     def presence(self) -> PresenceUseCase: ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from domain.catalog.fitness import EMBEDDINGS, RERANK
+from domain.catalog.fitness import AUDIO, EMBEDDINGS, RERANK, SPEECH, TEXT_GENERATION
 
 DEMO_MODEL = "demo"
 
@@ -27,6 +27,18 @@ _EMBED = """\
 
 """
 
+_HEAR = "  curl {url}/v1/audio/transcriptions{header} -F model={model} -F file=@talk.wav\n\n"
+_HEAR_EXAMPLE = """\
+  with open("talk.wav", "rb") as sound:
+      print(client.audio.transcriptions.create(model="{model}", file=sound).text)
+
+"""
+
+_SPEAK_EXAMPLE = """\
+  client.audio.speech.create(model="{model}", voice="default", input="Who are you?").write_to_file("answer.mp3")
+
+"""
+
 _KEY_HEADER = """
     -H 'Authorization: Bearer YOUR_KEY' \\"""
 
@@ -37,6 +49,9 @@ def banner(url: str, model: str | None, *, keyed: bool = False, able: Sequence[s
     """
     key, header = ("YOUR_KEY", _KEY_HEADER) if keyed else ("none", "")
     shown = model or DEMO_MODEL
+    if AUDIO in able and TEXT_GENERATION not in able:
+        header = " -H 'Authorization: Bearer YOUR_KEY'" if keyed else ""
+        return (_SERVES + _HEAR + _CLIENT + _HEAR_EXAMPLE).format(url=url, model=shown, key=key, header=header)
     route, asked, example = _example(able)
     body = json.dumps({"model": shown, **asked})
     text = _SERVES + _CURL + (_CLIENT + example if example else "")
@@ -49,4 +64,6 @@ def _example(able: Sequence[str]) -> tuple[str, dict[str, object], str]:
         return "/v1/embeddings", {"input": ["Who are you?"]}, _EMBED
     if RERANK in able:
         return "/v1/rerank", {"query": "Who are you?", "documents": ["I am here.", "It is late."]}, ""
+    if SPEECH in able:
+        return "/v1/audio/speech", {"input": "Who are you?"}, _SPEAK_EXAMPLE
     return "/v1/chat/completions", {"messages": [{"role": "user", "content": "Who are you?"}]}, _CHAT

@@ -19,7 +19,9 @@ from domain.inference.picture_limits import (
 from domain.inference.prompt_options import REASONING_EFFORTS
 from domain.inference.request import MAX_STOP_STRINGS, MAX_TOP_LOGPROBS
 from domain.inference.sampling import MAX_BIASES
+from domain.inference.sound import SoundFormat
 from domain.inference.sound_limits import MOST_SOUND_BYTES
+from domain.inference.speech_limits import MOST_SPOKEN_CHARACTERS
 from domain.inference.tools import MAX_TOOLS, ToolMode
 from domain.json_depth import MOST_LEVELS
 from domain.serving.load_options import KV_BITS
@@ -109,6 +111,7 @@ def _limits(limits: HttpLimits) -> dict[str, float | None]:
         "realtime_message_bytes": limits.realtime_message_bytes,
         "realtime_seconds": limits.realtime_seconds,
         "realtime_idle_seconds": limits.realtime_idle_seconds,
+        "speech_characters": MOST_SPOKEN_CHARACTERS,
         "json_levels": MOST_LEVELS,
         "n": MAX_ANSWERS,
         "choices": MAX_CHOICES,
@@ -134,6 +137,7 @@ def _features(facts: ServerFacts, offer: Offer) -> dict[str, object]:
         "videos": list(VIDEO_TYPES),
         "transcription": [str(each) for each in ResponseFormat],
         "realtime": [each.value for each in SoundCoding],
+        "speech": [str(each) for each in SoundFormat],
         "prompt_cache": {"ram_bytes": remembered.ram_bytes, "disk_bytes": remembered.disk_bytes},
         "drafts": ["model", "ngram"],
         "kv_bits": list(KV_BITS),

@@ -12,7 +12,7 @@ from time import monotonic
 from adapters.voice_activity.detector import PitchDetectors
 from application.catalog.inspect_model import InspectModel
 from application.inference.answers_by_task import AnswersByTask
-from application.inference.bring_in import BringIn
+from application.inference.bring_in import BringIn, Ways
 from application.inference.chat import PatientAnswer, Prepared, plainly
 from application.inference.chat_loaded import ChatLoaded
 from application.inference.embed import Embed
@@ -21,6 +21,7 @@ from application.inference.hear_as_chat import HearAsChat
 from application.inference.model_loads import ModelLoads
 from application.inference.pictures import Onlooker, answer
 from application.inference.rerank import Rerank
+from application.inference.speak import Speak
 from application.inference.task_models import TaskModels
 from application.inference.transcribe import Transcribe
 from application.inference.vector_models import VectorModels
@@ -39,7 +40,7 @@ from application.serving.served_models import ServedModel
 from application.serving.watched_workers import WatchedLauncher
 from application.serving.worker_watch import WatchTimes, WorkerWatch
 from domain.catalog import LocatedModel, ModelReport, ModelSource
-from domain.catalog.fitness import can_see, require_embed, require_rerank, require_transcribe
+from domain.catalog.fitness import can_see, require_embed, require_rerank, require_speak, require_transcribe
 from domain.errors import CapabilityMismatch, ModelNotFound
 from domain.inference import USUAL_PICTURES, GenerationRequest
 from domain.serving.load_options import LoadOptions, PrefixCacheBudget, Task
@@ -85,6 +86,7 @@ VECTOR_MODELS = (
     served("org/embedder", model_type="embedding", capabilities=("embeddings",)),
     served("org/reranker", model_type="embedding", capabilities=("rerank",)),
 )
+VOICE = served("org/voice", model_type="audio", capabilities=("speech",))
 EARS = served("org/ears", model_type="audio", capabilities=("audio", "audio-translate-en"))
 ONE_LANGUAGE = served("org/ears-turbo", model_type="audio", capabilities=("audio",))
 
@@ -153,6 +155,9 @@ class FakeServices:
         models = TaskModels(self._model_loads(), Task.TRANSCRIBE, require_transcribe)
         return Transcribe(models, monotonic)
 
+    def speak(self) -> Speak:
+        return Speak(TaskModels(self._model_loads(), Task.SPEAK, require_speak))
+
     def _model_loads(self) -> ModelLoads:
         return ModelLoads(_Located(self._look_up), _Inspected(self.models), self.pool, OpenGate(), monotonic)
 
@@ -169,8 +174,8 @@ class FakeServices:
         return PreloadModels(self.bring_in_model(), self.preload, tuple, tuple)
 
     def bring_in_model(self) -> BringIn:
-        others = (self.embed().bring_in, self.rerank().bring_in, self.transcribe().bring_in)
-        return BringIn(self._look_up, self.bring_in, *others)
+        others = (self.embed(), self.rerank(), self.transcribe(), self.speak())
+        return BringIn(self._look_up, Ways(self.bring_in, *(each.bring_in for each in others)))
 
     def resolve_served_model(self) -> _Located:
         return _Located(self._look_up)
