@@ -71,10 +71,8 @@ def create_app(
     hangups = HangupWatcher()
     app.register_blueprint(model_routes(services, limits, slots, hangups))
     answering = AnsweringRoutes(services, limits, slots, hangups, room)
-    app.register_blueprint(chat_routes(answering))
-    app.register_blueprint(completion_routes(answering))
-    app.register_blueprint(transcription_routes(answering))
-    app.register_blueprint(speech_routes(answering))
+    for routes in (chat_routes, completion_routes, transcription_routes, speech_routes):
+        app.register_blueprint(routes(answering))
     app.register_blueprint(vector_routes(VectorRoutes(services, limits, slots, hangups)))
     add_realtime(app, RealtimeRoutes(services, limits, sessions or OpenSessions(limits.realtime_sessions)))
     app.register_blueprint(cache_routes(services, limits, slots, room))

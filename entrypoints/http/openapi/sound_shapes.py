@@ -58,6 +58,17 @@ SPOKEN: Shape = {
 }
 
 
+def _speech_events() -> dict[str, Shape]:
+    usage = record({"input_tokens": COUNT, "output_tokens": COUNT, "total_tokens": COUNT})
+    return {
+        "SpeechDelta": record(
+            {"type": constant("speech.audio.delta"), "audio": {**STRING, "contentEncoding": "base64"}},
+            about="The next piece of the file.",
+        ),
+        "SpeechDone": record({"type": constant("speech.audio.done"), "usage": usage}),
+    }
+
+
 def sound_shapes() -> dict[str, Shape]:
     verbose = {
         "task": constant(*(str(each) for each in HearingTask)),
@@ -67,16 +78,7 @@ def sound_shapes() -> dict[str, Shape]:
     }
     timed = {"segments": array(component("HeardSegment")), "words": array(component("HeardWord"))}
     return {
-        "SpeechDelta": record(
-            {"type": constant("speech.audio.delta"), "audio": {**STRING, "contentEncoding": "base64"}},
-            about="The next piece of the file.",
-        ),
-        "SpeechDone": record(
-            {
-                "type": constant("speech.audio.done"),
-                "usage": record({"input_tokens": COUNT, "output_tokens": COUNT, "total_tokens": COUNT}),
-            }
-        ),
+        **_speech_events(),
         "Transcription": record({"text": STRING, "usage": DURATION}),
         "VerboseTranscription": record({**verbose, "usage": DURATION}, timed),
         "HeardSegment": record(
