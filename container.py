@@ -6,7 +6,6 @@ build when they build it, so that a listing loads no server and no MLX.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -78,12 +77,6 @@ def _run_benchmark(chat: Chat) -> RunBenchmark:
     return RunBenchmark(chat, Clocks(monotonic, lambda: datetime.now(UTC)), describe_environment)
 
 
-def _memory_probe() -> MemoryProbe:
-    from adapters.memory import memory_probe_for
-
-    return memory_probe_for(sys.platform)
-
-
 def _worker_launcher(settings: Settings, *, keep_spare: bool) -> WorkerLauncher:
     from adapters.worker_process.launcher import ProcessWorkerLauncher
 
@@ -118,7 +111,7 @@ class Container(containers.DeclarativeContainer):
         _later("adapters.runtime_support.installed", "InstalledLibraryInspector")
     )
     report_index = providers.ThreadSafeSingleton(_report_index, settings)
-    memory_probe = providers.ThreadSafeSingleton(_memory_probe)
+    memory_probe = providers.ThreadSafeSingleton(_later("container_watch", "memory_probe"))
 
     resolve_model = providers.Factory(_later("application.catalog.resolve_model", "ResolveModel"), model_stores)
     inspect_model = providers.Factory(
@@ -209,6 +202,7 @@ class Container(containers.DeclarativeContainer):
     served_pool = providers.ThreadSafeSingleton(
         _later("container_watch", "served_pool"), worker_launcher, resident_budget, worker_watch, meter
     )
+    open_realtime = providers.Factory(_later("container_hearing", "open_realtime"), served_transcribe, meter)
     check_readiness = providers.Factory(
         _later("application.serving.readiness", "CheckReadiness"), lifecycle, model_pool, worker_watch
     )

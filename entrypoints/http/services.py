@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from application.inference.chat import PatientAnswer, Prepared
@@ -18,6 +19,7 @@ from application.serving.served_models import ServedModel
 from domain.catalog import LocatedModel, ModelReport
 from domain.inference import GenerationRequest
 from domain.inference.embedding import EmbeddingRequest, RerankRequest
+from domain.inference.live_session import LiveEvent, LiveSettings
 from domain.inference.transcription import HearingTask, TranscriptionRequest
 from domain.serving.metrics import MetricFamily
 from ports.embedding_backend import EmbeddingBackend
@@ -172,6 +174,33 @@ class ExplainPromptUseCase(Protocol):
     def execute(self, spec: str, request: GenerationRequest, load_token: str | None = None) -> ExplainedPrompt: ...
 
 
+class LiveSession(Protocol):
+    """application.serving.realtime_session.RealtimeSession."""
+
+    @property
+    def settings(self) -> LiveSettings: ...
+
+    def update(self, settings: LiveSettings) -> None: ...
+
+    def append(self, data: bytes) -> None: ...
+
+    def commit(self) -> None: ...
+
+    def clear(self) -> None: ...
+
+    def finish(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class OpenRealtimeUseCase(Protocol):
+    """application.serving.realtime_session.OpenRealtimeSession."""
+
+    def execute(
+        self, settings: LiveSettings, tell: Callable[[LiveEvent], None], new_item: Callable[[], str]
+    ) -> AbstractContextManager[LiveSession]: ...
+
+
 class PresenceUseCase(Protocol):
     """application.serving.presence.Presence."""
 
@@ -205,6 +234,7 @@ class Services(Protocol):
 
     def rerank(self) -> RerankUseCase: ...
 
+    def open_realtime(self) -> OpenRealtimeUseCase: ...
     def transcribe(self) -> TranscribeUseCase: ...
 
     def presence(self) -> PresenceUseCase: ...

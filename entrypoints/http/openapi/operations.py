@@ -138,4 +138,16 @@ SOUNDS = (
     ),
 )  # fmt: skip
 
-OPERATIONS = (*SYSTEM, *MODELS, *ANSWERS, *VECTORS, *SOUNDS)
+LIVE = (
+    Operation(
+        "get", "/v1/realtime", "realtime", "sounds", "Write down what is said while it is said",
+        {"101": {"description": "A WebSocket: OpenAI's Realtime events, one JSON object a text frame."}}, (426, 503),
+        about="Without a WebSocket's headers the answer is 426. What may be said on it is no matter of this document.",
+        parameters=(
+            in_query("intent", "`transcription`, which is the default.", {"type": "string", "const": "transcription"}),
+            in_query("model", "Whose ears; `session.update` may name others.", {"type": "string"}),
+        ),
+    ),
+)  # fmt: skip
+
+OPERATIONS = (*SYSTEM, *MODELS, *ANSWERS, *VECTORS, *SOUNDS, *LIVE)

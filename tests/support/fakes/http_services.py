@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from time import monotonic
 
+from adapters.voice_activity.detector import PitchDetectors
 from application.catalog.inspect_model import InspectModel
 from application.inference.answers_by_task import AnswersByTask
 from application.inference.bring_in import BringIn
@@ -24,6 +25,7 @@ from application.inference.task_models import TaskModels
 from application.inference.transcribe import Transcribe
 from application.inference.vector_models import VectorModels
 from application.serving.describe_server import DescribeServer, Surroundings
+from application.serving.live_ear import TranscribingEar
 from application.serving.manage_models import PreloadModels, UnloadModel
 from application.serving.measured import MeasuredPool
 from application.serving.memory_gate import MemoryGate
@@ -32,6 +34,7 @@ from application.serving.model_pool import ModelPool, never
 from application.serving.presence import Presence
 from application.serving.read_metrics import ReadMetrics
 from application.serving.readiness import CheckReadiness, ServerLifecycle
+from application.serving.realtime_session import OpenRealtimeSession
 from application.serving.served_models import ServedModel
 from application.serving.watched_workers import WatchedLauncher
 from application.serving.worker_watch import WatchTimes, WorkerWatch
@@ -152,6 +155,9 @@ class FakeServices:
 
     def _model_loads(self) -> ModelLoads:
         return ModelLoads(_Located(self._look_up), _Inspected(self.models), self.pool, OpenGate(), monotonic)
+
+    def open_realtime(self) -> OpenRealtimeSession:
+        return OpenRealtimeSession(TranscribingEar(self.transcribe()), PitchDetectors(), self.gauge.live)
 
     def presence(self) -> Presence:
         return self._presence
