@@ -221,6 +221,13 @@ def test_standard_input_translation_and_run_say_it_too(env: dict[str, str]) -> N
     assert table.startswith("| Start | End | Text |")
 
 
+def test_what_only_ffmpeg_reads_is_told_where_there_is_none(env: dict[str, str]) -> None:
+    ogg = b"OggS" + bytes(24) + b"\x01vorbis" + bytes(200)
+    done = mlxk("transcribe", MODEL, "-", env={**env, "PATH": "/nowhere"}, stdin=ogg)
+    assert done.returncode == 1
+    assert b"ffmpeg, which is not installed" in done.stderr
+
+
 def test_ctrl_c_ends_it_cleanly(env: dict[str, str]) -> None:
     many = [str(each.path) for each in LONG] * 20
     with on_terminal("transcribe", MODEL, *many, env=env) as terminal:
