@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.bench.filler import filler, words_for
 from domain.bench.plan import BenchmarkPlan, Cell
-from domain.bench.report import BenchmarkReport, Timing, compare, measured
+from domain.bench.report import BenchmarkReport, Measurement, Spread, Timing, compare, measured
 from domain.errors import ContextLengthExceeded, InvalidRequest
 
 
@@ -111,3 +112,34 @@ def test_only_cells_of_both_are_compared() -> None:
     (only,) = compare(new, old)
     assert (only.prompt_tokens, only.batch, only.decode, only.first_token) == (100, 1, 4.0, 0.5)
     assert only.prefill == pytest.approx(100 / 52.5)
+
+
+def cell(tokens: int, memory: int = 7, rate: float = 1.0, batch: int = 1) -> Measurement:
+    spread = Spread(rate, rate, rate)
+    return Measurement(tokens, batch, 10, spread, spread, spread, memory)
+
+
+def of(*cells: Measurement, revision: str | None = None) -> BenchmarkReport:
+    return BenchmarkReport("m", revision, "2026-01-01T00:00:00Z", {"mlx": "1"}, cells)
+
+
+def test_a_report_keeps_its_revision() -> None:
+    assert BenchmarkReport.from_json(of(revision="abc").to_json(), "x").revision == "abc"
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "same"), [(110, 100, True), (90, 100, True), (111, 100, False), (89, 100, False)]
+)
+def test_prompts_within_a_tenth_of_the_older_one_are_the_same_cell(new: int, old: int, same: bool) -> None:
+    assert bool(compare(of(cell(new)), of(cell(old)))) is same
+
+
+def test_memory_is_compared_new_over_old() -> None:
+    (only,) = compare(of(cell(100, memory=30)), of(cell(100, memory=20)))
+    assert only.memory == 1.5
+
+
+@pytest.mark.parametrize(("new", "old", "ratio"), [(3.0, 0.0, math.inf), (0.0, 0.0, 1.0), (0.0, 2.0, 0.0)])
+def test_a_ratio_to_nothing_is_infinite_and_of_nothing_to_nothing_one(new: float, old: float, ratio: float) -> None:
+    (only,) = compare(of(cell(100, rate=new)), of(cell(100, rate=old)))
+    assert (only.prefill, only.decode, only.first_token) == (ratio, ratio, ratio)
