@@ -1,11 +1,12 @@
-"""`scripts/test-multi-python.sh`: runs the suite in every environment and writes the table."""
+"""`scripts/test-multi-python.sh`: the suite on every Python from 3.11 to 3.14 that is found, with both ends of the
+libraries. Each run adds its rows to the table; those of environments that it leaves out stay.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from scripts.multi_python.environments import QUICK, ROOT, Environments, Outcome
@@ -20,28 +21,34 @@ def main(arguments: Sequence[str]) -> int:
     """0 when everything that ran passed, else 1; 2 for options that make no sense."""
     options = _options(arguments)
     wanted = [each for each in SUPPORTED if not options.python or ".".join(map(str, each)) in options.python]
-    found = {each: find(each) for each in wanted}
+    found = {each: find(each) for each in SUPPORTED}
     if options.list:
-        _print_list(found, options.libraries)
+        _print_list({each: found[each] for each in wanted}, options.libraries)
         return 0
     environments = Environments(options.folder)
-    outcomes: list[Outcome] = []
-    for version, interpreter in found.items():
-        if interpreter is None:
-            outcomes.append(Outcome(".".join(map(str, version)), "", "not found on this machine", passed=True))
-            continue
+    ran = []
+    for interpreter in filter(None, map(found.get, wanted)):
         for libraries in options.libraries:
             print(f"Python {interpreter.version}, {libraries} libraries ...", flush=True)
-            outcomes.append(environments.outcome(interpreter, Libraries(libraries), QUICK if options.quick else ()))
-            print(f"  {outcomes[-1].words}", flush=True)
-    if not options.python:
-        outcomes += [environments.refusal(each) for version in OLDER if (each := find(version)) is not None]
-    text = table(outcomes, "a part of the suite (`--quick`)" if options.quick else "the whole suite")
+            ran.append(environments.outcome(interpreter, Libraries(libraries), QUICK if options.quick else ()))
+            print(f"  {ran[-1].words}", flush=True)
+    refused = [environments.refusal(each) for version in OLDER if (each := find(version)) is not None]
+    text = table([*known(environments, found), *refused])
     print(text)
     if options.report:
         put(options.report, BLOCK, text)
-    ran = [each for each in outcomes if each.libraries]
-    return 0 if ran and all(each.passed for each in outcomes) else 1
+    return 0 if ran and all(each.passed for each in (*ran, *refused)) else 1
+
+
+def known(environments: Environments, found: Mapping[tuple[int, int], Interpreter | None]) -> Iterable[Outcome]:
+    """Of every supported Python, what came of it when it was last tried."""
+    for version, interpreter in found.items():
+        if interpreter is None:
+            yield Outcome(".".join(map(str, version)), "", "not found on this machine", passed=True)
+            continue
+        for libraries in Libraries:
+            last = environments.last(interpreter, libraries)
+            yield last or Outcome(interpreter.version, libraries, "not tried", passed=True)
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -58,21 +65,20 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def _print_list(found: dict[tuple[int, int], Interpreter | None], libraries: Sequence[str]) -> None:
+def _print_list(found: Mapping[tuple[int, int], Interpreter | None], libraries: Sequence[str]) -> None:
     for version, interpreter in found.items():
         words = f"{interpreter.path} ({interpreter.version})" if interpreter else "not found"
         print(f"{'.'.join(map(str, version))}: {words}")
     print(f"libraries: {' and '.join(libraries)}")
 
 
-def table(outcomes: Sequence[Outcome], suite: str) -> str:
+def table(outcomes: Sequence[Outcome]) -> str:
     """The results as Markdown."""
-    lines = [f"{time.strftime('%Y-%m-%d', time.gmtime())}, {sys.platform}, {suite}:", ""]
-    lines += [_row("Python", "libraries", *MLX, "result", "minutes"), _row(*["---"] * (len(MLX) + 4))]
+    lines = [_row("Python", "libraries", *MLX, "suite", "result", "minutes", "day"), _row(*["---"] * (len(MLX) + 6))]
     for each in outcomes:
         versions = [each.versions.get(name, "") for name in MLX]
         minutes = f"{each.seconds / 60:.1f}" if each.seconds else ""
-        lines.append(_row(each.python, each.libraries, *versions, each.words, minutes))
+        lines.append(_row(each.python, each.libraries, *versions, each.suite, each.words, minutes, each.day))
     return "\n".join(lines)
 
 

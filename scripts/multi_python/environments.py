@@ -8,7 +8,7 @@ import re
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from scripts.multi_python.interpreters import Interpreter
@@ -31,29 +31,45 @@ _VERSIONS = (
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """A row of the table. versions: of the MLX libraries, {} where nothing was installed. passed: nothing that was
-    tried has failed. words: the suite's own count, or what kept it from running.
+    tried has failed. words: the suite's own count, or what kept it from running. suite: "whole", "part", or "" when it
+    was not run. day: UTC.
     """
 
     python: str
     libraries: str
     words: str
     passed: bool
+    suite: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    day: str = field(default_factory=lambda: time.strftime("%Y-%m-%d", time.gmtime()))
 
 
 class Environments:
-    """Environments and logs live in `folder` and are used again."""
+    """Environments, logs and outcomes live in `folder`; environments are used again."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._env = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
 
     def outcome(self, interpreter: Interpreter, libraries: Libraries, tests: Sequence[str]) -> Outcome:
-        """Make the environment, run the tests in it, say what came of it. Never raises for what fails in there."""
+        """Make the environment, run the tests in it (() for all), say what came of it, and keep that. Never raises for
+        what fails in there.
+        """
         name = f"{interpreter.version}-{libraries}"
-        python, log = self._folder / name / "bin/python", self._folder / f"{name}.log"
         self._folder.mkdir(parents=True, exist_ok=True)
+        found = self._made(name, interpreter, libraries) or self._tested(name, interpreter, libraries, tests)
+        self._kept(name).write_text(json.dumps(asdict(found), indent=2) + "\n", encoding="utf-8")
+        return found
+
+    def last(self, interpreter: Interpreter, libraries: Libraries) -> Outcome | None:
+        """What came of this environment the last time."""
+        path = self._kept(f"{interpreter.version}-{libraries}")
+        return Outcome(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+    def _made(self, name: str, interpreter: Interpreter, libraries: Libraries) -> Outcome | None:
+        """None once the environment is there, else why it is not."""
+        python, log = self._folder / name / "bin/python", self._log(name)
         log.write_text("", encoding="utf-8")
 
         def failed(words: str) -> Outcome:
@@ -66,13 +82,16 @@ class Environments:
             return Outcome(interpreter.version, libraries, "there are no MLX wheels for it", passed=True)
         if self._run(log, [*pip, *self._constraints(libraries), "-e", f".{extra()}"]):
             return failed("the libraries cannot be installed")
+        return None
+
+    def _tested(self, name: str, interpreter: Interpreter, libraries: Libraries, tests: Sequence[str]) -> Outcome:
+        python, log = self._folder / name / "bin/python", self._log(name)
         begun = time.monotonic()
         code = self._run(log, [python, "-m", "pytest", *SUITE, *tests])
-        words = counts(log.read_text(encoding="utf-8"))
-        return Outcome(
-            interpreter.version, libraries, words or f"pytest ended with {code}: see {log.name}", code == 0,
-            self._versions(python), time.monotonic() - begun,
-        )  # fmt: skip
+        words = counts(log.read_text(encoding="utf-8")) or f"pytest ended with {code}: see {log.name}"
+        suite = "part" if tests else "whole"
+        seconds = time.monotonic() - begun
+        return Outcome(interpreter.version, libraries, words, code == 0, suite, self._versions(python), seconds)
 
     def refusal(self, interpreter: Interpreter) -> Outcome:
         """What an older Python is told by the launcher."""
@@ -83,6 +102,12 @@ class Environments:
         refused = answer.returncode == 1 and answer.stderr.startswith("mlxk needs Python ")
         words = f"refused: {answer.stderr.strip()}" if refused else f"not refused: exit code {answer.returncode}"
         return Outcome(interpreter.version, "", words, passed=refused)
+
+    def _log(self, name: str) -> Path:
+        return self._folder / f"{name}.log"
+
+    def _kept(self, name: str) -> Path:
+        return self._folder / f"{name}.json"
 
     def _constraints(self, libraries: Libraries) -> list[str]:
         if libraries is Libraries.NEWEST:

@@ -8,7 +8,7 @@ import pytest
 
 from domain.catalog.backend import Backend
 from domain.catalog.capability import Capability, TypeLabel, chat_evidence, probe
-from domain.catalog.embedding import Embedder, EmbedderKind, classify_embedder, label_count, rerank_evidence
+from domain.catalog.embedding import CLASSIFIES, Embedder, EmbedderKind, classify_embedder, label_count, rerank_evidence
 from domain.catalog.framework import Framework, detect_framework
 from domain.catalog.judge import judge
 from domain.catalog.libraries import InstalledLibraries, TypeTable
@@ -232,7 +232,7 @@ def test_an_embedder_is_known_by_its_config_and_files(
 @pytest.mark.parametrize(
     ("config", "name", "expected"),
     [
-        ({"architectures": ["XForSequenceClassification"]}, "a/b", "config.json: architectures XForSequenceClassification"),
+        ({"architectures": ["YForSequenceClassification"]}, "a", f"config.json: architectures Y{CLASSIFIES}"),
         ({"model_type": "qwen3", "architectures": CAUSAL}, "a/ReRanker", "name: a/ReRanker"),
         ({"model_type": "qwen3"}, "a/reranker", None),
         ({"model_type": "llama", "architectures": CAUSAL}, "a/reranker", None),

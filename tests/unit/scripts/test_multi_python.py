@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.multi_python.__main__ import main, table
+from scripts.multi_python.__main__ import known, main, table
 from scripts.multi_python.environments import QUICK, Environments, Outcome, counts
 from scripts.multi_python.interpreters import SUPPORTED, Interpreter, find, probe
 from scripts.multi_python.libraries import Libraries, floors, wheels_wanted
@@ -115,15 +115,30 @@ def test_the_suites_own_count_is_what_the_table_shows(last: str, words: str | No
 
 
 def test_the_table_has_a_row_for_what_ran_and_for_what_was_not_found() -> None:
-    ran = Outcome("3.12.1", "oldest", "9 passed", passed=True, versions={"mlx": "0.32.4"}, seconds=90)
-    missing = Outcome("3.14", "", "not found on this machine", passed=True)
-    lines = table([ran, missing], "the whole suite").splitlines()
-    assert lines[0].endswith(f"{sys.platform}, the whole suite:")
-    assert lines[2:] == [
-        "| Python | libraries | mlx | mlx-lm | mlx-vlm | mlx-audio | result | minutes |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-        "| 3.12.1 | oldest | 0.32.4 |  |  |  | 9 passed | 1.5 |",
-        "| 3.14 |  |  |  |  |  | not found on this machine |  |",
+    versions = {"mlx": "0.32.4"}
+    ran = Outcome(
+        "3.12.1", "oldest", "9 passed", passed=True, suite="whole", versions=versions, seconds=90, day="2026-01-02"
+    )
+    missing = Outcome("3.14", "", "not found on this machine", passed=True, day="2026-01-03")
+    assert table([ran, missing]).splitlines() == [
+        "| Python | libraries | mlx | mlx-lm | mlx-vlm | mlx-audio | suite | result | minutes | day |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| 3.12.1 | oldest | 0.32.4 |  |  |  | whole | 9 passed | 1.5 | 2026-01-02 |",
+        "| 3.14 |  |  |  |  |  |  | not found on this machine |  | 2026-01-03 |",
+    ]
+
+
+def test_what_came_of_an_environment_is_kept_for_the_table(tmp_path: Path) -> None:
+    broken = Interpreter(python(tmp_path, "python3.99", "no venv here", code=3), "3.99.0")
+    environments = Environments(tmp_path / "environments")
+    assert environments.last(broken, Libraries.OLDEST) is None
+    kept = environments.outcome(broken, Libraries.OLDEST, ())
+    assert Environments(tmp_path / "environments").last(broken, Libraries.OLDEST) == kept
+    rows = list(known(environments, {(3, 99): broken, (3, 98): None}))
+    assert [(row.python, row.libraries, row.words) for row in rows] == [
+        ("3.99.0", "oldest", "no environment could be made: see 3.99.0-oldest.log"),
+        ("3.99.0", "newest", "not tried"),
+        ("3.98", "", "not found on this machine"),
     ]
 
 
