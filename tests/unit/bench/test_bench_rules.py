@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -143,3 +144,37 @@ def test_memory_is_compared_new_over_old() -> None:
 def test_a_ratio_to_nothing_is_infinite_and_of_nothing_to_nothing_one(new: float, old: float, ratio: float) -> None:
     (only,) = compare(of(cell(100, rate=new)), of(cell(100, rate=old)))
     assert (only.prefill, only.decode, only.first_token) == (ratio, ratio, ratio)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"prompts": ()}, "--prompt-tokens takes 1 to 16 numbers, got 0"),
+        ({"prompts": (2**24 + 1,)}, "--prompt-tokens must be from 16 to 16,777,216, got 16,777,217"),
+        ({"batches": (1, 257)}, "--batch must be from 1 to 256, got 257"),
+        ({"answer": 2**20 + 1}, "--answer-tokens must be from 2 to 1,048,576, got 1,048,577"),
+        ({"runs": 101}, "--runs must be from 1 to 100, got 101"),
+    ],
+)
+def test_a_plan_out_of_bounds_is_refused_with_the_bounds(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        BenchmarkPlan(**values)
+    assert caught.value.message == message
+
+
+def test_the_bounds_themselves_are_allowed() -> None:
+    widest = BenchmarkPlan((16, 2**24), tuple(range(1, 17)), 2**20, 100)
+    assert BenchmarkPlan((16,), (1, 256), 2, 1).runs == 1
+    assert len(widest.batches) == 16
+
+
+def test_a_prompt_that_just_fits_stays() -> None:
+    assert BenchmarkPlan((128, 600), answer=100).fitted(700, chosen=True).prompts == (128, 600)
+
+
+@pytest.mark.parametrize(("context", "room"), [(700, 600), (50, 0)])
+def test_a_plan_that_does_not_fit_is_told_what_would(context: int, room: int) -> None:
+    with pytest.raises(ContextLengthExceeded) as caught:
+        BenchmarkPlan((2048,), answer=100).fitted(context, chosen=True)
+    assert caught.value.hint == f"measure prompts of at most {room:,} tokens, or shorter answers"
+    assert caught.value.detail == {"largest_prompt": room}
