@@ -81,7 +81,7 @@ imports: $(VENV)/.installed-dev   ## the import contracts
 test: $(VENV)/.installed-dev   ## the tests, without the nightly sweeps
 	$(BIN)/pytest -m "not nightly"
 
-nightly: $(VENV)/.installed-dev   ## everything, with the full crash sweeps and the soak
+nightly: $(VENV)/.installed-dev   ## every test, with the full crash sweeps and the soak
 	$(BIN)/pytest
 
 coverage: $(VENV)/.installed-dev   ## the coverage of domain and application; fails below 95 %
@@ -91,10 +91,10 @@ coverage: $(VENV)/.installed-dev   ## the coverage of domain and application; fa
 	$(BIN)/python -m coverage report --include='domain/*'
 	$(BIN)/python -m coverage report --include='application/*'
 
-# Half an hour on four cores. MUTATION_FLAGS: `--report docs/testing-results.md` writes the table there.
+# An hour on two cores. MUTATION_FLAGS: `--report docs/testing-results.md` writes the table there.
 mutation: $(VENV)/.installed-mutation   ## how many faults put into domain's rules the tests find; fails below 85 %
 	rm -rf mutants
-	$(BIN)/mutmut run > build/mutation.log
+	$(BIN)/mutmut run
 	$(BIN)/python -m scripts.mutation_score $(MUTATION_FLAGS)
 
 pythons: $(VENV)/.installed   ## the suite on every Python found here, with the oldest and newest libraries
