@@ -59,8 +59,9 @@ EARS = {"audio_config": {"layers": 1}}
     ],
 )  # fmt: skip
 def test_a_framework_has_what_shows_it(framework: Framework, evidence: str, facts: dict[str, Any]) -> None:
-    place = located(facts.pop("name", "org/A"), facts.pop("source", ModelSource.CACHE))
-    assert detect_framework(place, manifest(facts.pop("config", None), **facts)) == (framework, evidence)
+    place = located(facts.get("name", "org/A"), facts.get("source", ModelSource.CACHE))
+    rest = {name: value for name, value in facts.items() if name not in ("name", "source", "config")}
+    assert detect_framework(place, manifest(facts.get("config"), **rest)) == (framework, evidence)
 
 
 @pytest.mark.parametrize(
