@@ -22,7 +22,7 @@ UV := $(shell command -v uv 2>/dev/null)
 SOURCES := domain ports application adapters entrypoints container.py container_embedding.py container_hub.py container_injector.py container_serving.py container_watch.py container_workspaces.py mlxk tests scripts benchmarks
 
 # The tests that together reach nearly every line of domain and application; the rest of the suite adds little but minutes.
-COVERING := tests/unit tests/contracts tests/functional/bench tests/functional/catalog tests/functional/cli tests/functional/hub tests/functional/workspace
+COVERING := tests/unit tests/contracts tests/functional/bench tests/functional/catalog tests/functional/cli tests/functional/hub tests/functional/workspace tests/functional/http/test_http_served_models.py
 SWEEPS := tests/functional/catalog/test_catalog_crashes.py tests/functional/hub/test_hub_crashes.py tests/functional/workspace/test_crashes.py tests/adapters/inference/test_prefix_crashes.py tests/functional/test_worker_deaths.py tests/functional/http/test_http_worker_faults.py tests/functional/http/test_http_frail_life.py
 
 .PHONY: demo check setup format lint types imports test nightly coverage mutation pythons soak sweeps models docs wheel clean help
