@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -144,3 +146,31 @@ def test_what_came_of_an_environment_is_kept_for_the_table(tmp_path: Path) -> No
 
 def test_the_quick_part_is_there() -> None:
     assert all((ROOT / each).exists() for each in QUICK)
+
+
+def test_the_script_lists_from_any_folder(tmp_path: Path) -> None:
+    listed = script(tmp_path, sys.executable, "--list", "--python", ".".join(map(str, THIS)))
+    assert listed.returncode == 0, listed.stderr
+    assert listed.stdout.splitlines()[-1] == "libraries: oldest and newest"
+    assert len(listed.stdout.splitlines()) == 2
+
+
+def test_the_script_says_who_may_run_it(tmp_path: Path) -> None:
+    older = python(tmp_path, "python", "", code=1)
+    refused = script(tmp_path, str(older), "--list")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "is run by Python 3.11 or newer: PYTHON=python3.12 " in refused.stderr
+
+
+@pytest.mark.parametrize("words", [("--python", "3.10"), ("--libraries", "latest"), ("--quik",)])
+def test_the_script_refuses_what_it_does_not_know(tmp_path: Path, words: tuple[str, ...]) -> None:
+    refused = script(tmp_path, sys.executable, *words)
+    assert refused.returncode == 2
+    assert words[-1] in refused.stderr
+
+
+def script(folder: Path, python: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [ROOT / "scripts/test-multi-python.sh", *words],
+        cwd=folder, env={**os.environ, "PYTHON": python}, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
