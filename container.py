@@ -289,5 +289,6 @@ class Container(containers.DeclarativeContainer):
     frame_channel = providers.Factory(_later("adapters.worker_process.channel", "FrameChannel"))
     text_runtime = providers.Factory(_later("adapters.inference.text_runtime", "MlxTextRuntime"))
     vector_runtime = providers.Factory(_later("adapters.inference.embedding.runtime", "MlxVectorRuntime"))
+    sound_runtime = providers.Factory(_later("adapters.inference.sound.runtime", "MlxSoundRuntime"))
     conversion_line = providers.Factory(_later("adapters.worker_process.conversion_channel", "ConversionChannel"))
     convert_here = providers.Callable(lambda: import_module("adapters.inference.conversion").convert_model)

@@ -9,12 +9,15 @@ from typing import Protocol, TypeVar
 from domain.catalog import LocatedModel
 from domain.inference import GenerationEvent, GenerationRequest
 from domain.inference.embedding import EmbeddingRequest, Embeddings, RerankRequest, RerankScores
+from domain.inference.speech import SpeechEvent, SpeechRequest
+from domain.inference.transcription import HearingEvent, TranscriptionRequest
 from domain.serving.load_options import LoadOptions
 from domain.serving.prompt_explanation import PromptExplanation
 from domain.serving.vitals import EngineVitals
 from domain.serving.worker_death import DeathCause
 
 Whole_co = TypeVar("Whole_co", covariant=True)
+Event_co = TypeVar("Event_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +33,18 @@ class LoadedModel:
     device: str = "cpu"
 
 
-class GenerationStream(Protocol):
-    """The events of one answer, ending with Finished. One consumer thread; `cancel` from any thread."""
+class EventsOf(Protocol[Event_co]):
+    """The events of one answer, ending with its last one (Finished, Transcription, Spoken). One consumer thread;
+    `cancel` from any thread.
+    """
 
-    def __iter__(self) -> Iterator[GenerationEvent]:
+    def __iter__(self) -> Iterator[Event_co]:
         """Itself."""
 
-    def __next__(self) -> GenerationEvent:
+    def __next__(self) -> Event_co:
         """Blocks for the next event.
 
-        Raises StopIteration after Finished or after cancel; EngineDied when the worker ended under the request; any
+        Raises StopIteration after the last one or after cancel; EngineDied when the worker ended under the request; any
         other MlxkError when the request itself failed (ContextLengthExceeded, InvalidRequest, GenerationFailed).
         """
 
@@ -47,11 +52,15 @@ class GenerationStream(Protocol):
         """Give the slot back at the engine's next step; wakes a blocked consumer. Idempotent, never raises."""
 
 
-class PatientStream(GenerationStream, Protocol):
-    """One whose consumer need not wait for ever."""
+class PatientEvents(EventsOf[Event_co], Protocol[Event_co]):
+    """Those whose consumer need not wait for ever."""
 
-    def next_within(self, seconds: float | None) -> GenerationEvent | None:
+    def next_within(self, seconds: float | None) -> Event_co | None:
         """As `next`, StopIteration and all, but None when nothing came for so long. None waits as long as it takes."""
+
+
+GenerationStream = EventsOf[GenerationEvent]
+PatientStream = PatientEvents[GenerationEvent]
 
 
 class PendingAnswer(Protocol[Whole_co]):
@@ -98,6 +107,14 @@ class ModelWorker(Protocol):
 
     def rerank(self, request: RerankRequest) -> PendingAnswer[RerankScores]:
         """As `embed`, of a worker that was loaded to rerank."""
+
+    def transcribe(self, request: TranscriptionRequest) -> PatientEvents[HearingEvent]:
+        """Of a worker that was loaded to transcribe. Raises as `generate` does; so do its events, and InvalidMedia,
+        DependencyMissing, CapabilityMismatch, DeadlineMissed.
+        """
+
+    def speak(self, request: SpeechRequest) -> PatientEvents[SpeechEvent]:
+        """As `transcribe`, of a worker that was loaded to speak."""
 
     @property
     def busy(self) -> bool:

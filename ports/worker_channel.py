@@ -10,6 +10,8 @@ from domain.catalog import LocatedModel
 from domain.errors import MlxkError
 from domain.inference import GenerationEvent, GenerationRequest
 from domain.inference.embedding import EmbeddingRequest, RerankRequest, RerankScores
+from domain.inference.speech import SpeechEvent, SpeechRequest
+from domain.inference.transcription import HearingEvent, TranscriptionRequest
 from domain.serving.load_options import LoadOptions
 from domain.serving.prompt_explanation import PromptExplanation
 from domain.serving.vitals import EngineVitals
@@ -24,10 +26,12 @@ class VectorsDone:
 
 
 WholeEvent = PromptExplanation | VectorsDone | RerankScores
-RequestEvent = tuple[int, GenerationEvent | WholeEvent | MlxkError]
+SoundEvent = HearingEvent | SpeechEvent
+RequestEvent = tuple[int, GenerationEvent | WholeEvent | SoundEvent | MlxkError]
 """A request's id and what happened to it. Of a request that was started: deltas any number of times, then Finished or
 one error. Of one that was to be explained: its explanation or one error. Of texts to be embedded: VectorsDone, after
-all their VectorsMade, or one error; of documents to be reranked: their scores or one error.
+all their VectorsMade, or one error; of documents to be reranked: their scores or one error. Of a sound to be heard or a
+text to be spoken: as of one that was started, ending with Transcription or Spoken; a SpeechPiece goes as SpeechMade.
 """
 
 OUT_OF_MEMORY = 71
@@ -72,6 +76,22 @@ class RerankDocuments:
 
     request_id: int
     request: RerankRequest
+
+
+@dataclass(frozen=True, slots=True)
+class HearSound:
+    """Front to worker, after ModelLoaded, where the task is to transcribe. request_id: as of StartRequest."""
+
+    request_id: int
+    request: TranscriptionRequest
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakText:
+    """Front to worker, after ModelLoaded, where the task is to speak. request_id: as of StartRequest."""
+
+    request_id: int
+    request: SpeechRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +148,23 @@ class VectorsMade:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechMade:
+    """Worker to front: the next piece of a request's speech, as SpeechPiece has it."""
+
+    request_id: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class TellVitals:
     """Worker to front: the answer to all AskVitals so far."""
 
     vitals: EngineVitals
 
 
-Question = StartRequest | ExplainPrompt | EmbedTexts | RerankDocuments
+Question = StartRequest | ExplainPrompt | EmbedTexts | RerankDocuments | HearSound | SpeakText
 Command = LoadModel | Question | CancelRequest | AskVitals
-Reply = WorkerStarted | ModelLoaded | LoadFailed | RequestEvents | VectorsMade | TellVitals
+Reply = WorkerStarted | ModelLoaded | LoadFailed | RequestEvents | VectorsMade | SpeechMade | TellVitals
 
 
 class WorkerChannel(Protocol):

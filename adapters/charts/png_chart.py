@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path, PurePath
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
+from adapters.charts.png_file import save_png
 from domain.bench.report import BenchmarkReport, Measurement
 from domain.errors import AccessDenied, DependencyMissing
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INCHES = (11.0, 4.2)
-DOTS_PER_INCH = 150
 GIBIBYTE = 2**30
 
 Series = Callable[[Measurement], float]
@@ -39,17 +37,7 @@ class PngChart:
         figure = _figure(report)
         place = Path(target)
         try:
-            with NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}.", suffix=".tmp", delete=False) as file:
-                unfinished = Path(file.name)
-                try:
-                    figure.savefig(file, format="png", dpi=DOTS_PER_INCH)
-                    file.flush()
-                    os.fsync(file.fileno())
-                    unfinished.chmod(0o644)
-                    unfinished.replace(place)
-                except BaseException:
-                    unfinished.unlink(missing_ok=True)
-                    raise
+            save_png(figure, place)
         except OSError as fault:
             raise AccessDenied(
                 f"cannot write {place}: {fault.strerror or fault}", hint="name another file for --plot"

@@ -9,6 +9,8 @@
 
     [id, "embedded", prompt_tokens]                   [id, "reranked", [score, ...], prompt_tokens]
 
+Those of sounds are in sound_messages.py.
+
 Errors travel by their `code` and come back as the same class.
 """
 
@@ -19,6 +21,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
+from adapters.worker_process.sound_messages import SOUND_EVENT_KINDS, encode_sound_event
 from domain.errors import MlxkError, leaves
 from domain.inference import (
     Finished,
@@ -41,7 +44,7 @@ from domain.inference.embedding import RerankScores
 from domain.serving.cache_check import CacheChecks
 from domain.serving.prompt_divergence import Divergence, Loss, PromptDivergence
 from domain.serving.prompt_explanation import PromptExplanation, TokenText
-from ports.worker_channel import RequestEvent, VectorsDone, WholeEvent
+from ports.worker_channel import RequestEvent, SoundEvent, VectorsDone, WholeEvent
 
 ERRORS = {leaf.code: leaf for leaf in leaves()}
 Json = dict[str, Any]
@@ -94,7 +97,7 @@ def error_in(message: Mapping[str, Any]) -> MlxkError:
     )
 
 
-def _beside_text_out(what: PromptProgress | PromptDelta | PicturesSeen | WholeEvent) -> list[object]:
+def _beside_text_out(what: PromptProgress | PromptDelta | PicturesSeen | WholeEvent | SoundEvent) -> list[object]:
     match what:
         case VectorsDone(prompt_tokens):
             return ["embedded", prompt_tokens]
@@ -108,6 +111,8 @@ def _beside_text_out(what: PromptProgress | PromptDelta | PicturesSeen | WholeEv
             return ["pictures", [asdict(each) for each in pictures]]
         case PromptExplanation():
             return ["explained", asdict(what)]
+        case sound:
+            return encode_sound_event(sound)
 
 
 def _logprob_out(logprob: TokenLogprob) -> list[object]:
@@ -173,7 +178,7 @@ def _explanation_in(body: Json) -> PromptExplanation:
     return PromptExplanation(divergence, prompt, remembered, CacheChecks(**body["checks"]))
 
 
-_EVENT_KINDS: dict[str, Callable[..., GenerationEvent | WholeEvent | MlxkError]] = {
+_EVENT_KINDS: dict[str, Callable[..., GenerationEvent | WholeEvent | SoundEvent | MlxkError]] = {
     "text": TextDelta,
     "scored": lambda text, logprobs: TextDelta(text, _logprobs_in(logprobs)),
     "thought": ReasoningDelta,
@@ -186,4 +191,5 @@ _EVENT_KINDS: dict[str, Callable[..., GenerationEvent | WholeEvent | MlxkError]]
     "embedded": VectorsDone,
     "reranked": lambda scores, prompt_tokens: RerankScores(tuple(map(float, scores)), int(prompt_tokens)),
     "error": error_in,
+    **SOUND_EVENT_KINDS,
 }

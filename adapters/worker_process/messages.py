@@ -6,7 +6,7 @@ every running answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import PurePath
@@ -14,6 +14,13 @@ from typing import Any
 
 from adapters.worker_process.event_messages import decode_event, encode_event, error_in, error_out
 from adapters.worker_process.request_messages import decode_request, encode_request, tails_of
+from adapters.worker_process.sound_messages import (
+    decode_hearing,
+    decode_speaking,
+    encode_hearing,
+    encode_speaking,
+    sound_tails,
+)
 from adapters.worker_process.vector_messages import decode_embedding, decode_reranking, encode_embedding
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import InternalError, MlxkError
@@ -26,19 +33,22 @@ from ports.worker_channel import (
     Command,
     EmbedTexts,
     ExplainPrompt,
+    HearSound,
     LoadFailed,
     LoadModel,
     ModelLoaded,
     Reply,
     RequestEvents,
     RerankDocuments,
+    SpeakText,
+    SpeechMade,
     StartRequest,
     TellVitals,
     VectorsMade,
     WorkerStarted,
 )
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 Json = dict[str, Any]
 
 
@@ -51,18 +61,18 @@ def encode_command(command: Command) -> Json:
             return {"kind": "start", "id": request_id, "request": encode_request(request)}
         case ExplainPrompt(request_id, request):
             return {"kind": "explain", "id": request_id, "request": encode_request(request)}
-        case EmbedTexts(request_id, embedding):
-            return {"kind": "embed", "id": request_id, "request": encode_embedding(embedding)}
-        case RerankDocuments(request_id, reranking):
-            return {"kind": "rerank", "id": request_id, "request": asdict(reranking)}
         case CancelRequest(request_id):
             return {"kind": "cancel", "id": request_id}
         case AskVitals():
             return {"kind": "ask_vitals"}
+        case beside_text:
+            return _beside_text_out(beside_text)
 
 
 def command_tails(command: Command) -> list[bytes]:
-    """The bytes that go with a command: of what is attached to its request."""
+    """The bytes that go with a command: of what is attached to its request, or of its sound."""
+    if isinstance(command, HearSound):
+        return sound_tails(command.request)
     return tails_of(command.request) if isinstance(command, StartRequest | ExplainPrompt) else []
 
 
@@ -76,21 +86,17 @@ def decode_command(message: Mapping[str, Any]) -> Command:
                 return StartRequest(int(message["id"]), decode_request(message["request"], message.get("tails", ())))
             case "explain":
                 return ExplainPrompt(int(message["id"]), decode_request(message["request"], message.get("tails", ())))
-            case "embed":
-                return EmbedTexts(int(message["id"]), decode_embedding(message["request"]))
-            case "rerank":
-                return RerankDocuments(int(message["id"]), decode_reranking(message["request"]))
             case "cancel":
                 return CancelRequest(int(message["id"]))
             case "ask_vitals":
                 return AskVitals()
             case kind:
-                raise ValueError(f"unknown kind {kind!r}")
+                return _beside_text_in(kind, int(message["id"]), message["request"], message.get("tails", ()))
 
 
 def reply_tails(reply: Reply) -> list[bytes]:
-    """The bytes that go with a reply: of vectors."""
-    return [reply.data] if isinstance(reply, VectorsMade) else []
+    """The bytes that go with a reply: of vectors, or of speech."""
+    return [reply.data] if isinstance(reply, VectorsMade | SpeechMade) else []
 
 
 def encode_reply(reply: Reply) -> Json:
@@ -100,6 +106,8 @@ def encode_reply(reply: Reply) -> Json:
             return {"kind": "events", "events": [encode_event(event) for event in events]}
         case VectorsMade(request_id, at, _):
             return {"kind": "vectors", "id": request_id, "at": list(at)}
+        case SpeechMade(request_id, _):
+            return {"kind": "speech", "id": request_id}
         case WorkerStarted(process_id):
             return {"kind": "started", "protocol": PROTOCOL_VERSION, "process_id": process_id}
         case ModelLoaded(facts):
@@ -119,6 +127,9 @@ def decode_reply(message: Mapping[str, Any]) -> Reply:
             case "vectors":
                 (data,) = message["tails"]
                 return VectorsMade(int(message["id"]), tuple(map(int, message["at"])), data)
+            case "speech":
+                (data,) = message["tails"]
+                return SpeechMade(int(message["id"]), data)
             case "started":
                 if message["protocol"] != PROTOCOL_VERSION:
                     raise ValueError(f"protocol {message['protocol']!r}, this process speaks {PROTOCOL_VERSION}")
@@ -131,6 +142,32 @@ def decode_reply(message: Mapping[str, Any]) -> Reply:
                 return TellVitals(_vitals_in(message["vitals"]))
             case kind:
                 raise ValueError(f"unknown kind {kind!r}")
+
+
+def _beside_text_out(command: EmbedTexts | RerankDocuments | HearSound | SpeakText) -> Json:
+    match command:
+        case EmbedTexts(request_id, embedding):
+            return {"kind": "embed", "id": request_id, "request": encode_embedding(embedding)}
+        case RerankDocuments(request_id, reranking):
+            return {"kind": "rerank", "id": request_id, "request": asdict(reranking)}
+        case HearSound(request_id, hearing):
+            return {"kind": "hear", "id": request_id, "request": encode_hearing(hearing)}
+        case SpeakText(request_id, speech):
+            return {"kind": "speak", "id": request_id, "request": encode_speaking(speech)}
+
+
+def _beside_text_in(kind: str, request_id: int, body: Mapping[str, Any], tails: Sequence[bytes]) -> Command:
+    match kind:
+        case "embed":
+            return EmbedTexts(request_id, decode_embedding(body))
+        case "rerank":
+            return RerankDocuments(request_id, decode_reranking(body))
+        case "hear":
+            return HearSound(request_id, decode_hearing(body, tails))
+        case "speak":
+            return SpeakText(request_id, decode_speaking(body))
+        case _:
+            raise ValueError(f"unknown kind {kind!r}")
 
 
 def _model_out(model: LocatedModel) -> Json:

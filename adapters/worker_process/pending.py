@@ -9,7 +9,7 @@ from adapters.worker_process.stream import Event, misplaced
 from domain.errors import InternalError, MlxkError
 from domain.inference import GenerationEvent
 from domain.inference.embedding import Embeddings, RerankScores, Vector
-from ports.worker_channel import VectorsDone, VectorsMade, WholeEvent
+from ports.worker_channel import SoundEvent, VectorsDone, VectorsMade, WholeEvent
 
 
 class _Pending:
@@ -26,7 +26,7 @@ class _Pending:
     def cancel(self) -> None:
         self._on_cancel()
 
-    def _item(self, seconds: float | None) -> GenerationEvent | WholeEvent | None:
+    def _item(self, seconds: float | None) -> GenerationEvent | WholeEvent | SoundEvent | None:
         """Raises the error that came instead."""
         try:
             item = self._items.get(timeout=seconds)

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable
+from typing import Generic, TypeVar, cast
 
 from domain.errors import InternalError, MlxkError
 from domain.inference import Finished, GenerationEvent
+from domain.inference.speech import Spoken
+from domain.inference.transcription import Transcription
 from domain.serving.prompt_explanation import PromptExplanation
-from ports.worker_channel import WholeEvent
+from ports.worker_channel import SoundEvent, WholeEvent
 
-Event = GenerationEvent | WholeEvent | MlxkError
+Event = GenerationEvent | WholeEvent | SoundEvent | MlxkError
+Last = Finished | Transcription | Spoken
+E = TypeVar("E")
 
 
-class EventStream:
-    """PatientStream over a queue: the reader never waits for a slow consumer, and max_tokens bounds what piles up.
+class EventStream(Generic[E]):
+    """PatientEvents over a queue: the reader never waits for a slow consumer, and the length of the answer bounds what
+    piles up. kind: of its events, as isinstance takes it.
 
     Whatever arrived before an error is delivered before it.
     """
 
-    def __init__(self, on_cancel: Callable[[], None]) -> None:
+    def __init__(self, on_cancel: Callable[[], None], kind: object) -> None:
         self._on_cancel = on_cancel
+        self._kind = cast("type[E]", kind)
         self._items: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._over = False
 
@@ -28,15 +35,15 @@ class EventStream:
         """Reader's side."""
         self._items.put(item)
 
-    def __iter__(self) -> EventStream:
+    def __iter__(self) -> EventStream[E]:
         return self
 
-    def __next__(self) -> GenerationEvent:
+    def __next__(self) -> E:
         if self._over:
             raise StopIteration
         return self._taken(self._items.get())
 
-    def next_within(self, seconds: float | None) -> GenerationEvent | None:
+    def next_within(self, seconds: float | None) -> E | None:
         if self._over:
             raise StopIteration
         try:
@@ -45,15 +52,15 @@ class EventStream:
             return None
         return self._taken(item)
 
-    def _taken(self, item: Event | None) -> GenerationEvent:
+    def _taken(self, item: Event | None) -> E:
         if self._over or item is None:
             raise StopIteration
         if isinstance(item, MlxkError):
             self._over = True
             raise item
-        if isinstance(item, WholeEvent):
+        if not isinstance(item, self._kind):
             raise misplaced(item)
-        self._over = isinstance(item, Finished)
+        self._over = isinstance(item, Last)
         return item
 
     def cancel(self) -> None:
@@ -83,5 +90,5 @@ class PendingExplanation:
         return item
 
 
-def misplaced(event: GenerationEvent | WholeEvent) -> InternalError:
+def misplaced(event: GenerationEvent | WholeEvent | SoundEvent) -> InternalError:
     return InternalError(f"the worker answered with a {type(event).__name__} that nobody asked for")

@@ -13,11 +13,13 @@ from typing import TypeVar
 from adapters.worker_process.messages import command_tails, decode_reply, encode_command
 from adapters.worker_process.pending import PendingEmbeddings, PendingScores
 from adapters.worker_process.process import ChildProcess
-from adapters.worker_process.stream import EventStream, PendingExplanation
+from adapters.worker_process.stream import EventStream, Last, PendingExplanation
 from domain.catalog import LocatedModel
 from domain.errors import EngineDied, InternalError, MlxkError, PayloadTooLarge
-from domain.inference import Finished, GenerationRequest
+from domain.inference import GenerationEvent, GenerationRequest
 from domain.inference.embedding import EmbeddingRequest, RerankRequest
+from domain.inference.speech import SpeechEvent, SpeechPiece, SpeechRequest
+from domain.inference.transcription import HearingEvent, TranscriptionRequest
 from domain.serving.load_options import LoadOptions
 from domain.serving.prompt_explanation import PromptExplanation
 from domain.serving.vitals import EngineVitals
@@ -29,6 +31,7 @@ from ports.worker_channel import (
     Command,
     EmbedTexts,
     ExplainPrompt,
+    HearSound,
     LoadFailed,
     LoadModel,
     ModelLoaded,
@@ -36,6 +39,8 @@ from ports.worker_channel import (
     Reply,
     RequestEvents,
     RerankDocuments,
+    SpeakText,
+    SpeechMade,
     StartRequest,
     TellVitals,
     VectorsMade,
@@ -44,8 +49,9 @@ from ports.worker_channel import (
 )
 
 _LOG = logging.getLogger(__name__)
-Waiting = EventStream | PendingExplanation | PendingEmbeddings | PendingScores
-Asked = TypeVar("Asked", EventStream, PendingExplanation, PendingEmbeddings, PendingScores)
+Streaming = EventStream[GenerationEvent] | EventStream[HearingEvent] | EventStream[SpeechEvent]
+Waiting = Streaming | PendingExplanation | PendingEmbeddings | PendingScores
+Asked = TypeVar("Asked", bound=Waiting)
 ASK_VITALS = encode_command(AskVitals())
 HINTS = {
     DeathCause.KILLED: "it may have run out of memory; ask again",
@@ -119,9 +125,20 @@ class ProcessWorker:
             raise outcome
         self._loaded = outcome
 
-    def generate(self, request: GenerationRequest) -> EventStream:
+    def generate(self, request: GenerationRequest) -> EventStream[GenerationEvent]:
         request_id = self._new_id()
-        return self._ask(StartRequest(request_id, request), EventStream(partial(self._cancel, request_id)))
+        stream = EventStream[GenerationEvent](partial(self._cancel, request_id), GenerationEvent)
+        return self._ask(StartRequest(request_id, request), stream)
+
+    def transcribe(self, request: TranscriptionRequest) -> EventStream[HearingEvent]:
+        request_id = self._new_id()
+        stream = EventStream[HearingEvent](partial(self._cancel, request_id), HearingEvent)
+        return self._ask(HearSound(request_id, request), stream, "file")
+
+    def speak(self, request: SpeechRequest) -> EventStream[SpeechEvent]:
+        request_id = self._new_id()
+        stream = EventStream[SpeechEvent](partial(self._cancel, request_id), SpeechEvent)
+        return self._ask(SpeakText(request_id, request), stream, "input")
 
     def explain(self, request: GenerationRequest) -> PromptExplanation:
         return self._ask(ExplainPrompt(self._new_id(), request), PendingExplanation()).wait()
@@ -216,13 +233,11 @@ class ProcessWorker:
                 for request_id, event in events:
                     stream = self._streams.get(request_id)
                     if stream is not None:
-                        if isinstance(event, Finished | WholeEvent | MlxkError):
+                        if isinstance(event, Last | WholeEvent | MlxkError):
                             self._drop(request_id)
                         stream.put(event)
-            case VectorsMade(request_id):
-                pending = self._streams.get(request_id)
-                if isinstance(pending, PendingEmbeddings):
-                    pending.put_vectors(reply)
+            case VectorsMade() | SpeechMade():
+                self._take_bytes(reply)
             case TellVitals(vitals):
                 with self._lock:
                     wanted, self._vitals_wanted = self._vitals_wanted or self._attentive, []
@@ -234,6 +249,13 @@ class ProcessWorker:
                 self._loading.put(error)
             case WorkerStarted():
                 pass  # its protocol version has been read and found good
+
+    def _take_bytes(self, reply: VectorsMade | SpeechMade) -> None:
+        waiting = self._streams.get(reply.request_id)
+        if isinstance(reply, SpeechMade) and waiting is not None:
+            waiting.put(SpeechPiece(reply.data))
+        elif isinstance(reply, VectorsMade) and isinstance(waiting, PendingEmbeddings):
+            waiting.put_vectors(reply)
 
     def _bury(self, complaint: str | None) -> None:
         """The line has closed or cannot be used: see the process off and tell everybody who waits."""

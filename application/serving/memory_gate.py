@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from application.catalog.stores import ModelStores
-from application.serving.model_pool import Beside
+from application.serving.pool_values import Beside
 from domain.catalog import ModelReport
 from domain.errors import InsufficientMemory
 from domain.serving.kv_cost import kv_cost

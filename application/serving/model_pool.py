@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Unpack
 
 from application.inference.answering import never
 from application.serving.clock import Clock, SteadyClock
 from application.serving.departures import Departures
 from application.serving.loading import Allowance, Loader
-from application.serving.replay import ReplayingStream
+from application.serving.pool_values import Beside, Waiting
+from application.serving.replay import E, ReplayingStream
 from application.serving.seat import Seat, SeatState
 from application.serving.standings import standings
 from application.serving.table import Table, Ticket
@@ -19,17 +20,9 @@ from domain.inference import GenerationRequest
 from domain.serving.model_load import ModelLoad
 from domain.serving.prompt_explanation import PromptExplanation
 from domain.serving.standing import ModelStanding
-from ports.model_worker import LoadedModel, PatientStream, WorkerLauncher
+from ports.model_worker import LoadedModel, ModelWorker, PatientEvents, PatientStream, WorkerLauncher
 
 __all__ = ["ModelPool", "never"]
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """leaving_bytes: what models that must leave for another give back. staying_bytes: what the others hold on to."""
-
-    leaving_bytes: int
-    staying_bytes: int
 
 
 class ModelPool:
@@ -48,17 +41,24 @@ class ModelPool:
         self._departures = Departures(self._table)
 
     def stream(
+        self, load: ModelLoad, request: GenerationRequest, *, streamed: bool, **waiting: Unpack[Waiting]
+    ) -> PatientStream:
+        """Answer a request. Blocks and raises as `events` does."""
+        return self.events(load, lambda worker: worker.generate(request), streamed=streamed, **waiting)
+
+    def events(
         self,
         load: ModelLoad,
-        request: GenerationRequest,
+        ask: Callable[[ModelWorker], PatientEvents[E]],
         *,
         streamed: bool,
         given_up: Callable[[], bool] = never,
         allowance: Allowance | None = None,
         joining: bool = False,
-    ) -> PatientStream:
-        """Answer a request; blocks while the model is loaded. The consumer reads to the end or cancels. given_up: asked
-        whenever `wake` is called while the request waits; the one that loads the model is not waiting. allowance: the
+    ) -> PatientEvents[E]:
+        """The events of what a worker is asked; blocks while the model is loaded. The consumer reads to the end or
+        cancels. given_up: asked whenever `wake` is called while the request waits; the one that loads the model is not
+        waiting. allowance: the
         memory that a load may take, asked when there is room for it; None leaves what its options say. joining: the
         consumer has another stream of this model and waits for both: it is let in as long as that one has a place.
 
@@ -68,7 +68,7 @@ class ModelPool:
         """
         seat = self._take(self._table.ticket(load, joining=joining), given_up, allowance)
         return ReplayingStream(
-            seat, request, streamed=streamed, live_worker=self._loader.live_worker, release=self._release
+            seat, ask, streamed=streamed, live_worker=self._loader.live_worker, release=self._release
         )
 
     def ask(

@@ -7,12 +7,18 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from application.serving.seat import Seat
 from domain.errors import EngineDied
-from domain.inference import Finished, GenerationEvent, GenerationRequest, PicturesSeen, PromptProgress
-from ports.model_worker import ModelWorker, PatientStream
+from domain.inference import Finished, PicturesSeen, PromptProgress
+from domain.inference.speech import Spoken
+from domain.inference.transcription import HearingProgress, Transcription
+from ports.model_worker import ModelWorker, PatientEvents
+
+E = TypeVar("E")
+LAST = (Finished, Transcription, Spoken)
+UNSEEN = (PicturesSeen, PromptProgress, HearingProgress)  # said before anything of the answer, or beside it
 
 
 class Release(Protocol):
@@ -21,32 +27,32 @@ class Release(Protocol):
     def __call__(self, seat: Seat, *, answered: bool = False) -> None: ...
 
 
-class ReplayingStream:
-    """PatientStream over a seat: when the worker dies before the consumer has seen a byte, the request is run once
+class ReplayingStream(Generic[E]):
+    """PatientEvents over a seat: when the worker dies before the consumer has seen a byte, the request is run once
     more, alone; after that a death is the consumer's EngineDied.
 
-    streamed: the consumer shows events as they come. False: nothing is shown before the end, so events are kept back
-    until Finished and a death at any time can be made good. One consumer; `cancel` from any thread; the seat is given
-    back after Finished, after an error, or by `cancel`.
+    ask: starts the request on a worker. streamed: the consumer shows events as they come. False: nothing is shown
+    before the end, so events are kept back until the last one and a death at any time can be made good. One consumer;
+    `cancel` from any thread; the seat is given back after the last event, after an error, or by `cancel`.
     """
 
     def __init__(
         self,
         seat: Seat,
-        request: GenerationRequest,
+        ask: Callable[[ModelWorker], PatientEvents[E]],
         *,
         streamed: bool,
         live_worker: Callable[[Seat], ModelWorker],
         release: Release,
     ) -> None:
         self._seat = seat
-        self._request = request
+        self._ask = ask
         self._streamed = streamed
         self._live_worker = live_worker
         self._release = release
         self._guard = threading.Lock()
-        self._inner: PatientStream | None = None
-        self._kept: deque[GenerationEvent] = deque()
+        self._inner: PatientEvents[E] | None = None
+        self._kept: deque[E] = deque()
         self._shown = False
         self._replayed = False
         self._cancelled = False
@@ -56,15 +62,15 @@ class ReplayingStream:
         self._beside: queue.SimpleQueue[bool | BaseException] | None = None  # what came of starting it again
         self._opening = False  # on a thread beside
 
-    def __iter__(self) -> Iterator[GenerationEvent]:
+    def __iter__(self) -> Iterator[E]:
         return self
 
-    def __next__(self) -> GenerationEvent:
+    def __next__(self) -> E:
         while (event := self.next_within(None)) is None:
             pass
         return event
 
-    def next_within(self, seconds: float | None) -> GenerationEvent | None:
+    def next_within(self, seconds: float | None) -> E | None:
         with self._guard:
             if self._over:
                 raise StopIteration
@@ -78,11 +84,11 @@ class ReplayingStream:
             with self._guard:
                 self._reading = False
                 cancelled = self._cancelled
-        if cancelled or isinstance(event, Finished):
+        if cancelled or isinstance(event, LAST):
             self._end(answered=not cancelled)
         if cancelled:
             raise StopIteration
-        self._shown = self._shown or not (event is None or isinstance(event, PicturesSeen | PromptProgress))
+        self._shown = self._shown or not (event is None or isinstance(event, UNSEEN))
         return event
 
     def cancel(self) -> None:
@@ -95,7 +101,7 @@ class ReplayingStream:
         if unattended:
             self._end()
 
-    def _next_or_replay(self, seconds: float | None) -> GenerationEvent | None:
+    def _next_or_replay(self, seconds: float | None) -> E | None:
         while True:
             try:
                 if self._inner is None:
@@ -120,7 +126,7 @@ class ReplayingStream:
         if not self._seat.enter(alone=self._replayed, given_up=lambda: self._cancelled):
             return False
         self._entered = True
-        inner = self._live_worker(self._seat).generate(self._request)
+        inner = self._ask(self._live_worker(self._seat))
         with self._guard:
             self._inner = inner
             cancelled = self._cancelled
@@ -156,7 +162,7 @@ class ReplayingStream:
         if abandoned:
             self._give_back(answered=False)
 
-    def _read(self, seconds: float | None) -> GenerationEvent | None:
+    def _read(self, seconds: float | None) -> E | None:
         inner = self._inner
         if self._kept:
             return self._kept.popleft()

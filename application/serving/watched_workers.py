@@ -8,11 +8,13 @@ from typing import Protocol
 from domain.catalog import LocatedModel
 from domain.inference import GenerationRequest
 from domain.inference.embedding import EmbeddingRequest, Embeddings, RerankRequest, RerankScores
+from domain.inference.speech import SpeechEvent, SpeechRequest
+from domain.inference.transcription import HearingEvent, TranscriptionRequest
 from domain.serving.load_options import LoadOptions
 from domain.serving.prompt_explanation import PromptExplanation
 from domain.serving.vitals import EngineVitals
 from domain.serving.worker_death import DeathCause
-from ports.model_worker import LoadedModel, ModelWorker, PatientStream, PendingAnswer, WorkerLauncher
+from ports.model_worker import LoadedModel, ModelWorker, PatientEvents, PatientStream, PendingAnswer, WorkerLauncher
 
 
 class Watcher(Protocol):
@@ -66,6 +68,16 @@ class WatchedWorker:
         pending = self._worker.rerank(request)
         self._watcher.stir()
         return pending
+
+    def transcribe(self, request: TranscriptionRequest) -> PatientEvents[HearingEvent]:
+        stream = self._worker.transcribe(request)
+        self._watcher.stir()
+        return stream
+
+    def speak(self, request: SpeechRequest) -> PatientEvents[SpeechEvent]:
+        stream = self._worker.speak(request)
+        self._watcher.stir()
+        return stream
 
     def ask_vitals(self, answer: Callable[[EngineVitals], None]) -> None:
         self._worker.ask_vitals(answer)

@@ -24,6 +24,8 @@ class Task(StrEnum):
     GENERATE = "generate"
     EMBED = "embed"
     RERANK = "rerank"
+    TRANSCRIBE = "transcribe"
+    SPEAK = "speak"
 
 
 @dataclass(frozen=True, slots=True)

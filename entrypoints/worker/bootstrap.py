@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ports.text_runtime import TextRuntime
-from ports.vector_engine import VectorRuntime
+from entrypoints.worker.session import Runtimes
 from ports.worker_channel import WorkerChannel
 
 if TYPE_CHECKING:
@@ -22,8 +21,7 @@ class WorkerParts:
     """What a worker is made of."""
 
     channel: WorkerChannel
-    runtime: TextRuntime
-    vectors: VectorRuntime
+    runtimes: Runtimes
 
 
 def build(fd: int) -> WorkerParts:
@@ -31,7 +29,8 @@ def build(fd: int) -> WorkerParts:
     from container import Container
 
     container = Container()
-    return WorkerParts(container.frame_channel(fd), container.text_runtime(), container.vector_runtime())
+    runtimes = Runtimes(container.text_runtime(), container.vector_runtime(), container.sound_runtime())
+    return WorkerParts(container.frame_channel(fd), runtimes)
 
 
 def build_conversion(fd: int) -> tuple[ConversionLine, Callable[[ConversionJob, OnWork], None]]:

@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
     except OSError as fault:
         _complain(f"--fd {options.fd} is no socket: {fault}")
         return 2
-    session = WorkerSession(parts.channel, parts.runtime, parts.vectors, _end_process)
+    session = WorkerSession(parts.channel, parts.runtimes, _end_process)
     signal.signal(signal.SIGTERM, lambda _signal, _frame: session.drain())
     try:
         return session.run()

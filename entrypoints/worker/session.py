@@ -9,13 +9,16 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from application.inference.engine_loop import EngineLoop
 from application.inference.prepare_request import FreshValues, PrepareRequest
+from application.inference.sound_loop import SoundLoop
 from application.inference.vector_loop import VectorLoop
 from domain.errors import InternalError, MlxkError, ModelLoadFailed
 from domain.serving.load_options import Task
 from domain.serving.vitals import EngineVitals
+from ports.sound_engine import LoadedSound, SoundRuntime
 from ports.text_runtime import LoadedText, TextRuntime
 from ports.vector_engine import LoadedVectors, VectorRuntime
 from ports.worker_channel import (
@@ -24,11 +27,13 @@ from ports.worker_channel import (
     Command,
     EmbedTexts,
     ExplainPrompt,
+    HearSound,
     LoadFailed,
     LoadModel,
     ModelLoaded,
     RequestEvents,
     RerankDocuments,
+    SpeakText,
     StartRequest,
     TellVitals,
     WorkerChannel,
@@ -39,6 +44,22 @@ _LOG = logging.getLogger(__name__)
 SEED_BYTES = 6  # a JSON number that JavaScript reads without losing digits
 CALL_ID_BYTES = 12
 CLOSING_SECONDS = 1.5  # the front waits for two before it kills
+Loop = EngineLoop | VectorLoop | SoundLoop
+Loaded = LoadedText | LoadedVectors | LoadedSound
+
+
+@dataclass(frozen=True, slots=True)
+class Runtimes:
+    """What loads a model, by what it is to do."""
+
+    text: TextRuntime
+    vectors: VectorRuntime
+    sound: SoundRuntime
+
+    def of(self, task: Task) -> TextRuntime | VectorRuntime | SoundRuntime:
+        if task is Task.GENERATE:
+            return self.text
+        return self.sound if task in (Task.TRANSCRIBE, Task.SPEAK) else self.vectors
 
 
 class WorkerSession:
@@ -52,17 +73,14 @@ class WorkerSession:
     def __init__(
         self,
         channel: WorkerChannel,
-        runtime: TextRuntime,
-        vectors: VectorRuntime,
+        runtimes: Runtimes,
         hang_up: Callable[[str | None], None],
     ) -> None:
-        """vectors: loads what is not to generate."""
         self._channel = channel
-        self._runtime = runtime
-        self._vectors = vectors
+        self._runtimes = runtimes
         self._hang_up = hang_up
         self._loads: queue.SimpleQueue[LoadModel] = queue.SimpleQueue()
-        self._loop: EngineLoop | VectorLoop | None = None
+        self._loop: Loop | None = None
         self._closed = threading.Event()
 
     def run(self) -> int:
@@ -70,16 +88,14 @@ class WorkerSession:
         threading.Thread(target=self._read, name="mlxk-commands", daemon=True).start()
         self._channel.send(WorkerStarted(os.getpid()))
         with contextlib.suppress(ModelLoadFailed):  # `load` meets the same fault, and there is somebody to tell
-            self._runtime.warm()
+            self._runtimes.text.warm()
         try:
             command = self._loads.get()
-            generates = command.options.task is Task.GENERATE
-            runtime = self._runtime if generates else self._vectors
-            loaded = runtime.load(command.model, command.options)
+            loaded = self._runtimes.of(command.options.task).load(command.model, command.options)
         except MlxkError as error:
             self._channel.send(LoadFailed(error))
             return 1
-        self._serve(loaded, self._text_loop(loaded) if isinstance(loaded, LoadedText) else self._vector_loop(loaded))
+        self._serve(loaded, self._loop_of(loaded))
         return 0
 
     def drain(self) -> None:
@@ -88,6 +104,15 @@ class WorkerSession:
             self._hang_up(None)
         else:
             self._loop.drain()
+
+    def _loop_of(self, loaded: Loaded) -> Loop:
+        match loaded:
+            case LoadedText():
+                return self._text_loop(loaded)
+            case LoadedVectors(engine, codec):
+                return VectorLoop(engine, codec, self._channel.send, time.monotonic)
+            case LoadedSound(sound_engine, sound_codec):
+                return SoundLoop(sound_engine, sound_codec, self._channel.send, time.monotonic)
 
     def _text_loop(self, loaded: LoadedText) -> EngineLoop:
         loop = EngineLoop(
@@ -99,10 +124,7 @@ class WorkerSession:
         loop.forewarn(self._tell)
         return loop
 
-    def _vector_loop(self, loaded: LoadedVectors) -> VectorLoop:
-        return VectorLoop(loaded.engine, loaded.codec, self._channel.send, time.monotonic)
-
-    def _serve(self, loaded: LoadedText | LoadedVectors, loop: EngineLoop | VectorLoop) -> None:
+    def _serve(self, loaded: Loaded, loop: Loop) -> None:
         self._loop = loop
         self._channel.send(ModelLoaded(loaded.facts))
         loop.run()
@@ -139,9 +161,11 @@ class WorkerSession:
                 loop.explain(request_id, request)
             case ((EmbedTexts(request_id, asked) | RerankDocuments(request_id, asked)), VectorLoop() as vector_loop):
                 vector_loop.submit(request_id, asked)
-            case CancelRequest(request_id), (EngineLoop() | VectorLoop()) as loop:
+            case ((HearSound(request_id, sound) | SpeakText(request_id, sound)), SoundLoop() as sound_loop):
+                sound_loop.submit(request_id, sound)
+            case CancelRequest(request_id), (EngineLoop() | VectorLoop() | SoundLoop()) as loop:
                 loop.cancel(request_id)
-            case AskVitals(), (EngineLoop() | VectorLoop()) as loop:
+            case AskVitals(), (EngineLoop() | VectorLoop() | SoundLoop()) as loop:
                 loop.ask_vitals(self._tell)
             case _:
                 raise InternalError(f"the front sent {type(command).__name__} out of turn")

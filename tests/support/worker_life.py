@@ -6,25 +6,27 @@ import threading
 from pathlib import Path
 
 from adapters.inference.embedding.runtime import MlxVectorRuntime
+from adapters.inference.sound.runtime import MlxSoundRuntime
 from adapters.inference.text_runtime import MlxTextRuntime
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import MlxkError
 from domain.inference import Finished, GenerationEvent, GenerationRequest, ReasoningDelta, TextDelta
 from domain.serving.load_options import LoadOptions
-from entrypoints.worker.session import WorkerSession
+from entrypoints.worker.session import Runtimes, WorkerSession
 from ports.worker_channel import (
     CancelRequest,
     LoadFailed,
     LoadModel,
     ModelLoaded,
     RequestEvents,
+    SoundEvent,
     StartRequest,
     TellVitals,
     WholeEvent,
 )
 from tests.support.fakes.worker_channel import Front
 
-Event = GenerationEvent | WholeEvent | MlxkError
+Event = GenerationEvent | WholeEvent | SoundEvent | MlxkError
 
 
 class WorkerLife:
@@ -32,7 +34,8 @@ class WorkerLife:
 
     def __init__(self, folder: Path) -> None:
         self._front = Front()
-        self._session = WorkerSession(self._front, MlxTextRuntime(), MlxVectorRuntime(), lambda _message: None)
+        runtimes = Runtimes(MlxTextRuntime(), MlxVectorRuntime(), MlxSoundRuntime())
+        self._session = WorkerSession(self._front, runtimes, lambda _message: None)
         self._crash: BaseException | None = None
         self._events: dict[int, list[Event]] = {}
         self._last_id = 0

@@ -16,7 +16,8 @@ from application.catalog.resolve_model import ResolveModel
 from application.catalog.stores import ModelStores
 from application.inference.chat import Chat
 from application.serving.memory_gate import MemoryGate
-from application.serving.model_pool import Beside, ModelPool
+from application.serving.model_pool import ModelPool
+from application.serving.pool_values import Beside
 from domain.catalog import ModelReport
 from domain.errors import InsufficientMemory
 from domain.inference import DefaultLength, GenerationRequest, Message, Role, TextDelta, TokenLimits

@@ -9,12 +9,13 @@ from pathlib import PurePath
 
 import pytest
 
+from adapters.inference.sound.runtime import MlxSoundRuntime
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import InternalError, ModelLoadFailed
 from domain.inference import DefaultLength, Finished, GenerationRequest, Message, Role, TextDelta, TokenLimits
 from domain.serving.prompt_divergence import Divergence
 from domain.serving.prompt_explanation import PromptExplanation
-from entrypoints.worker.session import WorkerSession
+from entrypoints.worker.session import Runtimes, WorkerSession
 from ports.model_worker import LoadedModel
 from ports.worker_channel import (
     CancelRequest,
@@ -42,7 +43,9 @@ class Life:
     def __init__(self, runtime: ScriptedRuntime) -> None:
         self.front = Front()
         self.hang_ups: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self.session = WorkerSession(self.front, runtime, ScriptedVectorRuntime(), self.hang_ups.put)
+        self.session = WorkerSession(
+            self.front, Runtimes(runtime, ScriptedVectorRuntime(), MlxSoundRuntime()), self.hang_ups.put
+        )
         self.codes: list[int] = []
         self.thread = threading.Thread(target=lambda: self.codes.append(self.session.run()), daemon=True)
         self.thread.start()

@@ -20,6 +20,9 @@ from ports.text_engine import RowStep
 ENCODING_TOKENS = 4
 
 
+WORTH_SHARE = 4  # a beginning is worth a pass of its own from this part of the prompt on
+
+
 @dataclass(frozen=True, slots=True)
 class Manner:
     """chunk_tokens: of a prompt of that length, read in one pass. together: short prompts of one length may share a
@@ -127,14 +130,15 @@ class Reading:
             return first
         return next((place for place in self._places if place.row.reach), None)
 
-    def _begun(self, place: _Place) -> Prefill:
+    def _begun(self, place: _Place, least: int = 0) -> Prefill:
+        """least: what is remembered and shorter than that is not begun from."""
         if place.prefill is None:
             row = place.row
             first_time = row.started_at is None
             if first_time:
                 row.started_at = self._manner.clock()
             prefix = None if row.scores_prompt else self._prefixes.longest(row.marked)
-            if prefix is not None and prefix.length < self._model.first_pass(row.asked):
+            if prefix is not None and prefix.length < max(least, self._model.first_pass(row.asked)):
                 prefix = None  # what must be read together cannot be begun in the middle
             if first_time:
                 row.cached_tokens = min(prefix.length, len(row.asked.prompt)) if prefix else 0
@@ -142,11 +146,14 @@ class Reading:
         return place.prefill
 
     def _alike(self, first: _Place, room: int) -> list[_Place]:
-        """The first place and others of its length that can share its pass."""
+        """The first place and others of its length that can share its pass. A shared pass is worth more than a short
+        beginning that is remembered, such as the opening that every prompt of a template has.
+        """
         length = first.row.length
         if first.by_itself or first is not self._places[0]:
             return []  # nobody passes by one who waits for a seat
-        if len(self._places) < 2 or room < 2 or length > LAST_PASS_TOKENS or not self._manner.together():
+        fresh = [place for place in self._places if place.row.length == length and place.prefill is None]
+        if len(fresh) < 2 or room < 2 or length > LAST_PASS_TOKENS or not self._manner.together():
             return []
         most = min(room, self._manner.chunk_tokens(room * length) // length)
         if most < 2:
@@ -159,7 +166,7 @@ class Reading:
                 # One that begins from what is remembered is read by itself, and those behind it wait for it.
                 if place.prefill is not None or not self._seats.take(place.row):
                     break
-                if self._remembers and self._begun(place).special:
+                if self._remembers and self._begun(place, length // WORTH_SHARE).special:
                     break
                 alike.append(place)
         return alike if first in alike else []

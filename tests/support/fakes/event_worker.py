@@ -82,7 +82,7 @@ class EventWorker(FakeWorker):
 
     told: Told = TOLD
 
-    def generate(self, request: GenerationRequest) -> FakeStream:
+    def generate(self, request: GenerationRequest) -> FakeStream[GenerationEvent]:
         stream = super().generate(request)
         question = request.messages[-1].content if request.messages else ""
         if question in self.told:

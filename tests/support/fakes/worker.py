@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from application.inference.answer_text import AnswerFacts, AnswerText, TokenReader
 from application.inference.prompt_echo import PromptEcho
@@ -25,8 +25,10 @@ from domain.inference import (
     resolve_sampling,
 )
 from domain.inference.embedding import EmbeddingRequest, Embeddings, RerankRequest, RerankScores
+from domain.inference.speech import SpeechEvent, SpeechRequest, Spoken
 from domain.inference.transcript import AnswerStart, Transcript
 from domain.inference.transcript_calls import CallRules
+from domain.inference.transcription import HearingEvent, Transcription, TranscriptionRequest
 from domain.serving.load_options import LoadOptions
 from domain.serving.prompt_divergence import Loss, divergence
 from domain.serving.prompt_explanation import PromptExplanation, explained
@@ -35,9 +37,11 @@ from domain.serving.worker_death import DeathCause
 from ports.model_worker import LoadedModel
 from ports.text_codec import EncodedPrompt
 from ports.text_engine import RowStats, RowStep, TokenScore
+from tests.support.fakes.sounds import SoundScript, heard, spoken
 from tests.support.fakes.vectors import FakePending, VectorScript, fake_embeddings, fake_scores
 
 T = TypeVar("T")
+E = TypeVar("E")
 PROCESS_ID = 4711
 PLAIN_LOAD = LoadOptions()
 
@@ -52,6 +56,7 @@ class Script:
     fail_to_load: model name -> error. output_format: how answers mark thoughts and calls; a call is a JSON object
     between the marks. cached_tokens: said of every prompt. mute: workers say nothing of their vitals until this is
     False again. preparing_seconds: what they say of it. vectors: what becomes of questions for vectors and scores.
+    sounds: of sounds.
     """
 
     answers: dict[str, str] = field(default_factory=dict)
@@ -66,6 +71,7 @@ class Script:
     mute: bool = False
     preparing_seconds: float = 0.0
     vectors: VectorScript = field(default_factory=VectorScript)
+    sounds: SoundScript = field(default_factory=SoundScript)
 
 
 class FakeWorkerLauncher:
@@ -106,14 +112,16 @@ class FakeWorkerLauncher:
 
 class FakeWorker:
     """ModelWorker. requests: all it was asked; streams: all it gave; running: how many have not ended. What it was
-    asked it remembers, to the word. vector_requests, pending: the same of vectors and scores.
+    asked it remembers, to the word. vector_requests, pending: the same of vectors and scores. sound_requests:
+    to hear and to speak.
     """
 
     def __init__(self, model: LocatedModel, script: Script, process_id: int, news: threading.Condition) -> None:
         self.script = script
         self.news = news
         self.requests: list[GenerationRequest] = []
-        self.streams: list[FakeStream] = []
+        self.streams: list[FakeStream[Any]] = []
+        self.sound_requests: list[TranscriptionRequest | SpeechRequest] = []
         self.vector_requests: list[EmbeddingRequest | RerankRequest] = []
         self.pending: list[FakePending[Any]] = []
         self._loaded = LoadedModel(model.name, script.context_length, process_id, memory_bytes=1_000_000)
@@ -158,10 +166,23 @@ class FakeWorker:
         for answer in wanted:
             answer(EngineVitals(pulse, totals, preparing_seconds=self.script.preparing_seconds))
 
-    def generate(self, request: GenerationRequest) -> FakeStream:
+    def generate(self, request: GenerationRequest) -> FakeStream[GenerationEvent]:
         self.raise_if_dead()
         self.requests.append(request)
-        stream = FakeStream(self, request)
+        return self._stream(_answer(self.script, request))
+
+    def transcribe(self, request: TranscriptionRequest) -> FakeStream[HearingEvent]:
+        self.raise_if_dead()
+        self.sound_requests.append(request)
+        return self._stream(heard(self.script.sounds, request))
+
+    def speak(self, request: SpeechRequest) -> FakeStream[SpeechEvent]:
+        self.raise_if_dead()
+        self.sound_requests.append(request)
+        return self._stream(spoken(self.script.sounds, request))
+
+    def _stream(self, events: Iterator[E]) -> FakeStream[E]:
+        stream = FakeStream(self, events)
         self.streams.append(stream)
         return stream
 
@@ -208,25 +229,25 @@ class FakeWorker:
             self.news.notify_all()
 
 
-class FakeStream:
-    """PatientStream."""
+class FakeStream(Generic[E]):
+    """PatientEvents."""
 
-    def __init__(self, worker: FakeWorker, request: GenerationRequest) -> None:
+    def __init__(self, worker: FakeWorker, events: Iterator[E]) -> None:
         self.over = False
         self._worker = worker
-        self._events = _answer(worker.script, request)
+        self._events = events
         self._cancelled = False
         self._taken = 0
 
-    def __iter__(self) -> FakeStream:
+    def __iter__(self) -> FakeStream[E]:
         return self
 
-    def __next__(self) -> GenerationEvent:
+    def __next__(self) -> E:
         while (event := self.next_within(None)) is None:
             pass
         return event
 
-    def next_within(self, seconds: float | None) -> GenerationEvent | None:
+    def next_within(self, seconds: float | None) -> E | None:
         if self.over:
             raise StopIteration
         try:
@@ -237,7 +258,7 @@ class FakeStream:
             self.over = True
             raise
         self._taken += 1
-        self.over = isinstance(event, Finished)
+        self.over = isinstance(event, Finished | Transcription | Spoken)
         return event
 
     def cancel(self) -> None:

@@ -8,8 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from application.serving.model_pool import Beside, ModelPool
+from application.serving.model_pool import ModelPool
 from application.serving.model_record import REFUSAL_SECONDS
+from application.serving.pool_values import Beside
 from domain.catalog import LocatedModel
 from domain.errors import Conflict, EngineDied, Interrupted, ModelLoadFailed, ServerShutdown
 from domain.inference import Finished, FinishReason, GenerationRequest, PictureFacts, PicturesSeen, TextDelta, Usage

@@ -143,6 +143,26 @@ def test_short_prompts_read_together_are_remembered_each_for_itself(make_engine:
     assert {kept for kept, _, _ in memory.kept} == {(65 + at, 66, 67) for at in range(3)}
 
 
+@pytest.mark.parametrize(("common", "pass_of_three"), [(4, True), (30, False)])
+def test_a_pass_of_several_prompts_is_worth_more_than_a_short_beginning_and_less_than_a_long_one(
+    make_engine: Any, network: Network, common: int, pass_of_three: bool
+) -> None:
+    prompts = [(*PROMPT[:common], *(tail + at for at in range(40 - common))) for tail in (1, 2, 3)]
+    cold = [tokens(run(make_engine(), row(1, prompt, 4))[1]) for prompt in prompts]
+    engine = make_engine(prefixes=Remembers())
+    run(engine, row(9, PROMPT[:common], 1))
+    network.shapes.clear()
+    answers: list[list[int | None]] = [[], [], []]
+    for at, prompt in enumerate(prompts):
+        engine.admit(row(at, prompt, 4))
+    while engine.active_rows:
+        for step in engine.step():
+            answers[step.row_id].append(step.token)
+    assert ((3, 40) in network.shapes) is pass_of_three
+    assert ((1, 40 - common) in network.shapes) is not pass_of_three
+    assert answers == cold
+
+
 def test_closing_the_engine_closes_the_memory_once(make_engine: Any) -> None:
     memory = Remembers()
     engine = make_engine(prefixes=memory)
