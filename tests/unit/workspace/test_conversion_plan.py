@@ -127,7 +127,7 @@ def test_speech_models_are_refused_with_what_was_asked_of_them(kind: str) -> Non
         library_for(manifest(model_type=kind), "dequantize")
     assert kind in caught.value.message
     assert "no dequantize for speech" in caught.value.message
-    assert "mlxk search" in str(caught.value.hint)
+    assert caught.value.hint == "look for a converted one: `mlxk search`"
     assert caught.value.param == "source"
 
 
@@ -194,6 +194,12 @@ def test_a_quantised_matrix_has_its_bits_and_something_beside_each_group(
     plan = ConversionPlan(ConvertMode.QUANTIZE, quantization)
     groups = ELEMENTS // quantization.group_size
     assert after(plan, {"a.weight": MATRIX}) == ELEMENTS * quantization.bits // 8 + groups * beside_a_group
+
+
+def test_the_last_dimension_is_what_is_cut_into_groups() -> None:
+    plan = ConversionPlan(ConvertMode.QUANTIZE, Quantization(4, 64), "float16")
+    assert after(plan, {"a.weight": Tensor("F32", (3, 100, 64))}) == 3 * 100 * (64 // 2 + 4)
+    assert after(plan, {"a.weight": Tensor("F32", (3, 64, 100))}) == 3 * 64 * 100 * 2
 
 
 @pytest.mark.parametrize(
