@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.mutation_score import Score, main, read, score, table
+from scripts.mutation_score import Score, main, read, sample, score, table
 
 TIMED_OUT, SURVIVED, NO_TESTS, KILLED = 36, 0, 33, 1
 
@@ -61,3 +61,14 @@ def test_the_table_goes_into_the_page(tmp_path: Path) -> None:
     left(tmp_path, "hub/a", KILLED)
     assert main(["--folder", str(tmp_path), "--report", str(page)]) == 0
     assert "| hub | 1 | 1 | 0 | 100.0 % |" in page.read_text(encoding="utf-8")
+
+
+def test_a_sample_is_the_same_every_time_and_no_larger_than_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left(tmp_path, "hub/a", *[None] * 50)
+    drawn = sample(tmp_path, 10)
+    assert (len(set(drawn)), drawn) == (10, sample(tmp_path, 10))
+    assert len(sample(tmp_path, 99)) == 50
+    assert main(["--folder", str(tmp_path), "--sample", "10"]) == 0
+    assert capsys.readouterr().out.split() == drawn
