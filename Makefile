@@ -25,7 +25,7 @@ SOURCES := domain ports application adapters entrypoints container.py container_
 COVERING := tests/unit tests/contracts tests/functional/bench tests/functional/catalog tests/functional/cli tests/functional/hub tests/functional/workspace tests/functional/http/test_http_served_models.py
 SWEEPS := tests/functional/catalog/test_catalog_crashes.py tests/functional/hub/test_hub_crashes.py tests/functional/workspace/test_crashes.py tests/adapters/inference/test_prefix_crashes.py tests/functional/test_worker_deaths.py tests/functional/http/test_http_worker_faults.py tests/functional/http/test_http_frail_life.py
 
-.PHONY: demo check setup format lint types imports test nightly coverage mutation pythons soak sweeps models docs wheel clean help
+.PHONY: demo check setup format lint types imports test wet nightly coverage mutation pythons soak sweeps models docs wheel clean help
 
 help:            ## this list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -79,14 +79,17 @@ imports: $(VENV)/.installed-dev   ## the import contracts
 	$(BIN)/lint-imports
 
 test: $(VENV)/.installed-dev   ## the tests, without the nightly sweeps
-	$(BIN)/pytest -m "not nightly"
+	$(BIN)/pytest -m "not nightly and not live"
+
+wet: $(VENV)/.installed-dev   ## live tests: the models of your cache, or miniatures; WET="-k push" chooses
+	PYTEST=$(BIN)/pytest scripts/test-wet-umbrella.sh $(WET)
 
 nightly: $(VENV)/.installed-dev   ## every test, with the full crash sweeps and the soak
 	$(BIN)/pytest
 
 coverage: $(VENV)/.installed-dev   ## the coverage of domain and application; fails below 95 %
 	rm -rf build/coverage
-	$(BIN)/python -m coverage run -m pytest -q -m "not nightly" $(COVERING)
+	$(BIN)/python -m coverage run -m pytest -q -m "not nightly and not live" $(COVERING)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report --include='domain/*'
 	$(BIN)/python -m coverage report --include='application/*'
@@ -109,7 +112,7 @@ soak: $(VENV)/.installed-dev   ## ten minutes of a server under mixed load and k
 	$(BIN)/python -m tests.support.soak
 
 sweeps: $(VENV)/.installed-dev   ## kill sweeps: every point at which a command, a worker or a write can be killed
-	$(BIN)/pytest -m nightly $(SWEEPS)
+	$(BIN)/pytest -m "nightly and not live" $(SWEEPS)
 
 models: $(VENV)/.installed-dev   ## train the models that come with the sources again and prove their answers
 	$(BIN)/python -m scripts.train_demo --out adapters/builtin_model/demo
@@ -121,6 +124,7 @@ models: $(VENV)/.installed-dev   ## train the models that come with the sources 
 docs: $(VENV)/.installed-dev   ## make the generated documents again
 	$(BIN)/python -m scripts.generate_cli_docs
 	$(BIN)/python -m scripts.generate_openapi
+	$(BIN)/python -m scripts.generate_testing_docs
 
 wheel: $(VENV)/.installed-dev   ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation --outdir $(DIST)
