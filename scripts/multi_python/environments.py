@@ -16,7 +16,11 @@ from scripts.multi_python.libraries import MLX, Libraries, extra, floors, wheels
 
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = ROOT / "pyproject.toml"
-SUITE = ("-q", "-m", "not nightly and not live", "-p", "no:cacheprovider")
+# The page of results is judged when it is written, not by the runs that it tells of.
+SUITE = (
+    "-q", "-m", "not nightly and not live", "-p", "no:cacheprovider",
+    "--ignore=tests/spec/test_testing_results_page.py",
+)  # fmt: skip
 QUICK = (
     "tests/unit", "tests/contracts", "tests/spec", "tests/functional/catalog", "tests/functional/workspace",
     "tests/functional/test_builtin_model.py", "tests/functional/http/test_http_end_to_end.py",
