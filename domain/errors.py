@@ -6,7 +6,9 @@ MlxkError
 │   ├── UnsupportedParameter   a parameter we know and cannot honour
 │   ├── ContextLengthExceeded  prompt and answer do not fit the model's context
 │   ├── InvalidMedia           a picture or sound that cannot be read
+│   ├── NothingToCommit        a live line's buffer holds too little sound
 │   └── CapabilityMismatch     the model cannot do what was asked of it
+│       └── CannotTranslate    it hears, but it writes no other language than the one it hears
 ├── PayloadTooLarge            a body or file is over its limit
 ├── ModelNotFound
 │   ├── WorkspaceNotFound      there is no workspace in this folder
@@ -98,8 +100,16 @@ class CapabilityMismatch(InvalidRequest):
     code = "capability_mismatch"
 
 
+class CannotTranslate(CapabilityMismatch):
+    code = "cannot_translate"
+
+
 class InvalidMedia(InvalidRequest):
     code = "invalid_media"
+
+
+class NothingToCommit(InvalidRequest):
+    code = "input_audio_buffer_commit_empty"
 
 
 class PayloadTooLarge(MlxkError):

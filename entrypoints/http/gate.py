@@ -15,18 +15,21 @@ from flask import Flask, Request, Response
 from domain.errors import AccessDenied, KeyMissing, MlxkError
 from entrypoints.http.current import current_request
 from entrypoints.http.errors import ProtocolFault, respond
+from entrypoints.http.form import FORM
 from entrypoints.http.keys import KeyRing
 from entrypoints.http.listener import Address
 from entrypoints.http.request_ids import HEADER
 from entrypoints.http.visitors import HostRule, OriginRule, Visit
 
 OPEN_PATHS = frozenset({"/health"})
+FORM_PATHS = frozenset({"/v1/audio/transcriptions", "/v1/audio/translations"})
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 METHODS = "GET, HEAD, POST, OPTIONS"
 PREFLIGHT_SECONDS = "600"
 EXPOSED = f"{HEADER}, Retry-After, x-should-retry"
 HEADER_LIST = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, \t-]{1,1000}")
 SCHEME_OF_COMMANDS = "mlxk"
+KEY_PROTOCOL = "openai-insecure-api-key."
 
 Admits = Callable[[str, str, str, str], bool]  # application.serving.presence.Presence.admits
 
@@ -140,14 +143,17 @@ class Gate:
 
 
 def check_media_type(asked: Request) -> None:
-    """A body on a route of ours is JSON: a foreign page can send other kinds without asking. Raises ProtocolFault."""
+    """A body on a route of ours is JSON, or a form where files are sent: a foreign page can send other kinds without
+    asking, and forms too, but those are for named pages only (OriginRule). Raises ProtocolFault.
+    """
     if asked.method in READING or asked.routing_exception is not None:
         return
     has_body = asked.content_length or "HTTP_TRANSFER_ENCODING" in asked.environ
-    if has_body and asked.mimetype != "application/json":
+    wanted = FORM if asked.path in FORM_PATHS else "application/json"
+    if has_body and asked.mimetype != wanted:
         given = asked.mimetype or "none"
         raise ProtocolFault(
-            415, "unsupported_media_type", f"the body must be application/json, got {given}", "set Content-Type"
+            415, "unsupported_media_type", f"the body must be {wanted}, got {given}", "set Content-Type"
         )
 
 
@@ -156,7 +162,8 @@ def _offered(asked: Request) -> list[str]:
     scheme, _, value = asked.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         found.append(value.strip())
-    return found
+    offered = asked.headers.get("Sec-WebSocket-Protocol", "").split(",")  # as pages must: they can set no other header
+    return found + [each.strip()[len(KEY_PROTOCOL) :] for each in offered if each.strip().startswith(KEY_PROTOCOL)]
 
 
 def _refusal(fault: MlxkError) -> Response:

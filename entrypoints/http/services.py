@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from application.inference.chat import PatientAnswer, Prepared
 from application.inference.embed import EmbeddingAnswer
 from application.inference.explain_prompt import ExplainedPrompt
 from application.inference.rerank import RerankAnswer
+from application.inference.transcribe import HearingAnswer
 from application.serving.describe_server import ServerFacts
 from application.serving.manage_models import UnloadedModel
 from application.serving.presence import Introduction, Whereabouts
 from application.serving.readiness import Readiness, ServerState
 from application.serving.served_models import ServedModel
-from domain.catalog import LocatedModel
+from domain.catalog import LocatedModel, ModelReport
 from domain.inference import GenerationRequest
 from domain.inference.embedding import EmbeddingRequest, RerankRequest
+from domain.inference.live_session import LiveEvent, LiveSettings
+from domain.inference.transcription import HearingTask, TranscriptionRequest
 from domain.serving.metrics import MetricFamily
 from ports.embedding_backend import EmbeddingBackend
 from ports.hub import ModelHub
@@ -150,10 +154,51 @@ class RerankUseCase(Protocol):
     def bring_in(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = ...) -> Prepared: ...
 
 
+class TranscribeUseCase(Protocol):
+    """application.inference.transcribe.Transcribe."""
+
+    def execute(
+        self, spec: str, request: TranscriptionRequest, *, streamed: bool = True, given_up: Callable[[], bool] = ...
+    ) -> HearingAnswer: ...
+
+    def check(self, spec: str, task: HearingTask = ...) -> ModelReport: ...
+
+    def at_hand(self, spec: str) -> bool: ...
+
+    def bring_in(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = ...) -> Prepared: ...
+
+
 class ExplainPromptUseCase(Protocol):
     """application.inference.explain_prompt.ExplainPrompt."""
 
     def execute(self, spec: str, request: GenerationRequest, load_token: str | None = None) -> ExplainedPrompt: ...
+
+
+class LiveSession(Protocol):
+    """application.serving.realtime_session.RealtimeSession."""
+
+    @property
+    def settings(self) -> LiveSettings: ...
+
+    def update(self, settings: LiveSettings) -> None: ...
+
+    def append(self, data: bytes) -> None: ...
+
+    def commit(self) -> None: ...
+
+    def clear(self) -> None: ...
+
+    def finish(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class OpenRealtimeUseCase(Protocol):
+    """application.serving.realtime_session.OpenRealtimeSession."""
+
+    def execute(
+        self, settings: LiveSettings, tell: Callable[[LiveEvent], None], new_item: Callable[[], str]
+    ) -> AbstractContextManager[LiveSession]: ...
 
 
 class PresenceUseCase(Protocol):
@@ -188,6 +233,9 @@ class Services(Protocol):
     def embed(self) -> EmbedUseCase: ...
 
     def rerank(self) -> RerankUseCase: ...
+
+    def open_realtime(self) -> OpenRealtimeUseCase: ...
+    def transcribe(self) -> TranscribeUseCase: ...
 
     def presence(self) -> PresenceUseCase: ...
 

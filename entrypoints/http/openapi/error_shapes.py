@@ -18,6 +18,7 @@ OF_HTTP = {
     414: "The request line is too long.",
     415: "The body is not announced as application/json.",
     416: "The range lies beyond the end.",
+    426: "The route speaks WebSocket alone, and the request has not its headers.",
     431: "Too many headers, or one that is too long.",
 }
 REQUEST_ID: Shape = {"$ref": "#/components/headers/X-Request-ID"}
