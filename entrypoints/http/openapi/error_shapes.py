@@ -23,6 +23,14 @@ OF_HTTP = {
 }
 REQUEST_ID: Shape = {"$ref": "#/components/headers/X-Request-ID"}
 
+# As RFC 9110 has them, and Python from 3.13 on; the document is the same whoever writes it.
+_RENAMED = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+
 
 def error_shapes() -> dict[str, Shape]:
     error = record(
@@ -65,7 +73,7 @@ def _response(status: int) -> Shape:
 
 
 def _words(status: int) -> Iterator[str]:
-    yield f"{HTTPStatus(status).phrase}." if status in set(HTTPStatus) else f"Status {status}."
+    yield f"{_RENAMED.get(status) or HTTPStatus(status).phrase}." if status in set(HTTPStatus) else f"Status {status}."
     if status in OF_HTTP:
         yield OF_HTTP[status]
     if codes := sorted({kind.code for kind, its in STATUS.items() if its == status}):
