@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +18,6 @@ from adapters.builtin_model import builtin_model_folder
 from tests.plugins.isolation import Isolation
 from tests.plugins.portfolio import Portfolio
 from tests.support import live_environment as asked
-from tests.support.hub_server import HubServer
 from tests.support.isolated_cache import IsolatedCache
 from tests.support.live_cli import LiveHouse
 from tests.support.live_environment import BadVariable, CopyRules, NotAsked
@@ -26,6 +25,9 @@ from tests.support.model_copy import chosen, copy_model, fetch_index, require_in
 from tests.support.portfolio.kinds import Kind, PortfolioModel
 from tests.support.portfolio.sharded import NAME as SHARDED
 from tests.support.portfolio.sharded import add_sharded
+
+if TYPE_CHECKING:
+    from tests.support.hub_server import HubServer
 
 LOCAL_MODEL, LOCAL_REPO, LOCAL_TOKEN = "org/Chatty-bf16", "me/Mine-bf16", "hf_me"
 # What can be wrong with a hub or the way there, and says nothing about mlxk.
@@ -89,6 +91,8 @@ def hub_place(tmp_path: Path, isolated_cache: IsolatedCache) -> Callable[[str, s
 @pytest.fixture
 def stand_in_hub(tmp_path: Path) -> Iterator[HubServer]:
     """A hub on loopback that has LOCAL_MODEL."""
+    from tests.support.hub_server import HubServer  # Flask is for those that serve
+
     with HubServer(tmp_path / "stand-in-hub") as hub:
         source = Path(builtin_model_folder())
         hub.create(LOCAL_MODEL, {each.name: each.read_bytes() for each in source.iterdir() if each.is_file()})

@@ -68,6 +68,13 @@ def made_in(place: Path) -> IsolatedCache:
     return cache
 
 
+def cache_under(folder: Path) -> Path:
+    """The HF_HOME of an isolated cache in `folder`, made when there is none yet; it goes when the folder goes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = sorted(folder.glob(f"{MARK}*"))
+    return found[0] if found else made_in(folder).home
+
+
 def _fill(folder: Path, home: Path, identity: str) -> None:
     snapshot = folder / "hub" / SENTINEL / "snapshots" / _REVISION
     snapshot.mkdir(parents=True)
