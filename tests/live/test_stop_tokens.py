@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,11 @@ from tests.plugins.portfolio import Portfolio
 from tests.support.benchmark_facts import BenchmarkFacts
 from tests.support.model_copy import snapshot_of
 from tests.support.portfolio import Kind, PortfolioModel
-from tests.support.stop_tokens import configured_stops
+from tests.support.stop_tokens import configured_stops, last_tokens
 
 pytestmark = [pytest.mark.live, pytest.mark.live_stop_tokens]
 REPORT = Path(__file__).resolve().parents[2] / "build" / "stop_token_config_report.json"
 PROMPTS = ("Who are you?", "Say hello.")
-_LAST = re.compile(r"\[DEBUG\] Token generation analysis: (.*)")
-_TOKEN = re.compile(r"(\d+)='((?:[^'\\]|\\.)*)'")
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +45,9 @@ def test_an_answer_ends_at_a_stop_token_that_the_models_files_declare_and_does_n
         done = house.run(*words)
         assert done.returncode == 0, done.stderr
         answer, told = done.stdout.decode(), done.stderr.decode()
-        last = _LAST.search(told)
-        assert last is not None, told
-        token, text = _TOKEN.findall(last[1])[-1]
         if "ended by stop" in told:
-            detected[int(token)] = text
+            token, text = last_tokens(told)[-1]
+            detected[token] = text
         leaked = leaked or any(text and text in answer for text in stops.values())
     facts = {"configured": stops, "detected": detected, "leaked": leaked}
     report["models"][text_model_info.name] = facts

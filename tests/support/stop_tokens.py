@@ -1,11 +1,23 @@
-"""The stop tokens that a model's files declare."""
+"""The stop tokens that a model's files declare, and those that its answers end with."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+_ANALYSIS = re.compile(r"\[DEBUG\] Token generation analysis: (.*)")
+_TOKEN = re.compile(r"(\d+)='((?:[^'\\]|\\.)*)'")
+
+
+def last_tokens(told: str) -> list[tuple[int, str]]:
+    """Ids and texts, from what `mlxk run --verbose` writes to standard error. Raises ValueError when it tells none."""
+    found = _ANALYSIS.search(told)
+    if found is None:
+        raise ValueError(f"no token is told: {told}")
+    return [(int(token), text) for token, text in _TOKEN.findall(found[1])]
 
 
 def configured_stops(snapshot: Path) -> dict[int, str]:
