@@ -19,6 +19,7 @@ from entrypoints.http.limits import HttpLimits
 from entrypoints.http.listener import Address
 from entrypoints.http.openapi.document import openapi_document
 from entrypoints.http.openapi.field_notes import NOTES
+from entrypoints.http.openapi.operation import FORM
 from entrypoints.http.openapi.operations import OPERATIONS
 from entrypoints.http.schemas.parameters import BODIES
 from scripts.generate_openapi import PAGE, page
