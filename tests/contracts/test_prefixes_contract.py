@@ -96,7 +96,9 @@ def test_odd_tokens_raise_nothing(prefixes: Prefixes, tokens: tuple[int, ...]) -
     assert prefix is None or prefix.length < len(tokens)
 
 
-@pytest.mark.parametrize("caches", [[], [None], [object()], [KVCache()]], ids=str)
+@pytest.mark.parametrize(
+    "caches", [[], [None], [object()], [KVCache()]], ids=("none", "nothing", "an object", "an empty one")
+)
 def test_odd_caches_raise_nothing(prefixes: Prefixes, caches: list[Any]) -> None:
     prefixes.keep(TOKENS, caches, boundary=True)
     assert prefixes.longest(TOKENS) is None
