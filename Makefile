@@ -78,7 +78,8 @@ models: $(VENV)/.installed-dev   ## train the models that come with the sources 
 	$(BIN)/python -m scripts.train_demo --out adapters/builtin_model/demo
 	$(BIN)/python -m scripts.train_vision --out tests/assets/vision
 	$(BIN)/python -m scripts.train_embedding --out tests/assets
-	$(BIN)/pytest tests/functional/test_builtin_model.py tests/functional/test_vision_miniature.py tests/functional/test_embedding_models.py
+	$(BIN)/python -m scripts.train_whisper --out tests/assets/whisper
+	$(BIN)/pytest tests/functional/test_builtin_model.py tests/functional/test_vision_miniature.py tests/functional/test_embedding_models.py tests/functional/test_whisper_miniature.py
 
 docs: $(VENV)/.installed-dev   ## make the generated documents again
 	$(BIN)/python -m scripts.generate_cli_docs
