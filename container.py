@@ -192,6 +192,13 @@ class Container(containers.DeclarativeContainer):
         _later("container_embedding", "rerank"), served_model_loads, plan_served_load, workspaces.provided.complete
     )
 
+    transcribe = providers.ThreadSafeSingleton(
+        _later("container_hearing", "transcribe"), model_loads, plan_load, settings
+    )
+    served_transcribe = providers.ThreadSafeSingleton(
+        _later("container_hearing", "transcribe"), served_model_loads, plan_served_load, settings
+    )
+
     run_benchmark = providers.Factory(_run_benchmark, chat)
     chart = providers.Factory(_later("adapters.charts.png_chart", "PngChart"))
 
@@ -211,8 +218,9 @@ class Container(containers.DeclarativeContainer):
         list_models, inspect_model, resolve_served_model, owners_settings, first_model, model_pool,
     )  # fmt: skip
     bring_in_model = providers.ThreadSafeSingleton(
-        _later("container_embedding", "bring_in"), served_model_loads, served_chat, served_embed, served_rerank
-    )
+        _later("container_embedding", "bring_in"),
+        served_model_loads, served_chat, served_embed, served_rerank, served_transcribe,
+    )  # fmt: skip
     embedding_backend = providers.ThreadSafeSingleton(_later("container_embedding", "embedding_backend"), settings)
     preload_models = providers.Factory(
         _later("container_serving", "preload_models"), bring_in_model, owners_settings, first_model

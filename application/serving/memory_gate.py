@@ -53,7 +53,8 @@ class MemoryGate:
         reclaimable_bytes: what other loaded models would give back for it. plan: a draft model counts too.
 
         Raises InsufficientMemory when weights and KV cache exceed what the device may hold, for a model that sees when
-        its files are more than 70 % of the RAM, and for one that hears or speaks when too little is free. A machine that does not tell its memory refuses nothing.
+        its files are more than 70 % of the RAM, and for one that hears or speaks when too little is free. A machine
+        that does not tell its memory refuses nothing.
         """
         memory = self._probe.read()
         if memory is None:

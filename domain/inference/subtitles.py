@@ -33,9 +33,8 @@ def cues(segments: Sequence[Segment], *, by_words: bool = False) -> tuple[Cue, .
         shown = _lines(text)
         if not shown:
             continue
-        start = max(start, latest)
-        found.append(Cue(start, max(start, end), shown))
-        latest = start
+        latest = max(start, latest)
+        found.append(Cue(latest, max(latest, end), shown))
     return tuple(found)
 
 

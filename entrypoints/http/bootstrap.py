@@ -16,5 +16,6 @@ def build_services(settings: Settings) -> Services:
     container.chat.override(container.served_chat)
     container.embed.override(container.served_embed)
     container.rerank.override(container.served_rerank)
+    container.transcribe.override(container.served_transcribe)
     container.model_pool.override(container.served_pool)
     return cast(Services, container)
