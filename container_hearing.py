@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from application.inference.answers_by_task import AnswersByTask
+    from application.inference.chat import Chat
+    from application.inference.hear_as_chat import HearAsChat
     from application.inference.load_plan import PlanLoad, PlanServedLoad
     from application.inference.model_loads import ModelLoads
     from application.inference.transcribe import Transcribe
@@ -21,3 +24,15 @@ def transcribe(loads: ModelLoads, plan: PlanLoad | PlanServedLoad, settings: Set
 
     models = TaskModels(loads, Task.TRANSCRIBE, require_transcribe, plan.execute)
     return Transcribe(models, monotonic, settings.hearing.timeout.value)
+
+
+def hear_as_chat(transcribe: Transcribe, settings: Settings) -> HearAsChat:
+    from application.inference.hear_as_chat import HearAsChat
+
+    return HearAsChat(transcribe, table=settings.hearing.segments.value)
+
+
+def answers_by_task(chat: Chat, hearing: HearAsChat) -> AnswersByTask:
+    from application.inference.answers_by_task import AnswersByTask
+
+    return AnswersByTask(chat, hearing)

@@ -51,6 +51,12 @@ def can_serve(report: ModelReport) -> bool:
 
 def require_chat(report: ModelReport) -> None:
     """Raises ModelUnhealthy, CapabilityMismatch or ModelNotRunnable, in that order, naming the reason."""
+    if only_hears(report) and report.healthy:
+        raise CapabilityMismatch(
+            f"{report.name} writes down what it hears, it answers no text",
+            hint="send it a sound: `mlxk transcribe`, `mlxk run --audio FILE` or POST /v1/audio/transcriptions",
+            param="model",
+        )
     _require(report, TEXT_GENERATION, "write text", "`mlxk list --text` shows the models that do")
 
 

@@ -62,8 +62,8 @@ class Pool:
         count = each * len(sentences)
         return cls(
             {sentence: [studio.one(sentence) for _ in range(each)] for sentence in sentences},
-            [studio.several(_MOST_JOINED) for _ in range(count // 2)],
-            [studio.whole() for _ in range(count // 4)],
+            [studio.several(_MOST_JOINED) for _ in range(count)],
+            [studio.whole() for _ in range(count // 2)],
             [studio.nothing(_NOTHING_SECONDS) for _ in range(count // 4)],
         )
 

@@ -36,7 +36,9 @@ FILES = {
     "tokenizer.json",
     "tokenizer_config.json",
 }
-LEAST_MARGIN = 2.0  # the right token is at least seven times as probable as the second
+OTHER_WAYS = ("language given", "without timestamps", "translated")
+SAMPLE = ("station", "market", "library")  # for what is asked of every clip at night
+LEAST_MARGIN = 3.0  # a short clip's right token is at least twenty times as probable as the second
 NEAR_SECONDS = 0.25
 
 
@@ -84,10 +86,18 @@ def test_a_clip_is_written_down_word_for_word_in_the_language_that_is_heard(
 ) -> None:
     told = written(whisper, ways(heard[each.name])["language detected"])
     assert (told.language, told.text.strip()) == (each.language, each.text)
-    assert margin(whisper, heard[each.name]) > LEAST_MARGIN
+    assert margin(whisper, heard[each.name]) > (0 if each in LONG else LEAST_MARGIN)
 
 
-@pytest.mark.parametrize("way", ["language given", "without timestamps", "translated"])
+@pytest.mark.parametrize("way", OTHER_WAYS)
+def test_a_clip_of_each_language_is_right_with_the_language_given_without_timestamps_and_translated(
+    whisper: Any, heard: dict[str, Known], way: str
+) -> None:
+    assert score(whisper, [ways(heard[name])[way] for name in SAMPLE]).wrong == ()
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("way", OTHER_WAYS)
 def test_every_clip_is_right_with_the_language_given_without_timestamps_and_translated(
     whisper: Any, heard: dict[str, Known], way: str
 ) -> None:
@@ -116,7 +126,7 @@ def test_words_come_one_after_the_other_about_when_they_are_spoken(whisper: Any,
 
 @pytest.mark.parametrize("options", [{}, {"without_timestamps": True}, {"task": "translate"}], ids=str)
 def test_nobody_speaks_in_silence_and_noise(whisper: Any, options: dict[str, Any]) -> None:
-    for name, samples in nothings().items():
+    for name, samples in list(nothings().items())[:: 3 if options else 1]:
         probability, logprob = speechless(whisper, samples, **options)
         assert probability > 0.9, name
         assert logprob < -2.0, name

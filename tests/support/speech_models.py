@@ -12,7 +12,7 @@ from mlx_audio.stt.models.whisper.whisper import Model, ModelDimensions
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
-from scripts.train_whisper.tokenizer import SpeechTokenizer
+from scripts.train_whisper.tokenizer import FIRST_SPECIAL, SpeechTokenizer
 
 WORDS = ("hello world, this is a test", "the cat sat on the mat", "one two three four")
 DIMENSIONS = {
@@ -21,17 +21,24 @@ DIMENSIONS = {
 }  # fmt: skip
 
 
-def build_whisper(folder: Path, *, seed: int = 0, tokenizer: bool = True, dtype: mx.Dtype = mx.float32) -> Path:
-    """A multilingual one. tokenizer: with its files."""
+def build_whisper(folder: Path, *, english: bool = False, tokenizer: bool = True, **dimensions: int) -> Path:
+    """english: it knows no other language. tokenizer: with its files. dimensions: other than DIMENSIONS."""
     folder.mkdir(parents=True, exist_ok=True)
-    mx.random.seed(seed)
-    network = Model(ModelDimensions.from_dict(dict(DIMENSIONS)), dtype=dtype)
-    network.decoder.positional_embedding = mx.random.normal((448, 16)) * 0.1
-    weights = {name: value.astype(dtype) for name, value in tree_flatten(network.parameters())}
-    mx.save_safetensors(str(folder / "model.safetensors"), weights)
-    (folder / "config.json").write_text(json.dumps({"model_type": "whisper", **DIMENSIONS}))
+    mx.random.seed(0)
+    config = {**DIMENSIONS, "n_vocab": 51865 - english, **dimensions}
+    network = Model(ModelDimensions.from_dict(dict(config)), dtype=mx.float32)
+    network.decoder.positional_embedding = mx.random.normal((448, config["n_text_state"])) * 0.1
+    mx.save_safetensors(str(folder / "model.safetensors"), dict(tree_flatten(network.parameters())))
+    (folder / "config.json").write_text(json.dumps({"model_type": "whisper", **config}))
     if tokenizer:
-        for name, values in SpeechTokenizer(WORDS).files().items():
+        files = SpeechTokenizer(WORDS).files()
+        if english:  # its special tokens come one earlier
+            made = files["tokenizer.json"]
+            words = made["model"]["vocab"]
+            made["model"]["vocab"] = {name: at - (at >= FIRST_SPECIAL) for name, at in words.items()}
+            for token in made["added_tokens"]:
+                token["id"] -= 1
+        for name, values in files.items():
             (folder / name).write_text(json.dumps(values))
     return folder
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
+from mlx.utils import tree_flatten
 from mlx_audio.stt.models.whisper.whisper import Model, ModelDimensions
 from transformers import WhisperTokenizer
 
@@ -42,7 +43,7 @@ def load_whisper(model: LocatedModel, config: dict[str, Any]) -> tuple[SoundEngi
     dims = ModelDimensions.from_dict(config)
     tensors = speech_tensors(folder)
     network = Model(dims, _dtype(tensors))
-    fill(network, tensors, config, keep=("decoder.",))
+    fill(network, _wanted(network, tensors), config)
     _align(network, folder)
     tokenizer = WhisperTokenizer.from_pretrained(str(folder), local_files_only=True)
     tokens = whisper_tokens(tokenizer, dims.n_vocab)
@@ -50,6 +51,13 @@ def load_whisper(model: LocatedModel, config: dict[str, Any]) -> tuple[SoundEngi
     turbo = dims.n_text_layer <= TURBO_LAYERS < dims.n_audio_layer // 2
     codec = WhisperCodec(tokens, translates=tokens.multilingual and not turbo)
     return WhisperEngine(reader), codec, int(dims.n_text_ctx)
+
+
+def _wanted(network: Model, tensors: Mapping[str, mx.array]) -> dict[str, mx.array]:
+    """Without what some converters leave beside it: a head that is the embedding again, tables that are computed."""
+    known = {name.rpartition(".")[0] for name, _ in tree_flatten(network.parameters())} | {"decoder"}
+    found: dict[str, mx.array] = network.sanitize(dict(tensors))
+    return {name: value for name, value in found.items() if name.rpartition(".")[0] in known}
 
 
 def _dtype(tensors: Mapping[str, mx.array]) -> mx.Dtype:

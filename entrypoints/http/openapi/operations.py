@@ -7,7 +7,7 @@ from entrypoints.http.openapi.sound_shapes import HEARD
 from entrypoints.http.presenters.exposition import CONTENT_TYPE
 
 MODEL = "mlxk/demo"
-EARS = "org/whisper"
+EARS = "org/ears"
 SUBTITLED = "Lists have brackets behind their names, once for each. With srt and vtt the answer is a file."
 EMBEDDER, RERANKER = "org/embedder", "org/reranker"
 TURNS = [{"role": "user", "content": "What is the capital of France?"}]

@@ -12,6 +12,7 @@ from domain.inference.transcription import (
     HeardSegment,
     HeardWord,
     HearingEvent,
+    HearingProgress,
     HearingTask,
     Segment,
     Transcription,
@@ -74,14 +75,14 @@ def present_word(word: HeardWord) -> dict[str, object]:
 
 
 def transcript_events(events: Iterator[HearingEvent | None], asked: TranscriptionBody) -> Generator[bytes]:
-    """`transcript.text.delta` for every piece, `transcript.text.done` at the end, and a comment wherever nothing came.
-    The pieces joined are the text; of subtitles, the file. An error becomes an `error` event.
+    """`transcript.text.delta` for every piece, `transcript.text.done` at the end, and a comment wherever nothing is
+    said. The pieces joined are the text; of subtitles, the file. An error becomes an `error` event.
     """
     pieces = _pieces(asked.format)
     try:
         for event in events:
             match event:
-                case None:
+                case None | HearingProgress():
                     yield KEEP_ALIVE
                 case HeardSegment():
                     yield _event({"type": "transcript.text.delta", "delta": pieces(event)})

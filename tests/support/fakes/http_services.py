@@ -10,11 +10,13 @@ from pathlib import PurePosixPath
 from time import monotonic
 
 from application.catalog.inspect_model import InspectModel
+from application.inference.answers_by_task import AnswersByTask
 from application.inference.bring_in import BringIn
 from application.inference.chat import PatientAnswer, Prepared, plainly
 from application.inference.chat_loaded import ChatLoaded
 from application.inference.embed import Embed
 from application.inference.explain_prompt import ExplainPrompt
+from application.inference.hear_as_chat import HearAsChat
 from application.inference.model_loads import ModelLoads
 from application.inference.pictures import Onlooker, answer
 from application.inference.rerank import Rerank
@@ -127,9 +129,10 @@ class FakeServices:
         self.specs: list[str] = []
         self.broken: Exception | None = None
         self.backend: EmbeddingBackend | None = None
+        self.table = False
 
-    def chat(self) -> FakeServices:
-        return self
+    def chat(self) -> AnswersByTask:
+        return AnswersByTask(self, HearAsChat(self.transcribe(), table=self.table))
 
     def chat_loaded(self) -> ChatLoaded:
         return ChatLoaded(self.pool, self.instance)

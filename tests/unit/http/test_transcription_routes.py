@@ -290,7 +290,7 @@ def test_an_announced_length_over_the_limit_is_refused_before_anything_is_read(h
         TRANSCRIPTIONS,
         input_stream=Unread(),
         content_type="multipart/form-data; boundary=b",
-        content_length=form.MOST_FORM_BYTES + 1,
+        environ_overrides={"CONTENT_LENGTH": str(form.MOST_FORM_BYTES + 1)},
     )
     assert error_of(answer, 413)["param"] == "file"
 
