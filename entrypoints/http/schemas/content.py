@@ -82,7 +82,7 @@ class TextOrParts(StrictField[Content]):
                 continue
             if isinstance(part, MediaPart):
                 media.append(part)
-                parted = parted or part.kind in SHOWN
+                parted = parted or part.kind in SHOWN | AUDIOS
                 continue
             texts.append(part if parted else f"\n{part}")
             length, parted = length + len(texts[-1]), False

