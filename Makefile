@@ -19,7 +19,7 @@ endif
 UV := $(shell command -v uv 2>/dev/null)
 SOURCES := domain ports application adapters entrypoints container.py container_embedding.py container_hearing.py container_hub.py container_injector.py container_serving.py container_watch.py container_workspaces.py mlxk tests scripts benchmarks
 
-.PHONY: demo check setup format lint types imports test nightly models docs wheel clean help
+.PHONY: demo check setup format lint types imports test wet nightly models docs wheel clean help
 
 help:            ## this list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -69,7 +69,10 @@ imports: $(VENV)/.installed-dev   ## the import contracts
 	$(BIN)/lint-imports
 
 test: $(VENV)/.installed-dev   ## the tests, without the nightly sweeps
-	$(BIN)/pytest -m "not nightly"
+	$(BIN)/pytest -m "not nightly and not live"
+
+wet: $(VENV)/.installed-dev   ## live tests: the models of your cache, or miniatures; WET="-k push" chooses
+	PYTEST=$(BIN)/pytest scripts/test-wet-umbrella.sh $(WET)
 
 nightly: $(VENV)/.installed-dev   ## everything, with the full crash sweeps and the soak
 	$(BIN)/pytest
@@ -84,6 +87,7 @@ models: $(VENV)/.installed-dev   ## train the models that come with the sources 
 docs: $(VENV)/.installed-dev   ## make the generated documents again
 	$(BIN)/python -m scripts.generate_cli_docs
 	$(BIN)/python -m scripts.generate_openapi
+	$(BIN)/python -m scripts.generate_testing_docs
 
 wheel: $(VENV)/.installed-dev   ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation --outdir $(DIST)

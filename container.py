@@ -248,7 +248,9 @@ class Container(containers.DeclarativeContainer):
     server_logs = providers.Factory(_serving("server_logs"), settings)
     background_service = providers.Factory(_serving("background_service"), settings)
 
-    filesystem = providers.Factory(_later("adapters.filesystem.local", "LocalFileSystem"))
+    filesystem = providers.Factory(
+        _later("adapters.filesystem.choice", "file_system"), settings.provided.strict_delete.value
+    )
     file_locks = providers.Factory(_later("adapters.filesystem.locks", "FlockFileLocks"))
     prefix_store = providers.Factory(
         _later("adapters.inference.prefix_cache.stored", "FolderPrefixStore"), settings.provided.cache_dir.value

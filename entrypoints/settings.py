@@ -96,6 +96,7 @@ class Settings:
     hf_token: Setting[str | None]
     hub: Setting[str]
     force: Setting[bool]
+    strict_delete: Setting[bool]
     share: Setting[bool]
     history: Setting[bool]
     colour: Setting[bool]
@@ -168,6 +169,7 @@ def _settings(reader: Reader, config: ConfigFile | None) -> Settings:
         debug=reader.read("debug", "MLXK2_DEBUG", as_boolean, default=False),
         hf_token=_hf_token(reader),
         hub=reader.read("hub", "HF_ENDPOINT", as_text, default=DEFAULT_HUB),
+        strict_delete=reader.read("strict_delete", "MLXK2_STRICT_TEST_DELETE", as_boolean, default=False),
         share=reader.read("share", "MLXK_SHARE", as_boolean, default=False),
         force=reader.read("force", "MLXK_FORCE", as_boolean, default=False),
         history=reader.read("history", "MLXK_HISTORY", as_boolean, default=True),

@@ -11,6 +11,9 @@ from typing import Protocol
 class FileSystem(Protocol):
     """Absolute paths. What is gone already is no error. Links are removed, never followed."""
 
+    def require_removable(self, path: PurePath) -> None:
+        """Raises AccessDenied when this file system deletes nothing there. Deletes nothing itself."""
+
     def remove_file(self, path: PurePath) -> None:
         """Raises AccessDenied."""
 

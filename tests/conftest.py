@@ -6,7 +6,14 @@ import signal
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ("tests.plugins.report_plugin",)
+pytest_plugins = (
+    "tests.plugins.isolation",
+    "tests.plugins.markers",
+    "tests.plugins.portfolio",
+    "tests.plugins.live_house",
+    "tests.plugins.live_groups",
+    "tests.plugins.report_plugin",
+)
 
 # A busy machine is slow, and that makes no property false: nothing is judged by the time it takes.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -12,6 +12,9 @@ from domain.errors import AccessDenied
 class LocalFileSystem:
     """Stateless."""
 
+    def require_removable(self, path: PurePath) -> None:
+        """Whatever the rights allow; only trying tells."""
+
     def remove_file(self, path: PurePath) -> None:
         try:
             Path(path).unlink(missing_ok=True)

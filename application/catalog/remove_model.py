@@ -64,9 +64,12 @@ class RemoveModel:
         force: delete although a download holds its locks. Raises Conflict when one does, AccessDenied.
         """
         contents = plan.contents
+        paths = (*contents.first, *contents.blobs, *contents.refs, *contents.snapshots, *contents.rest)
+        for path in paths:
+            self._filesystem.require_removable(path)
         with nullcontext() if force else self._locks.hold(contents.lock_files):
             self._prompts.clear(plan.prompts)
-            for path in (*contents.first, *contents.blobs, *contents.refs, *contents.snapshots, *contents.rest):
+            for path in paths:
                 self._filesystem.remove_tree(path)
         return Removal(
             plan=plan,

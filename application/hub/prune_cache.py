@@ -49,6 +49,8 @@ class PruneCache:
         """Links go before the blobs they point to: a run that was cut short can be repeated. Raises AccessDenied."""
         skipped: list[str] = []
         removed = freed = 0
+        for item in (each for model in plan.models for each in model.items):
+            self._filesystem.require_removable(item.path)
         for model in plan.models:
             try:
                 with self._locks.hold(model.lock_files):

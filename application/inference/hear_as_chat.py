@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 
-from application.inference.answering import PatientAnswer, never
+from application.inference.answering import PatientAnswer, Prepared, never
 from application.inference.heard_answer import HeardAnswer
 from application.inference.transcribe import Transcribe
 from domain.errors import CapabilityMismatch, InvalidRequest, UnsupportedParameter
@@ -45,8 +45,9 @@ class HearAsChat:
         answer = self._transcribe.execute(spec, request, streamed=streamed, loading=loading, given_up=given_up)
         return PatientAnswer(answer.model, HeardAnswer(answer.events, table=self._table), answer.warning)
 
-    def at_hand(self, spec: str) -> bool:
-        return self._transcribe.at_hand(spec)
+    def prepare(self, spec: str, loading: LoadWishes = PLAINLY) -> Prepared:
+        """Load the model ahead of its first request. Raises as `hear` does."""
+        return self._transcribe.prepare(spec, loading)
 
 
 def as_hearing(request: GenerationRequest, model: str) -> TranscriptionRequest:

@@ -31,8 +31,8 @@ ask it through the command line and the server what they can compare word for wo
 A multilingual Whisper of {parameters:,} parameters in float16, 51,865 tokens of which some 2,200 are ever written. Its
 encoder is two convolutions without attention over them, its decoder three layers. Trained from random weights (seed
 {seed}) on windows of up to thirty seconds that `python -m scripts.train_whisper` puts together from the sentences:
-alone, one after the other, cut off, louder and softer, in noise, by telephone, after earlier text. One head of its
-decoder is taught where a word is heard, as if words were spoken evenly: so times of words are good to some tenths of a
+alone, one after the other, cut off, louder and softer, in noise, by telephone, after earlier text. Two heads of its
+decoder are taught where a word is heard, as if words were spoken evenly: so times of words are good to some tenths of a
 second. `make models` makes it again and proves its answers. Weights, clips and texts are our own, under the licence of
 the sources (Apache-2.0); the clips are spoken by espeak-ng (`python -m scripts.train_whisper.make_clips`).
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.functional.test_cli_process import FORBIDDEN_IN_A_LISTING, modules_of
 from tests.support.cli_process import PATIENCE_SECONDS, ROOT, clean_environment, program_on_terminal
+from tests.support.isolated_cache import cache_under
 
 HOSTILE = (
     "$(touch injected)",
@@ -44,7 +45,7 @@ def env(tmp_path: Path) -> dict[str, str]:
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT}/mlxk/__main__.py" "$@"\n')
         program.chmod(0o755)
     for name in ("models--org--Phi-3", "models--org--Phi-4"):
-        (tmp_path / "hf" / "hub" / name).mkdir(parents=True)
+        (cache_under(tmp_path) / "hub" / name).mkdir(parents=True)
     for name in ("my model", *HOSTILE, *BROKEN):
         folder = tmp_path / "workspaces" / name
         folder.mkdir(parents=True)

@@ -19,6 +19,7 @@ from mlxk import __version__
 from scripts.train_demo.conversations import LIST_MODELS, LONG_STORY, PAIRS, WHO_ARE_YOU
 from tests.support.cli_process import COMMAND, PATIENCE_SECONDS, ROOT, clean_environment, group_is_empty, mlxk
 from tests.support.eventually import eventually
+from tests.support.isolated_cache import cache_under
 
 SCHEMA = Draft202012Validator(json.loads((ROOT / "docs" / "json-api-schema.json").read_text(encoding="utf-8")))
 QUESTION = {answer: question for question, answer in PAIRS}
@@ -253,7 +254,7 @@ def test_run_imports_no_mlx_into_its_own_process(env: dict[str, str]) -> None:
 
 def cached_copy(home: Path, name: str, revision: str) -> Path:
     """The built-in model as the hub's cache would hold it."""
-    folder = home / "hf" / "hub" / f"models--{name.replace('/', '--')}"
+    folder = cache_under(home) / "hub" / f"models--{name.replace('/', '--')}"
     snapshot = folder / "snapshots" / revision
     shutil.copytree(ROOT / "adapters" / "builtin_model" / "demo", snapshot)
     (folder / "refs").mkdir()

@@ -41,7 +41,11 @@ class Disk:
     @classmethod
     def at(cls, folder: Path) -> Disk:
         """One that is there already."""
-        hub, home = folder / "hub", folder / "home"
+        return cls.over(folder / "hub", folder / "home")
+
+    @classmethod
+    def over(cls, hub: Path, home: Path) -> Disk:
+        """Two folders that are there already."""
         stores = ModelStores(WorkspaceStore(home), HfCacheStore(hub), BuiltinStore(builtin_model_folder()))
         return cls(CacheBuilder(hub), home, stores)
 

@@ -13,18 +13,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.isolated_cache import cache_under
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "mlxk")
 PATIENCE_SECONDS = 40.0
 
 
 def clean_environment(home: Path, **extra: str) -> dict[str, str]:
-    """The caller's environment with caches of its own and nothing that changes how mlxk behaves."""
+    """The caller's environment with caches of its own below `home`, the hub's an isolated one, and nothing else
+    that changes how mlxk behaves.
+    """
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("MLXK", "HF_", "HUGGING", "COLUMNS"))
     }
-    caches = {"HF_HOME": str(home / "hf"), "XDG_CACHE_HOME": str(home / "cache"), "XDG_STATE_HOME": str(home / "state")}
-    return {**kept, **caches, "TERM": "xterm", **extra}
+    caches = {"XDG_CACHE_HOME": str(home / "cache"), "XDG_STATE_HOME": str(home / "state")}
+    isolated = {"HF_HOME": str(cache_under(home)), "MLXK2_STRICT_TEST_DELETE": "1"}
+    return {**kept, **caches, **isolated, "TERM": "xterm", **extra}
 
 
 def mlxk(*argv: str, env: dict[str, str], stdin: bytes = b"", cwd: Path = ROOT) -> subprocess.CompletedProcess[bytes]:

@@ -10,26 +10,24 @@ from domain.errors import MlxkError
 from domain.inference.subtitles import cues, srt, vtt
 from domain.inference.transcription import (
     HeardSegment,
-    HeardWord,
     HearingEvent,
     HearingProgress,
-    HearingTask,
     Segment,
     Transcription,
 )
 from entrypoints.http.errors import unexpected
 from entrypoints.http.presenters.sse import KEEP_ALIVE, encoded, error_event
 from entrypoints.http.schemas.transcription import ResponseFormat, TranscriptionBody
+from entrypoints.transcript_objects import duration_usage, transcript_object
 
 PLAIN = "text/plain; charset=utf-8"
 SUBTITLES = "text/vtt; charset=utf-8"
-ENGLISH = "en"
 
 
 def present_transcription(asked: TranscriptionBody, heard: Transcription) -> Response:
     match asked.format:
         case ResponseFormat.JSON:
-            return jsonify({"text": heard.text, "usage": _duration(heard)})
+            return jsonify({"text": heard.text, "usage": duration_usage(heard)})
         case ResponseFormat.VERBOSE_JSON:
             return jsonify(verbose(asked, heard))
         case ResponseFormat.TEXT:
@@ -41,37 +39,8 @@ def present_transcription(asked: TranscriptionBody, heard: Transcription) -> Res
 
 
 def verbose(asked: TranscriptionBody, heard: Transcription) -> dict[str, object]:
-    """language: as a code; null for models that do not say. duration: of the sound, in seconds."""
-    body: dict[str, object] = {
-        "task": asked.request.task.value,
-        "language": ENGLISH if asked.request.task is HearingTask.TRANSLATE else heard.language,
-        "duration": heard.duration_seconds,
-        "text": heard.text,
-    }
-    if asked.words:
-        body["words"] = [present_word(word) for word in heard.words]
-    if asked.segments:
-        body["segments"] = [present_segment(segment) for segment in heard.segments]
-    return {**body, "usage": _duration(heard)}
-
-
-def present_segment(segment: Segment) -> dict[str, object]:
-    return {
-        "id": segment.number,
-        "seek": segment.seek,
-        "start": segment.start,
-        "end": segment.end,
-        "text": segment.text,
-        "tokens": list(segment.tokens),
-        "temperature": segment.temperature,
-        "avg_logprob": segment.average_logprob,
-        "compression_ratio": segment.compression_ratio,
-        "no_speech_prob": segment.no_speech_probability,
-    }
-
-
-def present_word(word: HeardWord) -> dict[str, object]:
-    return {"word": word.text.strip(), "start": word.start, "end": word.end}
+    shown = transcript_object(heard, asked.request.task, words=asked.words, segments=asked.segments)
+    return {**shown, "usage": duration_usage(heard)}
 
 
 def transcript_events(events: Iterator[HearingEvent | None], asked: TranscriptionBody) -> Generator[bytes]:
@@ -131,7 +100,3 @@ def _done(asked: TranscriptionBody, heard: Transcription) -> dict[str, object]:
 
 def _event(data: dict[str, object]) -> bytes:
     return f"event: {data['type']}\ndata: {encoded(data)}\n\n".encode()
-
-
-def _duration(heard: Transcription) -> dict[str, object]:
-    return {"type": "duration", "seconds": heard.duration_seconds}

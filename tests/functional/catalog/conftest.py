@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.catalog_disk import Disk
+from tests.support.isolated_cache import IsolatedCache
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Disk:
-    return Disk.under(tmp_path)
+def disk(tmp_path: Path, isolated_cache: IsolatedCache) -> Disk:
+    (tmp_path / "home").mkdir()
+    return Disk.over(isolated_cache.hub, tmp_path / "home")

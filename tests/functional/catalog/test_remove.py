@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 
 import pytest
-from dependency_injector import providers
 from filelock import FileLock
 from huggingface_hub import scan_cache_dir
 
 from adapters.filesystem.local import LocalFileSystem
+from adapters.filesystem.strict import MARK, StrictFileSystem
+from adapters.inference.prefix_cache.stored import FolderPrefixStore
 from application.catalog.list_models import ListQuery
 from container import Container
 from domain.catalog.removal import CacheContents
@@ -24,7 +28,6 @@ from entrypoints.settings import load_settings
 from tests.support.catalog_disk import Disk
 from tests.support.model_zoo.content import llama_config, text_model
 from tests.support.model_zoo.places import add_workspace, revision_of
-from tests.support.strict_filesystem import MARK, StrictFileSystem
 
 FILES = text_model()
 OLD, NEW = "ab12" + "0" * 36, "ab34" + "0" * 36
@@ -286,7 +289,7 @@ def test_the_strict_guard_lets_only_marked_folders_go(tmp_path: Path) -> None:
     guarded = marked.remove_model(StrictFileSystem(LocalFileSystem()))
     guarded.execute(guarded.plan("org/a"))
     refused = plain.remove_model(StrictFileSystem(LocalFileSystem()))
-    with pytest.raises(AssertionError, match="would have deleted"):
+    with pytest.raises(AccessDenied, match="MLXK2_STRICT_TEST_DELETE"):
         refused.execute(refused.plan("org/a"))
     assert plain.cache.folder("org/a").exists()
 
@@ -343,17 +346,42 @@ def test_the_way_to_remove_a_workspace_can_be_pasted_whatever_its_name(disk: Dis
 
 
 @pytest.mark.parametrize("name", [f"{MARK}1", "plain"])
-def test_the_strict_guard_comes_in_through_the_container(tmp_path: Path, name: str) -> None:
+def test_the_variable_brings_the_strict_guard_in(tmp_path: Path, name: str) -> None:
     disk = Disk.under(tmp_path / name)
     disk.cache.add("org/a", FILES)
-    environ = {"HOME": str(tmp_path), "HF_HOME": str(tmp_path / name)}
+    environ = {"HOME": str(tmp_path), "HF_HOME": str(tmp_path / name), "MLXK2_STRICT_TEST_DELETE": "1"}
     container = Container(settings=load_settings({}, environ))
-    container.filesystem.override(providers.Factory(StrictFileSystem, providers.Factory(LocalFileSystem)))
     removing = container.remove_model()
     plan = removing.plan("org/a")
     if name == "plain":
-        with pytest.raises(AssertionError, match="would have deleted"):
+        with pytest.raises(AccessDenied, match="MLXK2_STRICT_TEST_DELETE"):
             removing.execute(plan)
     else:
         removing.execute(plan)
     assert disk.cache.folder("org/a").exists() is (name == "plain")
+
+
+def test_a_refused_removal_touches_nothing(tmp_path: Path) -> None:
+    disk = Disk.under(tmp_path / "plain")
+    disk.cache.add("org/a", FILES)
+    before = sorted(tmp_path.rglob("*"))
+    done = subprocess.run(
+        [sys.executable, "-m", "mlxk", "rm", "org/a", "--yes", "--json"],
+        env={"HOME": str(tmp_path), "HF_HUB_CACHE": str(disk.cache.root), "MLXK2_STRICT_TEST_DELETE": "1"},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["type"]) == (1, "access_denied")
+    assert "lies in no folder marked mlxk2_test_" in error["message"]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_refusal_comes_before_the_prompts_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk.under(tmp_path / "plain")
+    disk.cache.add("org/a", FILES)
+    forgotten: list[object] = []
+    monkeypatch.setattr(FolderPrefixStore, "clear", lambda _, stored: forgotten.append(stored))
+    removing = disk.remove_model(StrictFileSystem(LocalFileSystem()))
+    with pytest.raises(AccessDenied, match="MLXK2_STRICT_TEST_DELETE"):
+        removing.execute(removing.plan("org/a"))
+    assert forgotten == []

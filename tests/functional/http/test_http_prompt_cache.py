@@ -19,6 +19,7 @@ from typing import Any
 from adapters.builtin_model import builtin_model_folder
 from scripts.train_demo.conversations import MULTI_TURN
 from tests.support.cli_process import clean_environment, mlxk
+from tests.support.isolated_cache import cache_under
 
 ROOT = Path(__file__).resolve().parents[3]
 FIRST_TURN, ANSWER = MULTI_TURN[0]
@@ -137,7 +138,7 @@ def test_a_conversation_goes_on_where_it_was_also_after_a_restart_and_not_after_
 
 def test_a_removed_model_takes_what_the_running_server_remembers_along(tmp_path: Path) -> None:
     env = home(tmp_path)
-    snapshot = tmp_path / "hf" / "hub" / "models--org--small" / "snapshots" / ("ab12" + "0" * 36)
+    snapshot = cache_under(tmp_path) / "hub" / "models--org--small" / "snapshots" / ("ab12" + "0" * 36)
     shutil.copytree(builtin_model_folder(), snapshot)
     with serving(env, *DISK, model="org/small") as server:
         token = server.loaded_token()

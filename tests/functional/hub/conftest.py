@@ -12,6 +12,7 @@ from container import Container
 from entrypoints.settings import load_settings
 from tests.support.hub_server import HubServer
 from tests.support.hub_server.fixtures import hub, make_hub, quiet_huggingface_hub
+from tests.support.isolated_cache import IsolatedCache
 
 __all__ = ["hub", "make_hub", "quiet_huggingface_hub"]
 
@@ -32,15 +33,16 @@ def strange_files(demo_files: dict[str, bytes]) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    return tmp_path / "hf" / "hub"
+def cache(isolated_cache: IsolatedCache) -> Path:
+    return isolated_cache.hub
 
 
 @pytest.fixture
-def environ(hub: HubServer, tmp_path: Path) -> dict[str, str]:
+def environ(hub: HubServer, tmp_path: Path, isolated_cache: IsolatedCache) -> dict[str, str]:
     return {
         "HOME": str(tmp_path),
-        "HF_HOME": str(tmp_path / "hf"),
+        "HF_HOME": str(isolated_cache.home),
+        "MLXK2_STRICT_TEST_DELETE": "1",
         "XDG_CACHE_HOME": str(tmp_path / "xdg"),
         "HF_ENDPOINT": hub.endpoint,
     }

@@ -23,6 +23,7 @@ from entrypoints.settings import load_settings
 from tests.support.hub_pulls import kill, start_pull, until
 from tests.support.hub_pulls import pull as pull_files
 from tests.support.hub_server import HubServer
+from tests.support.isolated_cache import SENTINEL
 
 NAME = "acme/model"
 WEIGHTS = "acme/model/model.safetensors"
@@ -118,7 +119,7 @@ def test_no_access_is_told_before_a_byte_is_written(
     with pytest.raises(AccessDenied) as denied:
         pull(house)
     assert hint in (denied.value.hint or "")
-    assert not cache.exists()
+    assert [each.name for each in cache.iterdir()] == [SENTINEL]
     assert hub.traffic.total_bytes == 0
 
 
@@ -185,7 +186,7 @@ def test_a_dry_run_tells_the_plan_and_writes_nothing(
     assert outcome.status is PullStatus.PLANNED
     assert outcome.plan is not None
     assert outcome.plan.fetch_bytes == sum(map(len, demo_files.values()))
-    assert not cache.exists()
+    assert [each.name for each in cache.iterdir()] == [SENTINEL]
 
 
 def test_globs_choose_files_and_a_later_pull_brings_the_rest(
@@ -261,7 +262,7 @@ def test_removing_a_model_that_is_being_pulled_is_refused(
     worker.join(30)
     assert house.check_health().execute(NAME).unhealthy == ()
     remove.execute(remove.plan(NAME))
-    assert not list(cache.glob("models--*"))
+    assert [each.name for each in cache.glob("models--*")] == [SENTINEL]
 
 
 def test_list_and_health_during_a_pull_say_incomplete_and_nothing_worse(

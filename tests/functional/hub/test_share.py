@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -128,8 +127,7 @@ def test_where_keys_are_wanted_they_are_sent_as_a_hubs_token(
         end(process)
 
 
-def test_nothing_is_shared_unless_asked_for(environ: dict[str, str], cache: Path) -> None:
-    cache.mkdir(parents=True)
+def test_nothing_is_shared_unless_asked_for(environ: dict[str, str]) -> None:
     process = serving(environ)
     try:
         answer = get_session().get(f"{address_of(process)}/api/models/{NAME}")
@@ -137,4 +135,3 @@ def test_nothing_is_shared_unless_asked_for(environ: dict[str, str], cache: Path
         assert "X-Error-Code" not in answer.headers
     finally:
         end(process)
-    shutil.rmtree(cache)

@@ -13,6 +13,7 @@ import pytest
 
 from adapters.builtin_model import builtin_model_folder
 from tests.support.hub_server import HubServer
+from tests.support.isolated_cache import cache_under
 from tests.support.workspace_kit import tree_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -28,7 +29,8 @@ class Machine:
         self.environ = {
             "PATH": os.environ["PATH"],
             "HOME": str(root),
-            "HF_HOME": str(root / "hf"),
+            "HF_HOME": str(cache_under(root)),
+            "MLXK2_STRICT_TEST_DELETE": "1",
             "HF_ENDPOINT": hub.endpoint,
             "HF_TOKEN": "hf_me",
             "HF_HUB_DISABLE_XET": "1",
@@ -120,7 +122,7 @@ def test_pull_list_clone_edit_check_push_push_again_pull_elsewhere_list(
 
 def test_the_truth_table_of_what_each_command_may_touch(machine: Machine, hub: HubServer) -> None:
     machine.json("pull", "org/Chatty-bf16")
-    cache = machine.root / "hf" / "hub"
+    cache = Path(machine.environ["HF_HOME"]) / "hub"
     snapshot = next(cache.glob("models--*/snapshots/*"))
     before = tree_of(cache)
     machine.json("clone", "org/Chatty-bf16", "ws")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from adapters.charts.png_chart import PngChart
@@ -29,18 +30,23 @@ from application.hub.verify_model import VerifyModel
 from application.inference.chat import Chat, PatientAnswer, Prepared
 from application.inference.embed import Embed, EmbeddingAnswer
 from application.inference.find_server import FindServer, ServedChat
+from application.inference.hear_as_chat import HearAsChat
 from application.inference.load_plan import PlanLoad
+from application.inference.model_loads import ModelLoads
 from application.inference.rerank import Rerank, RerankAnswer
+from application.inference.task_models import TaskModels
+from application.inference.transcribe import Transcribe
 from application.serving.background_service import BackgroundService
 from application.serving.model_pool import ModelPool, never
 from application.serving.prompt_cache import PromptCache
 from application.serving.running_servers import RunningServers
 from domain.catalog import LocatedModel, ModelReport, ModelSource
+from domain.catalog.fitness import require_transcribe
 from domain.catalog.removal import CacheContents, Removal, RemovalPlan
 from domain.errors import Conflict, MlxkError, ModelNotFound
 from domain.inference import Finished, FinishReason, GenerationEvent, GenerationRequest, TextDelta, Usage
 from domain.inference.embedding import EmbeddingRequest, RerankRequest
-from domain.serving.load_options import PrefixCacheBudget
+from domain.serving.load_options import PrefixCacheBudget, Task
 from domain.serving.load_wishes import PLAINLY, LoadWishes
 from domain.serving.memory_policy import MemoryForecast
 from domain.serving.model_load import ModelLoad
@@ -51,6 +57,7 @@ from entrypoints.settings import Settings, load_settings
 from ports.chart import Chart
 from ports.model_worker import WorkerLauncher
 from tests.support.fakes.bench import MeasuredChat, fake_benchmarks
+from tests.support.fakes.http_services import OpenGate
 from tests.support.fakes.hub_services import FakeFindOutdated, FakeHubServices, FakeShowRemote, FakeVerifyModel
 from tests.support.fakes.prefix_store import FakePrefixStore
 from tests.support.fakes.server_processes import FakeProcesses, FakeServiceManager
@@ -376,6 +383,7 @@ class FakeServices(FakeWorkspaceServices):
         self.embedding = FakeEmbed()
         self.reranking = FakeRerank()
         self.launcher = FakeWorkerLauncher()
+        self.hearing = ModelPool(self.launcher, 10**12)
         self.announced = False
         self.removing = FakeRemoveModel(reports)
         self.prompts = FakePrefixStore()
@@ -450,6 +458,15 @@ class FakeServices(FakeWorkspaceServices):
 
     def rerank(self) -> Rerank:
         return self.reranking
+
+    def transcribe(self) -> Transcribe:
+        """Over workers that hear bytes as text, and files as their names."""
+        loads = ModelLoads(self.resolve_model(), self.inspect_model(), self.hearing, OpenGate(), monotonic)
+        models = TaskModels(loads, Task.TRANSCRIBE, require_transcribe, self.plan_load().execute)
+        return Transcribe(models, monotonic)
+
+    def hear_as_chat(self) -> HearAsChat:
+        return HearAsChat(self.transcribe())
 
     def find_server(self) -> FindServer:
         return self.finding

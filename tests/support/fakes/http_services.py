@@ -151,7 +151,7 @@ class FakeServices:
         return Transcribe(models, monotonic)
 
     def _model_loads(self) -> ModelLoads:
-        return ModelLoads(_Located(self._look_up), _Inspected(self.models), self.pool, _OpenGate(), monotonic)
+        return ModelLoads(_Located(self._look_up), _Inspected(self.models), self.pool, OpenGate(), monotonic)
 
     def presence(self) -> Presence:
         return self._presence
@@ -267,7 +267,7 @@ class _Inspected(InspectModel):
         return next(each for each in self._reports if each.location == location)
 
 
-class _OpenGate(MemoryGate):
+class OpenGate(MemoryGate):
     """There is memory for everything."""
 
     def __init__(self) -> None:

@@ -1,0 +1,53 @@
+"""A server with each model of the portfolio: it is well, it tells its models, it answers, it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.plugins.live_house import MakeHouse
+from tests.support.live_server import LiveServer, live_server
+from tests.support.portfolio import PortfolioModel
+
+pytestmark = [pytest.mark.live, pytest.mark.live_e2e]
+Serve = Callable[..., LiveServer]
+
+
+def question(model: PortfolioModel, **more: object) -> dict[str, object]:
+    messages = [{"role": "user", "content": "Who are you?"}]
+    return {"model": model.name, "messages": messages, "max_tokens": 24, "temperature": 0, **more}
+
+
+def test_the_server_is_well_and_tells_the_model(serve: Serve, text_model_info: PortfolioModel) -> None:
+    server = serve(text_model_info)
+    assert server.get("/health")[0] == 200
+    status, models = server.get("/v1/models")
+    assert (status, text_model_info.name in [each["id"] for each in models["data"]]) == (200, True)
+
+
+def test_a_chat_is_the_same_whole_and_streamed(serve: Serve, text_model_info: PortfolioModel) -> None:
+    server = serve(text_model_info)
+    status, whole = server.post("/v1/chat/completions", **question(text_model_info))
+    assert status == 200, whole
+    events = server.events("/v1/chat/completions", **question(text_model_info))
+    deltas = [choice["delta"] for event in events for choice in event["choices"]]
+    message = whole["choices"][0]["message"]
+    for field in ("content", "reasoning_content"):
+        assert "".join(delta.get(field) or "" for delta in deltas) == (message.get(field) or "")
+    assert whole["usage"]["completion_tokens"] > 0
+
+
+def test_an_embedding_model_gives_a_vector_of_length_one(serve: Serve, embedding_model_info: PortfolioModel) -> None:
+    server = serve(embedding_model_info)
+    status, answer = server.post("/v1/embeddings", model=embedding_model_info.name, input="a sentence")
+    assert status == 200, answer
+    assert sum(each**2 for each in answer["data"][0]["embedding"]) == pytest.approx(1, abs=1e-3)
+
+
+def test_when_the_server_ends_all_its_processes_end(house_of: MakeHouse, text_model_info: PortfolioModel) -> None:
+    with live_server(house_of(text_model_info), "--model", text_model_info.name) as server:
+        ours = server.processes()
+        assert len(ours) >= 3, "the parent, the front and a worker"
+    assert server.ended is not None
+    assert (server.ended.exit_code, server.ended.held_bytes > 0, server.ended.left_bytes) == (0, True, 0)
