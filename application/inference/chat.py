@@ -17,6 +17,7 @@ from domain.catalog.fitness import can_hear, can_see, require_chat
 from domain.inference import USUAL_PICTURES, GenerationRequest, PictureRules
 from domain.serving.load_plan import PLAIN_PLAN, LoadPlan
 from domain.serving.load_wishes import PLAINLY, LoadWishes
+from domain.serving.model_load import ModelLoad
 from ports.model_worker import PatientStream
 
 __all__ = ["RESOLUTION_SECONDS", "Chat", "ChatAnswer", "Manner", "PatientAnswer", "Prepared", "Resolver", "plainly"]
@@ -96,10 +97,7 @@ class Chat:
 
         with self._loads.forgetting(spec):
             events = answer(request, Onlooker.of(report.name, load.options), self._pictures, ask)
-        with self._guard:
-            if len(self._lately) >= REMEMBERED_NAMES:
-                self._lately.clear()
-            self._lately[spec] = load.identity
+        self._note(spec, load)
         return PatientAnswer(report.location, events, warning)
 
     def at_hand(self, spec: str) -> bool:
@@ -109,6 +107,12 @@ class Chat:
         with self._guard:
             identity = self._lately.get(spec)
         return identity is not None and any(load.identity == identity for load in self._pool.loads())
+
+    def _note(self, spec: str, load: ModelLoad) -> None:
+        with self._guard:
+            if len(self._lately) >= REMEMBERED_NAMES:
+                self._lately.clear()
+            self._lately[spec] = load.identity
 
     def prepare(self, spec: str, loading: LoadWishes = PLAINLY) -> Prepared:
         """Load the model ahead of its first request. Raises as `execute` does."""
