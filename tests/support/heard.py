@@ -7,7 +7,7 @@ import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import mlx.core as mx
 import mlx_vlm.utils
@@ -127,7 +127,8 @@ class Oracle:
         tokens, pixels = inputs.pop("input_ids"), inputs.pop("pixel_values", None)
         mask = inputs.pop("attention_mask")
         steps = generate_step(tokens, self.model, pixels, mask, max_tokens=ANSWER, temperature=0.0, **inputs)
-        return tokens.reshape(-1).tolist(), [int(token) for token, _ in steps][:ANSWER]
+        asked: Any = tokens.reshape(-1).tolist()
+        return asked, [int(token) for token, _ in steps][:ANSWER]
 
 
 def _parts(message: Message) -> list[dict[str, str]]:
@@ -140,6 +141,10 @@ def _parts(message: Message) -> list[dict[str, str]]:
         parts.append({"type": kinds[each.kind]})
         at = each.at
     return [*parts, {"type": "text", "text": message.content[at:]}] if message.content[at:] else parts
+
+
+def weights_of(folder: Path) -> dict[str, mx.array]:
+    return cast("dict[str, mx.array]", mx.load(str(folder / "model.safetensors")))
 
 
 def built(kind: str, folder: Path) -> Path:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from adapters.inference.chat_template import Turn
 from adapters.inference.conversation_prompt import PromptText
+from adapters.inference.engine.vision import TOKEN_KINDS
 from adapters.inference.pictures.video import read_video
 from adapters.inference.text_codec import MlxTextCodec, refuse_half_turns
 from adapters.inference.vision.network import unsupported
@@ -33,6 +34,9 @@ from domain.inference import Attachment, AttachmentKind, GenerationRequest, Mess
 from ports.text_codec import EncodedPrompt, PromptMedia, PromptPicture
 
 PROBE_SIDE = 64
+# Models that look at a picture's tokens in both directions may read them in order when there is something to hear: what
+# is remembered of the one is not the other.
+BESIDE_SOUNDS = " beside sounds"
 
 
 class SeeingCodec(MlxTextCodec):
@@ -90,7 +94,10 @@ class SeeingCodec(MlxTextCodec):
         names = [each.digest for each in (*request.pictures, *sounds)]
         with self._refusals(request):
             made = self._processor.process(prompt.text, pixels, [each.samples for each in heard], names)
-        places = (*self._pictures_in(made, request.pictures, pixels), *_sounds_in(made, self._processor, sounds, heard))
+        pictures_in = self._pictures_in(made, request.pictures, pixels)
+        if sounds and any(name in made.inputs for name in TOKEN_KINDS):
+            pictures_in = tuple(replace(each, digest=f"{each.digest}{BESIDE_SOUNDS}") for each in pictures_in)
+        places = (*pictures_in, *_sounds_in(made, self._processor, sounds, heard))
         seen = PicturesSeen(tuple(picture.facts for picture in pictures)) if pictures else None
         return replace(_encoded(prompt, made, places, with_sounds_apart(made, heard)), seen=seen)
 

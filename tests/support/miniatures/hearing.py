@@ -51,7 +51,9 @@ GEMMA_4 = SeeingMiniature(
         "processor_config.json": {
             "processor_class": "Gemma4Processor", "audio_seq_length": 100, "audio_ms_per_token": 40,
             "image_processor": {"patch_size": 4, "max_soft_tokens": 70, "pooling_kernel_size": 2},
-            "feature_extractor": {"feature_extractor_type": "Gemma4AudioFeatureExtractor", "sampling_rate": 16000},
+            "feature_extractor": {
+                "feature_extractor_type": "Gemma4AudioFeatureExtractor", "sampling_rate": 16000, "fft_overdrive": True,
+            },
         }
     },
     _GEMMA_TURNS,
@@ -71,7 +73,10 @@ GEMMA_3N = SeeingMiniature(
         "laurel_rank": 8,
         "vocab_size_per_layer_input": _VOCABULARY - 2, "hidden_size_per_layer_input": 8, "sliding_window": 24,
         "sliding_window_pattern": 2, "num_kv_shared_layers": 2, "query_pre_attn_scalar": 16,
-        "layer_types": ["sliding_attention", "full_attention"] * 2, "activation_sparsity_pattern": [0.0] * 4,
+        "rope_local_base_freq": 10000.0,
+        "final_logit_softcapping": 30.0, "altup_num_inputs": 4, "altup_coef_clip": 120.0, "altup_correct_scale": True,
+        "altup_active_idx": 0, "layer_types": ["sliding_attention", "full_attention"] * 2,
+        "activation_sparsity_pattern": [0.0] * 4,
     },
     {"model_type": "gemma3n_vision", "hidden_size": 2048, "vocab_size": 1, "vocab_offset": _VOCABULARY - 2},
     _GEMMA_TOKENIZER,
