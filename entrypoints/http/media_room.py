@@ -43,7 +43,7 @@ class MediaRoom:
                 finally:
                     self._waiting -= 1
             if not self._free(size):
-                raise ServerBusy("other requests fill the room for pictures", hint="try again in a moment")
+                raise ServerBusy("other requests fill the room for pictures and sounds", hint="try again in a moment")
             self._taken += size
         return Room(self, size)
 

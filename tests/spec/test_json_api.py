@@ -17,7 +17,7 @@ from domain.inference import TextDelta
 from entrypoints.cli.envelope import SPEC_VERSION
 from entrypoints.cli.errors import EXIT_CODES
 from entrypoints.cli.options import COMMANDS
-from tests.support.fakes.cli_services import EMBEDDER, FakeServices, Line, report, spoken
+from tests.support.fakes.cli_services import EARS, EMBEDDER, FakeServices, Line, report, spoken
 from tests.support.fakes.prefix_store import FakePrefixStore, prompts_of
 from tests.support.fakes.server_processes import FakeProcesses, server_entry
 
@@ -29,6 +29,7 @@ SCHEMA: dict[str, Any] = json.loads((DOCS / "json-api-schema.json").read_text(en
 VALIDATOR = Draft202012Validator(SCHEMA)
 EXAMPLES: list[dict[str, Any]] = [json.loads(each) for each in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
 HASH = "sha256:" + "0a" * 32
+SOUND = Path(__file__).resolve()  # a file that is there: nobody listens
 
 MODELS = (
     report("mlx-community/Good"),
@@ -36,6 +37,7 @@ MODELS = (
     report("org/Broken", health_reason="config.json missing", framework="Unknown", capabilities=()),
     report("mlxk/demo", source=ModelSource.BUILTIN),
     EMBEDDER,
+    EARS,
     report("./plain", source=ModelSource.WORKSPACE),
     report(
         "managed",
@@ -85,6 +87,8 @@ COMMAND_LINES = (
     ("push", "ws", "me/mine", "--private", "--dry-run"),
     ("push", "ws", "me/mine", "--private", "--check-only"),
     ("run", "demo", "Who are you?"),
+    ("transcribe", "org/ears", str(SOUND)),
+    ("transcribe", "org/ears", str(SOUND), "--timestamps", "word", "--translate"),
     ("embed", "embedder", "a text", "another"),
     ("rerank", "reranker", "a question", "a document"),
     ("embed-serve", "org/embedder"),

@@ -33,7 +33,7 @@ from entrypoints.http.server import serve
 from entrypoints.settings import Settings, load_settings
 from ports.running_servers import ServerRegister
 from tests.support.fakes.event_worker import FAULT
-from tests.support.fakes.http_services import MODELS, VECTOR_MODELS, ChildLauncher, FakeServices
+from tests.support.fakes.http_services import EARS, MODELS, VECTOR_MODELS, ChildLauncher, FakeServices
 from tests.support.fakes.worker import Script
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +76,7 @@ def _services(settings: Settings, register: ServerRegister | None = None) -> Fak
         script.fail_to_load["org/one"] = GenerationFailed("its weights are odd")
     launcher = ChildLauncher(script)
     threading.Thread(target=_obey, args=(launcher,), daemon=True).start()
-    models = (*MODELS, *VECTOR_MODELS)
+    models = (*MODELS, *VECTOR_MODELS, EARS)
     return FakeServices(launcher, models, register, preload=settings.preload_model.value)
 
 

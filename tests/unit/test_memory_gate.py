@@ -21,7 +21,7 @@ from application.serving.pool_values import Beside
 from domain.catalog import ModelReport
 from domain.errors import InsufficientMemory
 from domain.inference import DefaultLength, GenerationRequest, Message, Role, TextDelta, TokenLimits
-from domain.serving.load_options import LoadOptions
+from domain.serving.load_options import LoadOptions, Task
 from domain.serving.load_plan import LoadPlan
 from tests.support.fakes.memory import Machine
 from tests.support.fakes.worker import FakeWorkerLauncher, Script
@@ -142,6 +142,26 @@ def test_a_model_that_sees_is_refused_above_the_share_of_ram_and_forced_with_a_w
     assert "--force" in (caught.value.hint or "")
     gate.check(demo, 1, 0, force=True, plan=SEEING)
     gate.check(demo, 1, 0, force=False)  # as a text model it is let in
+
+
+GIB = 1024**3
+HEARING, SPEAKING = (LoadPlan(LoadOptions(task=task)) for task in (Task.TRANSCRIBE, Task.SPEAK))
+
+
+@pytest.mark.parametrize("plan", [HEARING, SPEAKING])
+def test_what_hears_or_speaks_wants_four_gibibytes_free_unless_forced(
+    stores: ModelStores, demo: ModelReport, plan: LoadPlan
+) -> None:
+    machine = Machine(16 * GIB, 4 * GIB)
+    gate = MemoryGate(stores, machine)
+    assert gate.check(demo, 1, 0, force=False, plan=plan) is None
+    machine.limit -= 1
+    with pytest.raises(InsufficientMemory, match=r"audio wants 4\.0 GiB of free memory") as caught:
+        gate.check(demo, 1, 0, force=False, plan=plan)
+    assert "--force" in (caught.value.hint or "")
+    assert gate.check(demo, 1, 0, force=True, plan=plan) is None
+    assert gate.check(demo, 1, 1, force=False, plan=plan) is None, "others would make room"
+    assert gate.check(demo, 1, 0, force=False) is None, "a text model is let in"
 
 
 def test_the_kv_cache_of_a_model_that_sees_counts_too(stores: ModelStores, demo: ModelReport) -> None:

@@ -35,7 +35,7 @@ class Arguments:
     """As in the option table."""
 
     model: str
-    files: tuple[str, ...] = ()
+    files: tuple[str, ...]
     language: str | None = None
     translate: bool = False
     format: str | None = None

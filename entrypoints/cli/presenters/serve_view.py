@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from domain.catalog.fitness import EMBEDDINGS, RERANK
+from domain.catalog.fitness import AUDIO, EMBEDDINGS, RERANK, TEXT_GENERATION
 
 DEMO_MODEL = "demo"
 
@@ -27,6 +27,13 @@ _EMBED = """\
 
 """
 
+_HEAR = "  curl {url}/v1/audio/transcriptions{header} -F model={model} -F file=@talk.wav\n\n"
+_HEAR_EXAMPLE = """\
+  with open("talk.wav", "rb") as sound:
+      print(client.audio.transcriptions.create(model="{model}", file=sound).text)
+
+"""
+
 _KEY_HEADER = """
     -H 'Authorization: Bearer YOUR_KEY' \\"""
 
@@ -37,6 +44,9 @@ def banner(url: str, model: str | None, *, keyed: bool = False, able: Sequence[s
     """
     key, header = ("YOUR_KEY", _KEY_HEADER) if keyed else ("none", "")
     shown = model or DEMO_MODEL
+    if AUDIO in able and TEXT_GENERATION not in able:
+        header = " -H 'Authorization: Bearer YOUR_KEY'" if keyed else ""
+        return (_SERVES + _HEAR + _CLIENT + _HEAR_EXAMPLE).format(url=url, model=shown, key=key, header=header)
     route, asked, example = _example(able)
     body = json.dumps({"model": shown, **asked})
     text = _SERVES + _CURL + (_CLIENT + example if example else "")

@@ -15,9 +15,8 @@ from domain.inference import AttachmentKind
 from domain.inference.sound import SoundBytes, SoundFile
 from domain.inference.transcription import HearingTask, TranscriptionRequest
 from domain.serving.load_options import LoadOptions, Task
-from tests.support.fakes.cli_services import FakeServices, Line, Seen, report, spoken
+from tests.support.fakes.cli_services import EARS, FakeServices, Line, Seen, report, spoken
 
-EARS = report("org/ears", model_type="audio", capabilities=("audio", "audio-translate-en"))
 TURBO = report("org/turbo", model_type="audio", capabilities=("audio",))
 CHAT = report("org/chat")
 

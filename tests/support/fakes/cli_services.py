@@ -231,6 +231,7 @@ class FakeCheckHealth(CheckHealth):
         )
 
 
+EARS = report("org/ears", model_type="audio", capabilities=("audio", "audio-translate-en"))
 EMBEDDER = report("org/embedder", model_type="embedding", capabilities=("embeddings",))
 Step = GenerationEvent | BaseException
 
