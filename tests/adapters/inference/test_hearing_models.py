@@ -110,6 +110,19 @@ def test_remembered_prompts_know_their_sounds(kind: str, folder_of: Built, tmp_p
     assert found.reusable_tokens >= ours.loaded.engine.explain(other.tokens, other.media).reusable_tokens
 
 
+def test_a_picture_that_was_remembered_without_a_sound_is_read_anew_beside_one(
+    folder_of: Built, tmp_path: Path
+) -> None:
+    """Gemma 4 looks at pictures in both directions, but not where there is something to hear."""
+    fresh, ours = listener(folder_of("gemma4")), listener(folder_of("gemma4"), tmp_path / "remembered")
+    first = user("These words are long enough to be remembered. " * 12, RED, "What is it? " * 30)
+    for talk in ([first], [first, NO, user("And this?", A)]):
+        assert ours.said(talk) == fresh.said(talk)
+    seen, heard = (ours.encode(*talk).media for talk in ([first], [first, NO, user("And this?", A)]))
+    assert seen is not None and heard is not None
+    assert seen.pictures[0].digest != heard.pictures[0].digest
+
+
 # How long a sound may be
 
 
