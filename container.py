@@ -6,7 +6,6 @@ build when they build it, so that a listing loads no server and no MLX.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -78,12 +77,6 @@ def _run_benchmark(chat: Chat) -> RunBenchmark:
     return RunBenchmark(chat, Clocks(monotonic, lambda: datetime.now(UTC)), describe_environment)
 
 
-def _memory_probe() -> MemoryProbe:
-    from adapters.memory import memory_probe_for
-
-    return memory_probe_for(sys.platform)
-
-
 def _worker_launcher(settings: Settings, *, keep_spare: bool) -> WorkerLauncher:
     from adapters.worker_process.launcher import ProcessWorkerLauncher
 
@@ -102,6 +95,7 @@ def _later(module: str, name: str) -> Callable[..., Any]:
 
 _vectors = partial(_later, "container_embedding")
 _hearing = partial(_later, "container_hearing")
+_speaking = partial(_later, "container_speaking")
 _serving = partial(_later, "container_serving")
 
 
@@ -118,7 +112,7 @@ class Container(containers.DeclarativeContainer):
         _later("adapters.runtime_support.installed", "InstalledLibraryInspector")
     )
     report_index = providers.ThreadSafeSingleton(_report_index, settings)
-    memory_probe = providers.ThreadSafeSingleton(_memory_probe)
+    memory_probe = providers.ThreadSafeSingleton(_later("container_watch", "memory_probe"))
 
     resolve_model = providers.Factory(_later("application.catalog.resolve_model", "ResolveModel"), model_stores)
     inspect_model = providers.Factory(
@@ -197,6 +191,8 @@ class Container(containers.DeclarativeContainer):
     served_transcribe = providers.ThreadSafeSingleton(
         _hearing("transcribe"), served_model_loads, plan_served_load, settings
     )
+    speak = providers.ThreadSafeSingleton(_speaking("speak"), model_loads, plan_load)
+    served_speak = providers.ThreadSafeSingleton(_speaking("speak"), served_model_loads, plan_served_load)
     served_answers = providers.ThreadSafeSingleton(_hearing("answers_by_task"), served_chat, hear_as_chat)
 
     run_benchmark = providers.Factory(_run_benchmark, chat)
@@ -209,6 +205,7 @@ class Container(containers.DeclarativeContainer):
     served_pool = providers.ThreadSafeSingleton(
         _later("container_watch", "served_pool"), worker_launcher, resident_budget, worker_watch, meter
     )
+    open_realtime = providers.Factory(_later("container_hearing", "open_realtime"), served_transcribe, meter)
     check_readiness = providers.Factory(
         _later("application.serving.readiness", "CheckReadiness"), lifecycle, model_pool, worker_watch
     )
@@ -219,7 +216,7 @@ class Container(containers.DeclarativeContainer):
     )  # fmt: skip
     bring_in_model = providers.ThreadSafeSingleton(
         _vectors("bring_in"),
-        served_model_loads, served_chat, served_embed, served_rerank, served_transcribe,
+        served_model_loads, served_chat, served_embed, served_rerank, served_transcribe, served_speak,
     )  # fmt: skip
     embedding_backend = providers.ThreadSafeSingleton(_vectors("embedding_backend"), settings)
     preload_models = providers.Factory(_serving("preload_models"), bring_in_model, owners_settings, first_model)

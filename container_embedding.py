@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from application.inference.load_plan import PlanLoad, PlanServedLoad
     from application.inference.model_loads import ModelLoads
     from application.inference.rerank import Rerank
+    from application.inference.speak import Speak
     from application.inference.transcribe import Transcribe
     from application.serving.memory_gate import MemoryGate
     from application.serving.model_pool import ModelPool
@@ -49,10 +50,13 @@ def rerank(loads: ModelLoads, plan: PlanLoad | PlanServedLoad, complete: Complet
     return Rerank(VectorModels(loads, Task.RERANK, require_rerank, plan.execute, KnownContents(complete)))
 
 
-def bring_in(loads: ModelLoads, chat: Chat, embed: Embed, rerank: Rerank, transcribe: Transcribe) -> BringIn:
-    from application.inference.bring_in import BringIn
+def bring_in(
+    loads: ModelLoads, chat: Chat, embed: Embed, rerank: Rerank, transcribe: Transcribe, speak: Speak
+) -> BringIn:
+    from application.inference.bring_in import BringIn, Ways
 
-    return BringIn(loads.look_up, chat.bring_in, embed.bring_in, rerank.bring_in, transcribe.bring_in)
+    ways = Ways(chat.bring_in, embed.bring_in, rerank.bring_in, transcribe.bring_in, speak.bring_in)
+    return BringIn(loads.look_up, ways)
 
 
 def embedding_backend(settings: Settings) -> EmbeddingBackend | None:

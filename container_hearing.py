@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from application.inference.load_plan import PlanLoad, PlanServedLoad
     from application.inference.model_loads import ModelLoads
     from application.inference.transcribe import Transcribe
+    from application.serving.meter import Meter
+    from application.serving.realtime_session import OpenRealtimeSession
     from entrypoints.settings import Settings
 
 
@@ -24,6 +26,14 @@ def transcribe(loads: ModelLoads, plan: PlanLoad | PlanServedLoad, settings: Set
 
     models = TaskModels(loads, Task.TRANSCRIBE, require_transcribe, plan.execute)
     return Transcribe(models, monotonic, settings.hearing.timeout.value)
+
+
+def open_realtime(transcribe: Transcribe, meter: Meter) -> OpenRealtimeSession:
+    from adapters.voice_activity.detector import PitchDetectors
+    from application.serving.live_ear import TranscribingEar
+    from application.serving.realtime_session import OpenRealtimeSession
+
+    return OpenRealtimeSession(TranscribingEar(transcribe), PitchDetectors(), meter.live)
 
 
 def hear_as_chat(transcribe: Transcribe, settings: Settings) -> HearAsChat:

@@ -1,4 +1,4 @@
-"""The bill of materials for what watches a server's workers and counts its requests. A single command has none."""
+"""The bill of materials for what watches: the machine's memory, and a server's workers and requests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ if TYPE_CHECKING:
     from application.serving.model_pool import ModelPool
     from application.serving.read_metrics import ReadMetrics
     from application.serving.worker_watch import WatchTimes, WorkerWatch
+    from ports.memory import MemoryProbe
     from ports.model_worker import WorkerLauncher
+
+
+def memory_probe() -> MemoryProbe:
+    from sys import platform
+
+    from adapters.memory import memory_probe_for
+
+    return memory_probe_for(platform)
 
 
 def watch_times() -> WatchTimes:

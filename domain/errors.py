@@ -6,6 +6,7 @@ MlxkError
 │   ├── UnsupportedParameter   a parameter we know and cannot honour
 │   ├── ContextLengthExceeded  prompt and answer do not fit the model's context
 │   ├── InvalidMedia           a picture or sound that cannot be read
+│   ├── NothingToCommit        a live line's buffer holds too little sound
 │   └── CapabilityMismatch     the model cannot do what was asked of it
 │       └── CannotTranslate    it hears, but it writes no other language than the one it hears
 ├── PayloadTooLarge            a body or file is over its limit
@@ -105,6 +106,10 @@ class CannotTranslate(CapabilityMismatch):
 
 class InvalidMedia(InvalidRequest):
     code = "invalid_media"
+
+
+class NothingToCommit(InvalidRequest):
+    code = "input_audio_buffer_commit_empty"
 
 
 class PayloadTooLarge(MlxkError):

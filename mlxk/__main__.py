@@ -14,8 +14,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MIN_PYTHON = (3, 11)
-
 
 def application_root() -> str:
     """The folder whose subfolders are our top-level packages."""
@@ -26,10 +24,6 @@ def application_root() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mlxk` with these arguments (default: the process's own); returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if sys.version_info < MIN_PYTHON:
-        wanted, have = ".".join(map(str, MIN_PYTHON)), ".".join(map(str, sys.version_info[:3]))
-        sys.stderr.write(f"mlxk needs Python {wanted} or newer, this is {have}: reinstall it with a newer Python\n")
-        return 1
     root = application_root()
     if not sys.path or sys.path[0] != root:
         sys.path.insert(0, root)

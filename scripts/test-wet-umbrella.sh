@@ -1,23 +1,12 @@
 #!/usr/bin/env bash
 # All live tests, group by group: what shares a process first, then the groups that want one of their own. Arguments go
-# to every pytest; --report-output FILE gives each group a file, FILE with the group's name before its ending, and then
-# FILE all of their lines. Ends with 1 when a group failed, with 2 when the arguments are wrong.
+# to every pytest; --report-output FILE is one file for all groups, which each adds its lines to. Ends with 1 when a
+# group failed, with 2 when the arguments are wrong.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 
 pytest=${PYTEST:-.venv/bin/pytest}
 groups=("wet" "live_pull" "live_clone")
-report="" rest=()
-while (($#)); do
-  case $1 in
-    --report-output=*) report=${1#*=} ;;
-    --report-output)
-      [ $# -ge 2 ] || { echo "--report-output wants a file" >&2; exit 2; }
-      report=$2; shift ;;
-    *) rest+=("$1") ;;
-  esac
-  shift
-done
 
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
@@ -25,15 +14,9 @@ number() { grep -Eo "[0-9]+ $1" "$logs/last" | tail -1 | grep -Eo '^[0-9]+' || e
 
 failed=0 note="" rows=()
 for group in "${groups[@]}"; do
-  extra=()
-  if [ -n "$report" ]; then
-    name=${report##*/} stem=${report%.*}
-    [[ $name == *.* ]] && part="$stem.$group.${name##*.}" || part="$report.$group"
-    extra=(--report-output "$part")
-  fi
   echo "== $group"
   begun=$SECONDS
-  "$pytest" tests/live -m "live and $group" --tb=no --capture=sys ${extra[@]+"${extra[@]}"} ${rest[@]+"${rest[@]}"} 2>&1 | tee "$logs/$group"
+  "$pytest" tests/live -m "live and $group" --tb=no --capture=sys "$@" 2>&1 | tee "$logs/$group"
   code=${PIPESTATUS[0]}
   tail -1 "$logs/$group" > "$logs/last"
   # 5: nothing was collected, as when -k leaves none.
@@ -42,9 +25,7 @@ for group in "${groups[@]}"; do
   bad=$(($(number failed) + $(number error)))
   rows+=("$(printf '%-12s %8s %8s %8s %9s  %s' "$group" "$(number passed)" "$bad" "$(number skipped)" "$((SECONDS - begun))" "$note")")
   note=""
-  [ -z "$report" ] || [ ! -f "$part" ] || cat "$part" >> "$logs/report"
 done
-[ ! -f "$logs/report" ] || cp "$logs/report" "$report"
 
 echo
 printf '%-12s %8s %8s %8s %9s\n' group passed failed skipped seconds

@@ -21,3 +21,6 @@ settings.load_profile("patient")
 
 # A shell starts what runs in its background deaf to Ctrl-C, and so would be every process that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# nohup makes deaf to the closing of a terminal in the same way. This process goes on; those it starts hear it.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda _number, _frame: None)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from application.catalog.completion import Complete, unchanged
 from application.catalog.resolve_model import ResolveModel
 from application.catalog.stores import ModelStores
-from domain.catalog.capability import Capability
+from domain.catalog.capability import Capability, TypeLabel
 from domain.catalog.judge import judge
 from domain.catalog.manifest import ModelManifest, is_weight_file, section
 from domain.catalog.printable import printable
@@ -107,7 +107,7 @@ class ShowModel:
             ),
             config=config,
             quantization=section(config, "quantization") or section(config, "quantization_config") or None,
-            metadata=_metadata(manifest),
+            metadata=_metadata(manifest, report),
             memory=self._forecast(report, config),
         )
 
@@ -131,7 +131,8 @@ def file_kind(name: str) -> FileKind:
     return FileKind.OTHER
 
 
-def _metadata(manifest: ModelManifest) -> ModelMetadata:
+def _metadata(manifest: ModelManifest, report: ModelReport) -> ModelMetadata:
+    """What hears or speaks has no context that its configuration tells."""
     config = manifest.config
     quantization = section(config, "quantization") or section(config, "quantization_config")
     bits = whole_number(quantization.get("bits"))
@@ -139,7 +140,7 @@ def _metadata(manifest: ModelManifest) -> ModelMetadata:
         model_type=manifest.model_type or None,
         architecture=next(iter(manifest.architectures), None),
         quantization=None if bits is None else f"{bits}bit",
-        context_length=context_length(config) if config else None,
+        context_length=context_length(config) if config and report.model_type != TypeLabel.AUDIO else None,
         vocab_size=_stated(config, "vocab_size"),
         hidden_size=_stated(config, "hidden_size", "n_embd", "d_model"),
         layers=_stated(config, "num_hidden_layers", "n_layer", "num_layers"),

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from application.inference.answering import Prepared, never
 from domain.catalog import ModelReport
-from domain.catalog.fitness import EMBEDDINGS, RERANK, only_hears
+from domain.catalog.fitness import EMBEDDINGS, RERANK, SPEECH, only_hears
 
 
 class Way(Protocol):
-    """`bring_in` of Chat, Embed, Rerank and Transcribe."""
+    """`bring_in` of Chat, Embed, Rerank, Transcribe and Speak."""
 
     def __call__(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = ...) -> Prepared: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    chat: Way
+    embed: Way
+    rerank: Way
+    transcribe: Way
+    speak: Way
 
 
 class BringIn:
@@ -21,14 +31,9 @@ class BringIn:
     says so.
     """
 
-    def __init__(
-        self, look_up: Callable[[str], ModelReport], chat: Way, embed: Way, rerank: Way, transcribe: Way
-    ) -> None:
+    def __init__(self, look_up: Callable[[str], ModelReport], ways: Ways) -> None:
         self._look_up = look_up
-        self._chat = chat
-        self._embed = embed
-        self._rerank = rerank
-        self._transcribe = transcribe
+        self._ways = ways
 
     def execute(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = never) -> Prepared:
         """Blocks until it is loaded. pinned, given_up: as ModelPool.preload has them. Raises as Chat.prepare does."""
@@ -36,7 +41,9 @@ class BringIn:
 
     def _way(self, report: ModelReport) -> Way:
         if EMBEDDINGS in report.capabilities:
-            return self._embed
+            return self._ways.embed
         if RERANK in report.capabilities:
-            return self._rerank
-        return self._transcribe if only_hears(report) else self._chat
+            return self._ways.rerank
+        if SPEECH in report.capabilities:
+            return self._ways.speak
+        return self._ways.transcribe if only_hears(report) else self._ways.chat

@@ -93,7 +93,7 @@ class SoundLoop:
         self._inbox.put(Listen(answer))
 
     def forewarn(self, told: Callable[[EngineVitals], None]) -> None:
-        """told: as `answer`, unasked, before a piece that may take longer than was told last. To be set before `run`."""
+        """told: as `answer`, unasked, before a piece that may take longer than was told last. Set it before `run`."""
         self._forewarned = told
 
     @property

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+from application.serving.live_counts import LiveCounts
 from domain.inference import GenerationReport
 from domain.serving.metrics import Histogram, Labels, MetricFamily, Names, counter, gauge, histogram
 
@@ -33,10 +34,13 @@ HISTOGRAMS = {
 
 
 class Meter:
-    """Thread-safe. clock: monotonic seconds. Models are told apart by their names, up to a number."""
+    """Thread-safe. clock: monotonic seconds. live: what is counted of live transcriptions. Models are told apart by
+    their names, up to a number.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
+        self.live = LiveCounts()
         self._guard = threading.Lock()
         self._names = Names()
         self._running: Counter[str] = Counter()
@@ -112,6 +116,7 @@ class Meter:
                     _each("model", self._load_failures),
                 ),
                 *(histogram(name, about, self._histograms[name]) for name, (about, _) in HISTOGRAMS.items()),
+                *self.live.families(),
             ]  # fmt: skip
 
     def _histogram(self, name: str, model: str) -> Histogram:

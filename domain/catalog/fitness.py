@@ -12,6 +12,7 @@ EMBEDDINGS = "embeddings"
 RERANK = "rerank"
 AUDIO = "audio"
 TRANSLATE = "audio-translate-en"
+SPEECH = "speech"
 
 
 def can_chat(report: ModelReport) -> bool:
@@ -51,9 +52,15 @@ def can_transcribe(report: ModelReport) -> bool:
     return report.healthy and report.runtime_compatible and only_hears(report)
 
 
+def can_speak(report: ModelReport) -> bool:
+    """Sound, runnable here, and able to say a text aloud."""
+    return report.healthy and report.runtime_compatible and SPEECH in report.capabilities
+
+
 def can_serve(report: ModelReport) -> bool:
     """A server has a route for what it does."""
-    return can_chat(report) or can_embed(report) or can_rerank(report) or can_transcribe(report)
+    others = (can_embed, can_rerank, can_transcribe, can_speak)
+    return can_chat(report) or any(can(report) for can in others)
 
 
 def require_chat(report: ModelReport) -> None:
@@ -99,6 +106,11 @@ def require_translate(report: ModelReport) -> None:
         )
 
 
+def require_speak(report: ModelReport) -> None:
+    """As `require_chat`."""
+    _require(report, SPEECH, "speak", "`mlxk list --audio` shows the models that do, such as Soprano or Qwen3-TTS")
+
+
 def require_served(report: ModelReport) -> None:
     """As `require_chat`, for a model that a server has any route for."""
     if EMBEDDINGS in report.capabilities:
@@ -107,6 +119,8 @@ def require_served(report: ModelReport) -> None:
         require_rerank(report)
     elif only_hears(report):
         require_transcribe(report)
+    elif SPEECH in report.capabilities:
+        require_speak(report)
     else:
         require_chat(report)
 

@@ -9,6 +9,7 @@ from domain.inference.sound import SoundFormat
 
 LEAST_SPEED = 0.25
 MOST_SPEED = 4.0
+MOST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class SpeechRequest:
             raise InvalidRequest("there is nothing to say: input is empty", param="input")
         if not LEAST_SPEED <= self.speed <= MOST_SPEED:
             raise InvalidRequest(f"speed must be from {LEAST_SPEED} to {MOST_SPEED}, got {self.speed}", param="speed")
+        if self.seed is not None and not 0 <= self.seed <= MOST_SEED:
+            raise InvalidRequest(f"seed must be from 0 to {MOST_SEED}, got {self.seed}", param="seed")
         if self.deadline_seconds is not None and self.deadline_seconds <= 0:
             raise InvalidRequest(f"a deadline must be more than 0 s away, got {self.deadline_seconds}")
 

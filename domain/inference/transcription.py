@@ -16,6 +16,16 @@ class HearingTask(StrEnum):
     TRANSLATE = "translate"
 
 
+def language_code(code: str) -> str:
+    """The code itself. Raises InvalidRequest for what is none."""
+    if not (2 <= len(code) <= 3 and code.isascii() and code.isalpha() and code.islower()):
+        raise InvalidRequest(
+            f"language must be a code such as en, de or fr, got {code!r}", hint="leave it out to have it detected",
+            param="language",
+        )  # fmt: skip
+    return code
+
+
 @dataclass(frozen=True, slots=True)
 class TranscriptionRequest:
     """language: code of two or three letters of what is spoken; None finds it out. prompt: text that the sound goes on
@@ -40,12 +50,8 @@ class TranscriptionRequest:
     def __post_init__(self) -> None:
         if self.temperature is not None and not 0 <= self.temperature <= 1:
             raise InvalidRequest(f"temperature must be from 0 to 1, got {self.temperature}", param="temperature")
-        code = self.language
-        if code is not None and not (2 <= len(code) <= 3 and code.isascii() and code.isalpha() and code.islower()):
-            raise InvalidRequest(
-                f"language must be a code such as en, de or fr, got {code!r}", hint="leave it out to have it detected",
-                param="language",
-            )  # fmt: skip
+        if self.language is not None:
+            language_code(self.language)
         if self.deadline_seconds is not None and self.deadline_seconds <= 0:
             raise InvalidRequest(f"a deadline must be more than 0 s away, got {self.deadline_seconds}")
 

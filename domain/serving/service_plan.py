@@ -44,7 +44,8 @@ def is_ours(text: str) -> bool:
     """Whether it was written here, and nobody has changed it."""
     body, mark, last = text.rpartition(MARK)
     before = body.rpartition("\n")[0] + "\n"
-    return bool(mark) and last.strip().split(" ")[0] == _sum(before)
+    line, _, behind_it = last.partition("\n")
+    return bool(mark) and not behind_it and line.strip().split(" ")[0] == _sum(before)
 
 
 def _is_secret(name: str) -> bool:

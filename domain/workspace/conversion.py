@@ -183,13 +183,7 @@ def _size_after(
         bits = quantized.get("bits")
         return tensor.elements * 32 // (bits if isinstance(bits, int) and bits else DEFAULT_BITS) * 2
     asked = plan.quantization
-    if (
-        asked
-        and part == "weight"
-        and tensor.floating
-        and len(tensor.shape) >= 2
-        and not tensor.shape[-1] % asked.group_size
-    ):
+    if asked and part == "weight" and _quantizable(tensor, asked.group_size):
         groups = tensor.elements // asked.group_size
         beside = groups * (2 * wide if asked.mode == AFFINE else 1)
         return tensor.elements * asked.bits // 8 + beside

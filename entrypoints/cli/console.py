@@ -102,6 +102,24 @@ class Console:
                 f"cannot write to standard output: {fault.strerror or fault}", hint="is the disk full?"
             ) from fault
 
+    def emit_bytes(self, data: bytes) -> None:
+        """Bytes on standard output as they are. Raises as `emit` does; InternalError where it takes text alone."""
+        self.spoken = True
+        target = getattr(self._stdout, "buffer", None)
+        if target is None:
+            raise InternalError("standard output takes no bytes", hint="write to a file")
+        try:
+            target.write(data)
+            target.flush()
+        except BrokenPipeError:
+            self.abandon_output()
+            raise ReaderGone from None
+        except OSError as fault:
+            self.abandon_output()
+            raise InternalError(
+                f"cannot write to standard output: {fault.strerror or fault}", hint="is the disk full?"
+            ) from fault
+
     def ask(self, question: str) -> str | None:
         """A line from the person at the terminal, without its line end; None at the end of input (Ctrl-D). Raises
         InvalidRequest when it is not text.

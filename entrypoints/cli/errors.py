@@ -30,6 +30,7 @@ from domain.errors import (
     ModelNotRunnable,
     ModelSuspended,
     ModelUnhealthy,
+    NothingToCommit,
     PayloadTooLarge,
     PortInUse,
     PushFailed,
@@ -57,6 +58,7 @@ SHOWN_MATCHES = 20
 EXIT_CODES: dict[type[MlxkError], int] = {
     UsageError: USAGE,
     InvalidMedia: FAILED,
+    NothingToCommit: FAILED,
     KeyMissing: FAILED,
     ModelSuspended: FAILED,
     InvalidRequest: FAILED,

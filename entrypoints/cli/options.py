@@ -15,6 +15,7 @@ from entrypoints.cli.hub_options import HUB, HUB_COMMANDS, REMOTE
 from entrypoints.cli.run_options import MODEL, RUN
 from entrypoints.cli.serve_options import SERVE
 from entrypoints.cli.server_options import SERVER_COMMANDS
+from entrypoints.cli.speaking_options import SPEAK
 from entrypoints.cli.workspace_options import DEEP, RECALC_HASH, WORKSPACE_COMMANDS
 
 JSON = Option("--json", "print one JSON envelope on standard output and nothing else (docs/json-api.md)")
@@ -135,6 +136,7 @@ COMMANDS = (
     *WORKSPACE_COMMANDS,
     RUN,
     TRANSCRIBE,
+    SPEAK,
     *EMBEDDING_COMMANDS[:2],
     SERVE,
     EMBEDDING_COMMANDS[2],

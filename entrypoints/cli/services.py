@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from application.inference.hear_as_chat import HearAsChat
     from application.inference.load_plan import PlanLoad
     from application.inference.rerank import Rerank
+    from application.inference.speak import Speak
     from application.inference.transcribe import Transcribe
     from application.serving.background_service import BackgroundService
     from application.serving.model_pool import ModelPool
@@ -96,6 +97,8 @@ class Services(Protocol):
     def rerank(self) -> Rerank: ...
 
     def transcribe(self) -> Transcribe: ...
+
+    def speak(self) -> Speak: ...
 
     def hear_as_chat(self) -> HearAsChat: ...
 

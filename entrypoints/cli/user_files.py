@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from domain.errors import AccessDenied, InvalidRequest
@@ -20,15 +22,39 @@ def require_place(path: Path) -> None:
 
 def write_whole(path: Path, text: str) -> None:
     """Whole or not at all; what stands there is replaced. Raises AccessDenied."""
+    with writing_whole(path) as write:
+        write(text.encode("utf-8"))
+
+
+@contextmanager
+def writing_whole(path: Path) -> Iterator[Callable[[bytes], None]]:
+    """Piece by piece; the file is there, in place of what stood there, once the context has ended well, and else
+    nothing has changed. Raises AccessDenied.
+    """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with _told(path):
+        file = unfinished.open("wb")
     try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            file.write(text)
+
+        def write(data: bytes) -> None:
+            with _told(path):
+                file.write(data)
+
+        yield write
+        with _told(path):
             file.flush()
             os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError as fault:
+            unfinished.replace(path)
+    finally:
+        file.close()
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as fault:
         raise AccessDenied(f"cannot write {path}: {fault.strerror or fault}", hint="name another file") from fault
 
 

@@ -46,6 +46,13 @@ def log_answer(response: Any, asked: Any, environ: MutableMapping[str, Any], too
     _write(level, fields)
 
 
+def log_session(path: str, sent_bytes: int, seconds: float) -> None:
+    """For a WebSocket, when it has ended: gunicorn sees no answer there."""
+    if log.isEnabledFor(logging.INFO):
+        milliseconds = round(seconds * 1000, 1)
+        _write(logging.INFO, {"method": "GET", "path": path, "status": 101, "bytes": sent_bytes, "ms": milliseconds})
+
+
 def log_refusal(status: int, sent_bytes: int) -> None:
     """For what could not be read as a request."""
     if log.isEnabledFor(logging.INFO):

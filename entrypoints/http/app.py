@@ -15,6 +15,7 @@ from entrypoints.http.hangups import HangupWatcher
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.listener import Address
 from entrypoints.http.media_room import MediaRoom
+from entrypoints.http.realtime.open_sessions import OpenSessions
 from entrypoints.http.request_counts import count_responses
 from entrypoints.http.request_ids import HEADER, begin_request, current_request_id
 from entrypoints.http.routes.about import about_routes
@@ -24,6 +25,8 @@ from entrypoints.http.routes.chat import chat_routes
 from entrypoints.http.routes.completions import completion_routes
 from entrypoints.http.routes.embeddings import VectorRoutes, vector_routes
 from entrypoints.http.routes.models import ModelPath, model_routes
+from entrypoints.http.routes.realtime import RealtimeRoutes, add_realtime
+from entrypoints.http.routes.speech import speech_routes
 from entrypoints.http.routes.system import system_routes
 from entrypoints.http.routes.transcriptions import transcription_routes
 from entrypoints.http.services import Services
@@ -44,10 +47,11 @@ def create_app(
     doors: Doors | None = None,
     *,
     share: bool = False,
+    sessions: OpenSessions | None = None,
 ) -> Flask:
-    """slots: the places for answers, shared with whoever closes them; default `limits.open_answers` of its own.
-    doors: who may come in; default whoever asks on this machine. share: whether the cached models can be pulled from
-    here.
+    """slots, sessions: the places for answers and for live sessions, shared with whoever closes them; default those of
+    the limits. doors: who may come in; default whoever asks on this machine. share: whether the cached models can be
+    pulled from here.
     """
     app = PlainApp("mlxk", static_folder=None)
     app.json = DefaultJSONProvider(app)
@@ -67,10 +71,10 @@ def create_app(
     hangups = HangupWatcher()
     app.register_blueprint(model_routes(services, limits, slots, hangups))
     answering = AnsweringRoutes(services, limits, slots, hangups, room)
-    app.register_blueprint(chat_routes(answering))
-    app.register_blueprint(completion_routes(answering))
-    app.register_blueprint(transcription_routes(answering))
+    for routes in (chat_routes, completion_routes, transcription_routes, speech_routes):
+        app.register_blueprint(routes(answering))
     app.register_blueprint(vector_routes(VectorRoutes(services, limits, slots, hangups)))
+    add_realtime(app, RealtimeRoutes(services, limits, sessions or OpenSessions(limits.realtime_sessions)))
     app.register_blueprint(cache_routes(services, limits, slots, room))
     if share:
         app.register_blueprint(share_routes(services.shared_hub))

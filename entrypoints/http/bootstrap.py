@@ -17,5 +17,6 @@ def build_services(settings: Settings) -> Services:
     container.embed.override(container.served_embed)
     container.rerank.override(container.served_rerank)
     container.transcribe.override(container.served_transcribe)
+    container.speak.override(container.served_speak)
     container.model_pool.override(container.served_pool)
     return cast(Services, container)

@@ -37,6 +37,7 @@ from domain.errors import (
     ModelNotRunnable,
     ModelSuspended,
     ModelUnhealthy,
+    NothingToCommit,
     PayloadTooLarge,
     PortInUse,
     PushFailed,
@@ -59,6 +60,7 @@ log = logging.getLogger(__name__)
 STATUS: Mapping[type[MlxkError], int] = {
     UsageError: 400,
     InvalidMedia: 400,
+    NothingToCommit: 400,
     KeyMissing: 401,
     ModelSuspended: 503,
     InvalidRequest: 400,

@@ -19,6 +19,7 @@ from entrypoints.http.app import create_app
 from entrypoints.http.gate import Doors
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.listener import Address
+from entrypoints.http.realtime.open_sessions import OpenSessions
 from entrypoints.http.request_counts import OTHER_METHOD, UNREADABLE
 from entrypoints.http.service_notice import READY, STOPPING, tell_manager
 from entrypoints.http.services import Services
@@ -66,9 +67,15 @@ class Front:
         self._plan = plan
         self._services = plan.services_factory(plan.settings)
         self.slots = AnswerSlots(plan.limits.open_answers)
+        self._sessions = OpenSessions(plan.limits.realtime_sessions)
         self._stopping = False
         self.wsgi: Flask = create_app(
-            self._services, plan.limits, self.slots, plan.doors, share=plan.settings.share.value
+            self._services,
+            plan.limits,
+            self.slots,
+            plan.doors,
+            share=plan.settings.share.value,
+            sessions=self._sessions,
         )
 
     def bring_up(self, *, announce: bool, on_failure: Callable[[], None]) -> None:
@@ -85,6 +92,7 @@ class Front:
         self._stopping = True
         self._services.lifecycle().move_to(ServerState.STOPPING)
         self.slots.close()
+        self._sessions.close()
         self._fade()
         tell_manager(self._plan.settings.environ, STOPPING)
         if running := self.slots.open:
@@ -99,6 +107,7 @@ class Front:
         """End the model workers. Idempotent."""
         self._stopping = True
         self.slots.close()
+        self._sessions.close()
         self._be_lost()
         self._services.worker_watch().close()
         self._services.model_pool().close()

@@ -29,6 +29,7 @@ PREFLIGHT_SECONDS = "600"
 EXPOSED = f"{HEADER}, Retry-After, x-should-retry"
 HEADER_LIST = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, \t-]{1,1000}")
 SCHEME_OF_COMMANDS = "mlxk"
+KEY_PROTOCOL = "openai-insecure-api-key."
 
 Admits = Callable[[str, str, str, str], bool]  # application.serving.presence.Presence.admits
 
@@ -161,7 +162,8 @@ def _offered(asked: Request) -> list[str]:
     scheme, _, value = asked.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         found.append(value.strip())
-    return found
+    offered = asked.headers.get("Sec-WebSocket-Protocol", "").split(",")  # as pages must: they can set no other header
+    return found + [each.strip()[len(KEY_PROTOCOL) :] for each in offered if each.strip().startswith(KEY_PROTOCOL)]
 
 
 def _refusal(fault: MlxkError) -> Response:

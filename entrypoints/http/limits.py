@@ -18,7 +18,10 @@ class HttpLimits:
     whose error would be a status, until it begins all the same. heartbeat_seconds: between the comments of a stream
     that has nothing else to send. request_line_bytes: method, path and query; header_fields, header_bytes: how many
     headers, and the size of each. default_max_tokens: the length of an answer nobody gave a length for; None leaves it
-    to the model's context.
+    to the model's context. realtime_sessions: live transcriptions at once; each holds a thread.
+    realtime_message_bytes: the largest event of a client. realtime_seconds: how long a session may last;
+    realtime_idle_seconds: how long its client may say nothing. ping_seconds: between the questions whether it is still
+    there; one that is not answered until the next ends the session.
     """
 
     threads: int = 576
@@ -38,7 +41,12 @@ class HttpLimits:
     header_fields: int = 100
     header_bytes: int = 8190
     default_max_tokens: int | None = None
+    realtime_sessions: int = 64
+    realtime_message_bytes: int = 15 * MEBIBYTE
+    realtime_seconds: float = 3600.0
+    realtime_idle_seconds: float = 600.0
+    ping_seconds: float = 20.0
 
     def __post_init__(self) -> None:
-        if self.open_answers + self.slow_clients >= self.threads:
-            raise ValueError("open answers and slow clients must leave threads for everything else")
+        if self.open_answers + self.slow_clients + self.realtime_sessions >= self.threads:
+            raise ValueError("open answers, slow clients and live sessions must leave threads for everything else")

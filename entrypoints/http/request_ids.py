@@ -29,3 +29,8 @@ def _fresh() -> str:
 def current_request_id() -> str | None:
     """The id of the request this thread serves, or served last."""
     return _current.get()
+
+
+def fresh_name(kind: str) -> str:
+    """Of something that is told about: unlike all others, and no secret."""
+    return f"{kind}_{random.getrandbits(96):024x}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from application.inference.chat import PatientAnswer, Prepared
 from application.inference.embed import EmbeddingAnswer
 from application.inference.explain_prompt import ExplainedPrompt
 from application.inference.rerank import RerankAnswer
+from application.inference.speak import SpeechAnswer
 from application.inference.transcribe import HearingAnswer
 from application.serving.describe_server import ServerFacts
 from application.serving.manage_models import UnloadedModel
@@ -18,6 +20,8 @@ from application.serving.served_models import ServedModel
 from domain.catalog import LocatedModel, ModelReport
 from domain.inference import GenerationRequest
 from domain.inference.embedding import EmbeddingRequest, RerankRequest
+from domain.inference.live_session import LiveEvent, LiveSettings
+from domain.inference.speech import SpeechRequest
 from domain.inference.transcription import HearingTask, TranscriptionRequest
 from domain.serving.metrics import MetricFamily
 from ports.embedding_backend import EmbeddingBackend
@@ -166,10 +170,49 @@ class TranscribeUseCase(Protocol):
     def bring_in(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = ...) -> Prepared: ...
 
 
+class SpeakUseCase(Protocol):
+    """application.inference.speak.Speak."""
+
+    def execute(self, spec: str, request: SpeechRequest, *, given_up: Callable[[], bool] = ...) -> SpeechAnswer: ...
+
+    def check(self, spec: str) -> ModelReport: ...
+
+    def at_hand(self, spec: str) -> bool: ...
+
+    def bring_in(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = ...) -> Prepared: ...
+
+
 class ExplainPromptUseCase(Protocol):
     """application.inference.explain_prompt.ExplainPrompt."""
 
     def execute(self, spec: str, request: GenerationRequest, load_token: str | None = None) -> ExplainedPrompt: ...
+
+
+class LiveSession(Protocol):
+    """application.serving.realtime_session.RealtimeSession."""
+
+    @property
+    def settings(self) -> LiveSettings: ...
+
+    def update(self, settings: LiveSettings) -> None: ...
+
+    def append(self, data: bytes) -> None: ...
+
+    def commit(self) -> None: ...
+
+    def clear(self) -> None: ...
+
+    def finish(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class OpenRealtimeUseCase(Protocol):
+    """application.serving.realtime_session.OpenRealtimeSession."""
+
+    def execute(
+        self, settings: LiveSettings, tell: Callable[[LiveEvent], None], new_item: Callable[[], str]
+    ) -> AbstractContextManager[LiveSession]: ...
 
 
 class PresenceUseCase(Protocol):
@@ -205,7 +248,10 @@ class Services(Protocol):
 
     def rerank(self) -> RerankUseCase: ...
 
+    def open_realtime(self) -> OpenRealtimeUseCase: ...
     def transcribe(self) -> TranscribeUseCase: ...
+
+    def speak(self) -> SpeakUseCase: ...
 
     def presence(self) -> PresenceUseCase: ...
 

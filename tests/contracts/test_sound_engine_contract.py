@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 
 import numpy as np
 import pytest
@@ -38,8 +39,8 @@ class Case:
     poison: object
 
 
-def of_folder(folder: object) -> tuple[SoundEngine, SoundCodec]:
-    model = LocatedModel("org/ears", folder, ModelSource.WORKSPACE)  # type: ignore[arg-type]
+def of_folder(folder: PurePath) -> tuple[SoundEngine, SoundCodec]:
+    model = LocatedModel("org/ears", folder, ModelSource.WORKSPACE)
     loaded = MlxSoundRuntime().load(model, LoadOptions(task=Task.TRANSCRIBE))
     return loaded.engine, loaded.codec
 
@@ -53,7 +54,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     if request.param == "scripted":
         return Case(scripted, (b"one two three", b"four", b"five six"), (POISON,))
     clips = [clip.path.read_bytes() for clip in (SHORT[0], LONG[0], SHORT[1])]
-    poison = PreparedSound(np.array(["no number"]))  # type: ignore[arg-type]
+    poison = PreparedSound(np.array(["no number"]))
     if request.param == "whisper":
         return Case(lambda: of_folder(WHISPER), clips, poison)
     folder = build_family(tmp_path_factory.mktemp(request.param), request.param)

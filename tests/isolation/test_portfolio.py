@@ -15,7 +15,7 @@ import pytest
 from adapters.builtin_model import builtin_model_folder
 from domain.serving.memory_policy import DeviceMemory, portfolio_budget_bytes
 from tests.show_portfolios import lines
-from tests.support.portfolio import LEGACY, Kind, PortfolioModel, discovery, modality_of, portfolio_of
+from tests.support.portfolio import Kind, PortfolioModel, discovery, portfolio_of
 from tests.support.portfolio.discovery import CannotList, discover, listed
 from tests.support.portfolio.gates import needed_bytes, reason_to_skip
 from tests.support.portfolio.miniatures import add_miniatures, miniatures, portfolio
@@ -107,24 +107,6 @@ def test_a_model_that_hears_wants_four_gibibytes_free(free: int, fits: bool) -> 
 def test_where_memory_is_not_told_miniatures_alone_run() -> None:
     assert reason_to_skip(model(Kind.TEXT, 1), None) == "this machine does not tell how much memory it has"
     assert reason_to_skip(model(Kind.TEXT, 1, miniature=True), None) is None
-
-
-@pytest.mark.parametrize(
-    ("fixtures", "told"),
-    [
-        (["tmp_path"], None),
-        (["text_model_key"], "text"),
-        (["text_model_info", "vision_model_info"], "vision"),
-        (["audio_model_key", "serve"], "audio"),
-        (["embedding_model_info"], "embedding"),
-        (["model_key"], LEGACY),
-        (["portfolio_models", "tmp_path"], LEGACY),
-        (["model_key", "text_model_key"], "text"),
-    ],
-)
-def test_the_fixture_tells_the_medium_and_old_names_do_not(fixtures: list[str], told: str | None) -> None:
-    assert modality_of(fixtures) == told
-    assert LEGACY == "Unknown (legacy)"
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from domain.inference import TextDelta
 from entrypoints.cli.envelope import SPEC_VERSION
 from entrypoints.cli.errors import EXIT_CODES
 from entrypoints.cli.options import COMMANDS
-from tests.support.fakes.cli_services import EARS, EMBEDDER, FakeServices, Line, report, spoken
+from tests.support.fakes.cli_services import EARS, EMBEDDER, VOICE, FakeServices, Line, report, spoken
 from tests.support.fakes.prefix_store import FakePrefixStore, prompts_of
 from tests.support.fakes.server_processes import FakeProcesses, server_entry
 
@@ -29,6 +30,7 @@ SCHEMA: dict[str, Any] = json.loads((DOCS / "json-api-schema.json").read_text(en
 VALIDATOR = Draft202012Validator(SCHEMA)
 EXAMPLES: list[dict[str, Any]] = [json.loads(each) for each in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
 HASH = "sha256:" + "0a" * 32
+SPOKEN = Path(tempfile.gettempdir()) / "mlxk-json-api.wav"
 SOUND = Path(__file__).resolve()  # a file that is there: nobody listens
 
 MODELS = (
@@ -38,6 +40,7 @@ MODELS = (
     report("mlxk/demo", source=ModelSource.BUILTIN),
     EMBEDDER,
     EARS,
+    VOICE,
     report("./plain", source=ModelSource.WORKSPACE),
     report(
         "managed",
@@ -89,6 +92,7 @@ COMMAND_LINES = (
     ("run", "demo", "Who are you?"),
     ("transcribe", "org/ears", str(SOUND)),
     ("transcribe", "org/ears", str(SOUND), "--timestamps", "word", "--translate"),
+    ("speak", "org/voice", "Mind the gap.", "--output", str(SPOKEN)),
     ("embed", "embedder", "a text", "another"),
     ("rerank", "reranker", "a question", "a document"),
     ("embed-serve", "org/embedder"),
@@ -136,6 +140,8 @@ WRONG_LINES = (
     ("embed", "embedder"),
     ("embed", "embedder", "a", "--dimensions", "0"),
     ("rerank", "reranker", "a question"),
+    ("speak", "org/voice", "Mind the gap."),
+    ("speak", "org/voice", "Mind the gap.", "--output", "/nowhere/gap.wav"),
     ("embed-serve",),
     ("embed-serve", "Good"),
     ("serve", "--embed-backend", "http://10.0.0.1:8002"),

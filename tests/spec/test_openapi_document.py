@@ -23,14 +23,14 @@ from entrypoints.http.openapi.operation import FORM
 from entrypoints.http.openapi.operations import OPERATIONS
 from entrypoints.http.schemas.parameters import BODIES
 from scripts.generate_openapi import PAGE, page
-from tests.support.fakes.http_services import EARS, MODELS, VECTOR_MODELS, FakeServices
+from tests.support.fakes.http_services import EARS, MODELS, VECTOR_MODELS, VOICE, FakeServices
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 AUTOMATIC = {"HEAD", "OPTIONS"}
 
 
 def app(**doors: Any) -> Flask:
-    services = FakeServices(models=(*MODELS, *VECTOR_MODELS, EARS))
+    services = FakeServices(models=(*MODELS, *VECTOR_MODELS, EARS, VOICE))
     return create_app(services, HttpLimits(), doors=Doors.at(Address("127.0.0.1", 0), **doors), share=True)
 
 
@@ -145,6 +145,7 @@ def test_its_examples_fit_its_schemas_and_are_answered(each: Any, document: dict
 LEAST: Mapping[str, tuple[str, dict[str, Any]]] = {
     "ChatRequest": ("/v1/chat/completions", {"model": "demo", "messages": [{"role": "user", "content": "hi"}]}),
     "CompletionRequest": ("/v1/completions", {"model": "demo", "prompt": "hi"}),
+    "SpeechRequest": ("/v1/audio/speech", {"model": "org/voice", "input": "hi"}),
     "RerankRequest": ("/v1/rerank", {"model": "org/reranker", "query": "hi", "documents": ["ho"]}),
 }
 # What a field needs beside it.

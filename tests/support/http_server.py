@@ -6,7 +6,8 @@
 
 The process prints one JSON line when it is ready ({"url": ...}), and answers each command it reads with its state:
 {"hold_after": 1} changes the fake workers' script, {"hold_vectors": true} keeps vectors and scores back,
-{"open_gate": true} lets the slow model load, {"ask": "state"} changes nothing.
+{"live": [...]} says what samples are heard as, {"open_gate": true} lets the slow model load, {"ask": "state"} changes
+nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from tests.support.fakes.worker import Script
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 30.0
 CALL = '{"name": "weather", "arguments": {"city": "Bonn am Rhein"}}'
-SMALL_THREADS = {"threads": 48, "open_answers": 8, "slow_clients": 8}
+SMALL_THREADS = {"threads": 48, "open_answers": 8, "slow_clients": 8, "realtime_sessions": 2}
 
 
 def main() -> int:
@@ -88,6 +89,8 @@ def _obey(launcher: ChildLauncher) -> None:
         elif "hold_vectors" in command:
             launcher.script.vectors.held = bool(command["hold_vectors"])
             launcher.changed()
+        elif "live" in command:
+            launcher.script.sounds.live[:] = command["live"]
         elif "ask" not in command:
             for name, value in command.items():
                 setattr(launcher.script, name, value)

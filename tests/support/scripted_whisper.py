@@ -69,5 +69,5 @@ def trained_tokens(folder: Path = WHISPER) -> WhisperTokens:
     return whisper_tokens(WhisperTokenizer.from_pretrained(str(folder), local_files_only=True), 51865)
 
 
-def scripted_engine(network: ScriptedNetwork, tokens: WhisperTokens) -> WhisperEngine:
-    return WhisperEngine(Reader(network, tokens))
+def scripted_engine(network: ScriptedNetwork, tokens: WhisperTokens, most_rows: int = 16) -> WhisperEngine:
+    return WhisperEngine(Reader(network, tokens), most_rows)

@@ -226,3 +226,10 @@ def test_a_proof_is_good_for_one_instance_one_challenge_and_one_port() -> None:
     assert not any((ours.proves("d", 1, proof), ours.proves("c", 2, proof), theirs.proves("c", 1, proof)))
     assert ours.load_token("proof 1 c") != proof
     assert ours.load_token("x") != theirs.load_token("x")
+
+
+def test_a_proof_that_is_no_unicode_proves_nothing_and_breaks_nothing() -> None:
+    ours = ServerInstance("a")
+    assert not ours.proves("c", 1, "\ud800")
+    assert not ours.admits("\udcff", "n", 1, "GET", "/")
+    assert ours.admits(ours.pass_for("n", 1, "GET", "/caf\udcff"), "n", 1, "GET", "/caf\udcff")

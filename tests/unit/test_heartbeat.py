@@ -66,3 +66,8 @@ def test_the_complaint_names_what_is_wrong() -> None:
     assert complaint(silent(12.4), LIMITS) == "has not answered for 12 s"
     preparing = Heartbeat().answered(told(preparing_seconds=33.3))
     assert complaint(preparing, LIMITS) == "has been in one request's template or tokenizer for 33 s"
+
+
+def test_what_has_lasted_just_as_long_as_it_may_is_no_complaint_of_its_own() -> None:
+    at_the_limit = Heartbeat(11.0, asked=True, last=told(preparing_seconds=20.0))
+    assert complaint(at_the_limit, LIMITS) == "has not answered for 11 s"

@@ -52,3 +52,25 @@ def test_without_a_limit_everything_fits() -> None:
 )
 def test_a_length_that_nobody_named_is_kept_free_in_part(max_tokens: int, explicit: bool, window: int) -> None:
     assert window_of(max_tokens, explicit=explicit) == window
+
+
+def test_a_limit_that_is_just_met_fits() -> None:
+    room = KvRoom(512, RowBytes(full=1))
+    assert room.fits([512])
+    assert not room.fits([513])
+    assert KvRoom(None, RowBytes(full=1)).fits([10**9])
+
+
+def test_padding_of_just_its_share_is_one_batch() -> None:
+    """Padded, rows of 300 and 100 take 600: half as much again as by themselves."""
+    assert dense_bytes([100, 34], lambda tokens: tokens) == 200
+    assert dense_bytes([100, 33], lambda tokens: tokens) == 133
+    assert dense_bytes([300, 100], lambda tokens: tokens) == 600
+    assert dense_bytes([100, 34, 34], lambda tokens: tokens) == 200 + 34
+
+
+@pytest.mark.parametrize("most", [1, 2, 255, 256, 257, 1000])
+def test_the_longest_row_is_a_whole_number_of_tokens(most: int) -> None:
+    found = KvRoom(512, RowBytes(full=1)).longest(most)
+    assert found == min(most, 512)
+    assert isinstance(found, int)

@@ -8,7 +8,19 @@ from application.serving.measured import MeasuredStream
 from application.serving.meter import DURATION, FIRST, GAP, WAITING, Meter
 from domain.errors import EngineDied
 from domain.inference import Finished, FinishReason, GenerationEvent, PromptProgress, TextDelta, Usage
-from domain.serving.metrics import MOST_NAMES, Histogram, MetricFamily, Names, Sample, gauge, summed
+from domain.serving.metrics import (
+    MOST_NAMES,
+    Histogram,
+    MetricFamily,
+    MetricKind,
+    Names,
+    Sample,
+    counter,
+    gauge,
+    histogram,
+    spelled,
+    summed,
+)
 from entrypoints.http.presenters.exposition import present_metrics
 from tests.support.fakes.event_worker import REPORT
 
@@ -176,3 +188,17 @@ def test_an_answer_that_fails_or_is_cancelled_is_counted_once() -> None:
     assert told.cancelled == 2
     assert value(meter, "mlxk_answers_total", outcome="cancelled") == 1
     assert value(meter, "mlxk_requests_running") == 0
+
+
+def test_a_family_says_of_what_kind_it_is() -> None:
+    assert counter("a_total", "about", [((), 1)]).kind is MetricKind.COUNTER
+    assert gauge("a", "about", [((), 1)]).kind is MetricKind.GAUGE
+    assert histogram("a", "about", {}).kind is MetricKind.HISTOGRAM
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(float("inf"), "+Inf"), (float("-inf"), "-Inf"), (float("nan"), "NaN"), (2.0, "2"), (0.5, "0.5")],
+)
+def test_a_number_is_spelled_as_prometheus_does(value: float, text: str) -> None:
+    assert spelled(value) == text

@@ -63,3 +63,11 @@ def test_prompts_that_part_at_pictures_show_others() -> None:
 def test_a_picture_where_text_was_is_told_as_tokens() -> None:
     found = divergence(ONE, [(1, 2, 3, 4)], 2, Loss.NONE)
     assert (found.kind, found.prompt_next, found.remembered_next) == (Divergence.TOKENS_DIFFER, PROMPT[2:], (3, 4))
+
+
+@pytest.mark.parametrize("length", range(4))
+def test_token_0_is_text(length: int) -> None:
+    prompt = marked((0, 0, IMAGE, 0), [(2, 3, "a")])
+    assert before_picture(prompt, length) == length
+    assert text_length(prompt) == 2
+    assert before_picture(marked((0, IMAGE, IMAGE), [(1, 3, "a")]), 2) == 1

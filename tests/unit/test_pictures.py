@@ -362,3 +362,21 @@ def test_pictures_that_are_a_byte_too_much_are_not_said_to_be_as_much_as_they_ma
     with pytest.raises(PayloadTooLarge, match=r"there are 50\.1 MB of pictures, together they may have 50\.0 MB"):
         for name, size in (("a.png", 20_000_000), ("b.png", 20_000_000), ("c.png", 10_000_001)):
             attached.add(name, size, "image")
+
+
+def test_what_is_too_much_is_told_with_the_way_out() -> None:
+    for sizes, message, hint in (
+        ([20_000_001], "it is too large, one may have 20.0 MB", "make it smaller: models look at far fewer pixels"),
+        (
+            [20_000_000, 20_000_000, 10_000_001],
+            "with it there are 50.1 MB of pictures, together they may have 50.0 MB",
+            "make them smaller, or leave out some of them",
+        ),
+        ([1] * 101, "it is one too many: a request may show 100", "ask about some of them at a time"),
+    ):
+        attached = AttachedBytes()
+        for size in sizes[:-1]:
+            attached.add("one", size, "messages")
+        with pytest.raises(PayloadTooLarge) as caught:
+            attached.add("it", sizes[-1], "messages")
+        assert (caught.value.message, caught.value.hint, caught.value.param) == (message, hint, "messages")

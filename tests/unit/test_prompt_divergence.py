@@ -54,3 +54,15 @@ def test_a_loss_is_told_only_where_something_is_lost(reusable: int, loss: Loss) 
 
 def test_the_last_token_excuses_nothing_in_the_middle_of_a_prompt() -> None:
     assert divergence((1, 2, 3, 4), [(1, 2, 9)], 1, Loss.NO_SNAPSHOT).loss is Loss.NO_SNAPSHOT
+
+
+def test_token_0_is_no_picture() -> None:
+    for prompt, remembered in (((1, 0), (1, -5)), ((1, -5), (1, 0)), ((1, 0), (1, 2))):
+        assert divergence(prompt, [remembered], 1, Loss.NONE).kind is Divergence.TOKENS_DIFFER
+    assert divergence((1, -5), [(1, -6)], 1, Loss.NONE).kind is Divergence.PICTURES_DIFFER
+
+
+def test_of_several_that_agree_as_far_the_first_is_the_nearest() -> None:
+    assert nearest((1, 2, 3), [(9,), (1, 2, 4), (1, 2, 5)]) == (2, (1, 2, 4))
+    assert nearest((1,), []) == (0, None)
+    assert nearest((1,), [(2,)]) == (0, (2,))

@@ -60,3 +60,10 @@ def test_comparisons_are_counted_and_those_that_differ_too() -> None:
     for difference in (0.001, 3.0, float("nan")):
         checks = checks.and_one_more(CacheCheck(("KVCache",), 100, difference, 0.02))
     assert checks == CacheChecks(made=3, differing=2)
+
+
+def test_a_side_that_has_no_token_says_nothing() -> None:
+    parted = PromptDivergence(Divergence.TOKENS_DIFFER, 5, 5, 5, Loss.NONE, (), (107,))
+    assert explained(parted, spelled).message.startswith(
+        "After 5 tokens the prompt says nothing where the nearest one that is remembered says 'k' (token 107)."
+    )

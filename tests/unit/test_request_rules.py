@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from domain.errors import ContextLengthExceeded, InvalidRequest
@@ -16,6 +18,8 @@ from domain.inference import (
     ToolCall,
     resolve_sampling,
 )
+from domain.inference.embedding import EmbeddingRequest, InputType, RerankRequest
+from domain.inference.tools import Tool
 
 HALF, FULL = DefaultLength.HALF_CONTEXT, DefaultLength.FULL_CONTEXT
 USER = Message(Role.USER, "hello")
@@ -146,3 +150,99 @@ def test_every_seed_in_force_can_be_asked_for_again() -> None:
         assert resolve_sampling(SamplingRequest(seed=in_force), {}, fresh_seed=5).seed == in_force
     with pytest.raises(InvalidRequest, match="seed must be from -9223372036854775808 to 18446744073709551615"):
         SamplingRequest(seed=2**64)
+
+
+@pytest.mark.parametrize(
+    ("limits", "given", "expected"),
+    [
+        (TokenLimits(HALF), 7, TokenLimits(HALF, server_default=7)),
+        (TokenLimits(HALF, 5, 9), 7, TokenLimits(HALF, 5, 7)),
+        (TokenLimits(HALF, 5, 9), None, TokenLimits(HALF, 5, 9)),
+        (TokenLimits(FULL), 7, TokenLimits(FULL)),
+        (TokenLimits(DefaultLength.MULTIMODAL, server_default=9), 7, TokenLimits(DefaultLength.MULTIMODAL, None, 9)),
+    ],
+)
+def test_a_model_s_own_number_is_for_requests_that_follow_the_servers_rule(
+    limits: TokenLimits, given: int | None, expected: TokenLimits
+) -> None:
+    assert limits.of_model(given) == expected
+
+
+def test_a_template_reads_each_field_of_a_turn_under_its_own_name() -> None:
+    call = ToolCall("c1", "add", '{"a": 1}')
+    asks = Message(Role.ASSISTANT, "Let me add.", reasoning="so", tool_calls=(call,), name="adder")
+    assert asks.for_template() == {
+        "role": "assistant",
+        "content": "Let me add.",
+        "reasoning_content": "so",
+        "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "add", "arguments": {"a": 1}}}],
+        "name": "adder",
+    }
+    answers = Message(Role.TOOL, "2", tool_call_id="c1", name="add")
+    assert answers.for_template() == {"role": "tool", "content": "2", "tool_call_id": "c1", "name": "add"}
+    assert Message(Role.USER, "hi").for_template() == {"role": "user", "content": "hi"}
+    assert Message(Role.TOOL, "2", tool_call_id="").for_template()["tool_call_id"] == ""
+
+
+def test_a_template_reads_a_tool_as_openai_writes_it() -> None:
+    tool = Tool("add", "adds", {"type": "object"}, strict=True)
+    assert tool.for_template() == {
+        "type": "function",
+        "function": {"name": "add", "description": "adds", "parameters": {"type": "object"}},
+    }
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x" * 257, "ä"])
+def test_a_name_that_no_api_takes_is_refused_with_what_it_may_hold(name: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        Tool(name)
+    assert caught.value.message == f"{name[:64]!r} is no function name"
+    assert caught.value.hint == "letters, digits and _ . : - only, at most 256 of them"
+    assert caught.value.param == "tools"
+    assert Tool("x" * 256).name == "x" * 256
+
+
+@pytest.mark.parametrize(
+    ("values", "message", "param", "hint"),
+    [
+        ({"query": "", "documents": ("a",)}, "query is empty", "query", None),
+        ({"query": "q", "documents": ()}, "documents must hold at least one text", "documents", None),
+        ({"query": "q", "documents": ("a", "")}, "documents.1 is empty", "documents", "leave it out"),
+    ],
+)
+def test_a_question_or_document_that_is_missing_is_named(
+    values: dict[str, Any], message: str, param: str, hint: str | None
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        RerankRequest(**values)
+    assert (caught.value.message, caught.value.param, caught.value.hint) == (message, param, hint)
+
+
+@pytest.mark.parametrize(
+    ("values", "message", "param", "hint"),
+    [
+        ({"inputs": ()}, "input must hold at least one text", "input", None),
+        ({"inputs": ("a", ())}, "input.1 is empty", "input", "leave it out"),
+        ({"inputs": ("a",), "dimensions": 0}, "dimensions must be at least 1, got 0", "dimensions", None),
+        (
+            {"inputs": ("a",), "instruct": "sort", "input_type": InputType.DOCUMENT},
+            "instruct is for queries, and input_type says document",
+            "instruct",
+            "leave one of them out",
+        ),
+    ],
+)
+def test_a_text_that_cannot_be_embedded_is_named(
+    values: dict[str, Any], message: str, param: str, hint: str | None
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        EmbeddingRequest(**values)
+    assert (caught.value.message, caught.value.param, caught.value.hint) == (message, param, hint)
+    assert EmbeddingRequest(("a",), dimensions=1).dimensions == 1
+
+
+def test_a_task_makes_questions_of_texts() -> None:
+    assert EmbeddingRequest(("a",), instruct="sort").asks
+    assert EmbeddingRequest(("a",), InputType.QUERY).asks
+    assert not EmbeddingRequest(("a",), InputType.DOCUMENT).asks
+    assert not EmbeddingRequest(("a",)).asks

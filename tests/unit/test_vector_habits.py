@@ -91,3 +91,63 @@ def test_vectors_are_shortened_to_what_the_model_was_made_for_and_to_nothing_els
         with pytest.raises(UnsupportedParameter, match=words) as caught:
             lengths.check(wanted)
         assert caught.value.param == "dimensions"
+
+
+def test_a_prompt_s_task_ends_at_its_first_line_or_bar() -> None:
+    lines = stated_prompts({"query": "Instruct: Find\nQuery:\nmore"})
+    assert lines.before(asks=True, document=False, instruct="Sort") == "Instruct: Sort\nQuery:\nmore"
+    bars = stated_prompts({"query": "task: search | query: a | b"})
+    assert bars.before(asks=True, document=False, instruct="code") == "task: code | query: a | b"
+
+
+@pytest.mark.parametrize("query", ["Instruct: one line only", "task: no bar", "query: ", ""])
+def test_a_prompt_without_a_place_for_a_task_takes_none(query: str) -> None:
+    assert stated_prompts({"query": query}).instructed is None
+
+
+@pytest.mark.parametrize("name", ["query", "retrieval-query", "s2p_query"])
+def test_a_prompt_for_questions_has_one_of_three_names(name: str) -> None:
+    assert stated_prompts({name: "Q: ", "other": "x"}) == Prompts("Q: ", "")
+
+
+@pytest.mark.parametrize("name", ["document", "passage", "corpus"])
+def test_a_prompt_for_documents_has_one_of_three_names(name: str) -> None:
+    assert stated_prompts({name: "D: ", "other": "x"}) == Prompts("", "D: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "pooling"),
+    [
+        ("Alibaba-NLP/gte-modernbert-base", Pooling.CLS),
+        ("Snowflake/snowflake-arctic-embed-m", Pooling.CLS),
+        ("thenlper/gte-base", Pooling.MEAN),
+    ],
+)
+def test_more_families_pool_their_first_token(name: str, pooling: Pooling) -> None:
+    assert known_pooling(name, decoder=False) is pooling
+
+
+@pytest.mark.parametrize("name", ["intfloat/e5-base", "my-E5", "multilingual-e5-small"])
+def test_e5_wants_to_know_which_is_which(name: str) -> None:
+    assert known_prompts(name, decoder=False) == Prompts("query: ", "passage: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "decoder", "query"),
+    [
+        ("intfloat/multilingual-e5-large-instruct", False, "Instruct: Sort\nQuery: "),
+        ("intfloat/e5-mistral-7b-instruct", True, "Instruct: Sort\nQuery: "),
+        ("Qwen/Qwen3-Embedding-0.6B", True, "Instruct: Sort\nQuery:"),
+    ],
+)
+def test_families_that_know_tasks_are_told_them(name: str, decoder: bool, query: str) -> None:
+    assert known_prompts(name, decoder=decoder).before(asks=True, document=False, instruct="Sort") == query
+
+
+def test_a_refusal_says_what_to_leave_out() -> None:
+    with pytest.raises(UnsupportedParameter) as told:
+        Prompts("query: ").before(asks=True, document=False, instruct="Sort")
+    assert (told.value.message, told.value.hint) == ("this model was not made to be told a task", "leave instruct out")
+    with pytest.raises(UnsupportedParameter) as cut:
+        Lengths(64, any=True).check(65)
+    assert cut.value.hint == "leave dimensions out for all of them"

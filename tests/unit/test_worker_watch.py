@@ -113,7 +113,7 @@ def test_a_worker_that_died_is_in_trouble_until_it_is_closed_and_is_started_agai
     assert revived.wait(20)
     assert house.watch.deaths() == {("org/one", DeathCause.KILLED): 1}
     worker.close()
-    assert house.watch.look() == ()
+    eventually(lambda: house.watch.look() == (), "the revival's thread to end")
 
 
 def test_a_model_that_keeps_dying_is_not_started_again_all_the_time(house: House) -> None:

@@ -13,6 +13,7 @@ from adapters.inference.hearing.whisper_network import WhisperNetwork
 from adapters.inference.hearing.whisper_tokens import WhisperTokens
 from domain.inference.hearing_words import TimedToken
 
+LEAST_FRAMES = 20  # less has nothing to align
 LEANS_ON_NEXT = "\"'\u201c\u00bf([{-"
 LEANS_ON_LAST = "\"'.\u3002,\uff0c!\uff01?\uff1f:\uff1a\u201d)]}\u3001"
 
@@ -43,6 +44,8 @@ def aligned(network: WhisperNetwork, tokens: WhisperTokens, window: Aligned, sai
     """said: tokens of words, fewer than the decoder's context. Times count from the window's beginning. Marks belong to
     the word beside them.
     """
+    if window.frames < LEAST_FRAMES:
+        return []
     heard = _Heard(network.model, window.features)
     spelled = tokens.spelled(window.language)
     found = find_alignment(heard, spelled, list(said), window.features, window.frames)

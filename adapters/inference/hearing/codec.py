@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 from adapters.inference.hearing.whisper_network import RATE
 from adapters.inference.hearing.whisper_tokens import WhisperTokens
+from adapters.inference.hearing.window import ENGLISH
 from adapters.inference.sound.decoding import Samples, decoded
 from domain.errors import CapabilityMismatch
 from domain.inference.transcription import HearingTask, TranscriptionRequest
 from ports.sound_engine import SoundRequest
-
-ENGLISH = "en"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

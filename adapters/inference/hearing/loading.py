@@ -17,17 +17,17 @@ from ports.sound_engine import LoadedSound
 WHISPER = "whisper"
 
 
-def load_ears(model: LocatedModel, _options: LoadOptions) -> LoadedSound:
+def load_ears(model: LocatedModel, options: LoadOptions) -> LoadedSound:
     """Raises ModelNotRunnable for a family that is not known or lacks files, ValueError and what the libraries raise
     for files that make no sense.
     """
     config = json.loads((Path(model.path) / "config.json").read_text(encoding="utf-8"))
     if not isinstance(config, dict):
         raise ValueError("config.json holds no object")
-    if str(config.get("model_type", WHISPER)).lower() == WHISPER:
+    if config.get("model_type", WHISPER if "n_text_ctx" in config else None) == WHISPER:
         from adapters.inference.hearing.whisper_loading import load_whisper
 
-        engine, codec, context = load_whisper(model, config)
+        engine, codec, context = load_whisper(model, config, options)
     else:
         from adapters.inference.hearing.family_loading import load_family
 

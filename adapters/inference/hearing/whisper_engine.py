@@ -18,7 +18,7 @@ from domain.inference.turns import Turns
 from domain.serving.vitals import EnginePulse
 from ports.sound_engine import SoundJob
 
-MOST_ROWS = 16  # that are read side by side
+MOST_ROWS = 16
 PIECE_SECONDS = 0.25  # after which others get their turn
 SLOWEST_OPERATIONS = 2 * 10**10  # a second, of the slowest machine that is of use
 
@@ -30,8 +30,11 @@ class WhisperEngine:
     those of live sounds or those of others, as Turns has it.
     """
 
-    def __init__(self, reader: Reader, clock: Callable[[], float] = time.perf_counter) -> None:
-        """clock: seconds."""
+    def __init__(
+        self, reader: Reader, most_rows: int = MOST_ROWS, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        """most_rows: that are read side by side, MOST_ROWS at most. clock: seconds."""
+        self._most_rows = min(most_rows, MOST_ROWS)
         self._reader: Reader | None = reader
         self._clock = clock
         self._jobs: dict[int, WhisperJob] = {}
@@ -61,7 +64,7 @@ class WhisperEngine:
         began = self._clock()
         reading = [job_id for job_id in turn if self._jobs[job_id].attempt is not None]
         waiting = [job_id for job_id in turn if self._jobs[job_id].attempt is None]
-        hears = waiting and len(reading) < MOST_ROWS
+        hears = waiting and len(reading) < self._most_rows
         news = self._hear(waiting[0]) if hears else self._read(self._reader, reading)
         self._longest = max(self._longest, self._clock() - began)
         return news
@@ -117,7 +120,7 @@ class WhisperEngine:
         if self._jobs[first].alone:
             self._turns.served(first)
             return [first]
-        return [first, *(each for each in others if not self._jobs[each].alone)][:MOST_ROWS]
+        return [first, *(each for each in others if not self._jobs[each].alone)][: self._most_rows]
 
     def _next_tokens(self, reader: Reader, rows: list[int]) -> News:
         news: News = []

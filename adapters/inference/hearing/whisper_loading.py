@@ -21,13 +21,17 @@ from adapters.inference.hearing.whisper_tokens import whisper_tokens
 from adapters.inference.hearing.window import Reader
 from domain.catalog import LocatedModel
 from domain.errors import ModelNotRunnable
+from domain.serving.load_options import LoadOptions
 from ports.sound_engine import SoundCodec, SoundEngine
 
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json")
+ROWS_BYTES = 2 * 2**30  # for windows that are read side by side, where nobody says how much there is
 TURBO_LAYERS = 4  # of the decoder, beside many more of the encoder: what was distilled never learned to translate
 
 
-def load_whisper(model: LocatedModel, config: dict[str, Any]) -> tuple[SoundEngine, SoundCodec, int]:
+def load_whisper(
+    model: LocatedModel, config: dict[str, Any], options: LoadOptions
+) -> tuple[SoundEngine, SoundCodec, int]:
     """Engine, codec, and how many tokens the decoder holds.
 
     Raises ModelNotRunnable for a folder without tokenizer; ValueError and what MLX and transformers raise for files
@@ -48,9 +52,11 @@ def load_whisper(model: LocatedModel, config: dict[str, Any]) -> tuple[SoundEngi
     tokenizer = WhisperTokenizer.from_pretrained(str(folder), local_files_only=True)
     tokens = whisper_tokens(tokenizer, dims.n_vocab)
     reader = Reader(WhisperNetwork(network), tokens)
+    held = options.memory_bytes
+    room = ROWS_BYTES if held is None else held - mx.get_active_memory()
     turbo = dims.n_text_layer <= TURBO_LAYERS < dims.n_audio_layer // 2
     codec = WhisperCodec(tokens, translates=tokens.multilingual and not turbo)
-    return WhisperEngine(reader), codec, int(dims.n_text_ctx)
+    return WhisperEngine(reader, reader.network.rows_within(room)), codec, int(dims.n_text_ctx)
 
 
 def _wanted(network: Model, tensors: Mapping[str, mx.array]) -> dict[str, mx.array]:

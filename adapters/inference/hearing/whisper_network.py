@@ -47,6 +47,13 @@ class WhisperNetwork:
         self._window = hanning(SPECTRUM, periodic=True)
         self._filters = mel_filters(RATE, SPECTRUM, model.dims.n_mels, norm="slaney", mel_scale=None).T
 
+    def rows_within(self, room_bytes: int) -> int:
+        """How many windows may be held at once, one at least: what a decoder keeps of each."""
+        dims = self.model.dims
+        tokens = dims.n_audio_ctx + dims.n_text_ctx
+        row_bytes = 2 * dims.n_text_layer * tokens * dims.n_text_state * self.model.dtype.size
+        return max(1, int(room_bytes // row_bytes))
+
     def mel(self, samples: Samples, seek: int, frames: int, loudest: float) -> tuple[mx.array, float]:
         """Log-mel frames [3000, bins] of a window that begins at frame `seek` and has so many; nothing behind them.
         loudest: of the sound so far, as this function told it; -inf at first.

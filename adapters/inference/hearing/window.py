@@ -15,6 +15,7 @@ from adapters.inference.hearing.whisper_tokens import WhisperTokens
 from domain.errors import GenerationFailed
 from domain.inference.whisper_rules import Reading, allowed_next, compression_ratio
 
+ENGLISH = "en"  # what a model hears that has no tokens of languages
 KEY_STEP = 100_003
 
 
@@ -73,11 +74,11 @@ class Reader:
         last = [[attempt.sampled[-1]] for attempt in attempts]
         self._take(attempts, self.network.logits(last, [attempt.memory for attempt in attempts])[:, 0])
 
-    def language(self, memory: Memory) -> str | None:
-        """The likeliest of a window; None for a model that knows one alone."""
+    def language(self, memory: Memory) -> str:
+        """The likeliest of a window."""
         known = self.tokens.languages
         if not known:
-            return None
+            return ENGLISH
         logits = self.network.logits([[self.tokens.start]], [memory.fresh()])[0, 0]
         scores = logits[mx.array(list(known.values()))]
         return list(known)[int(np.argmax(np.array(scores)))]

@@ -40,12 +40,11 @@ class Gathering:
             raise too_slow()
         if count > len(self._held):
             self._held.resize(max(count, len(self._held) * 5 // 4), refcheck=False)
-        self._held[self._count : count] = samples
+        self._held[self._count : count] = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
         self._count = count
 
     def samples(self) -> Samples:
         self._held.resize(self._count, refcheck=False)
-        np.nan_to_num(self._held, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         return self._held
 
 

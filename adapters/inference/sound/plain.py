@@ -49,7 +49,7 @@ def decode_plain(
         pieces = _pieces(source, info.nchannels, info.sample_rate)
         gathering, resampler, frames = Gathering(rate, most_seconds), Resampler(info.sample_rate, rate), 0
         for piece in pieces:
-            mono = piece.reshape(-1, info.nchannels).mean(axis=1, dtype=np.float32)
+            mono = _mono(piece, info.nchannels)
             frames += len(mono)
             gathering.add(resampler.push(mono))
         gathering.add(resampler.rest())
@@ -59,6 +59,13 @@ def decode_plain(
         raise InvalidMedia(f"the {kind} file holds no sound", hint="send the whole file, undamaged", param="file")
     told = _wav_share(source) if kind is SoundKind.WAV else info.num_frames / frames
     return gathering.samples(), _warnings(kind, frames / info.sample_rate, told)
+
+
+def _mono(piece: Samples, channels: int) -> Samples:
+    if channels == 1:
+        return piece
+    beside = piece.reshape(-1, channels)
+    return np.asarray(sum(beside[:, at] for at in range(1, channels)) + beside[:, 0], np.float32) / np.float32(channels)
 
 
 def _pieces(source: Source, channels: int, rate: int) -> Iterator[Samples]:

@@ -16,7 +16,8 @@ BETA = 9.0  # of its Kaiser window: what is beyond half the lower rate is 90 dB 
 PASSED = 0.95  # of what the lower rate can hold
 LARGEST_PART = 512  # rates without a common measure are taken as the nearest ratio; it is off by a millionth
 BLOCK = 128  # outputs that are computed by one product of matrices, at least
-BLOCKS = 256  # of those at once
+BLOCKS = 1024  # of those at once
+ENOUGH = 1 << 19  # samples that are worth a product: each one waits for all of the processor's cores
 
 
 class Resampler:
@@ -32,15 +33,17 @@ class Resampler:
         self._matrix = _filter(self._made, self._taken, self._side, cutoff)
         self._ratio = ratio
         self._waiting: Samples = np.zeros(self._side, np.float32)
-        self._pushed = self._given = 0
+        self._pieces: list[Samples] = []
+        self._pending = self._pushed = self._given = 0
 
     def push(self, samples: Samples) -> Samples:
         """What can be told of the sound so far and has not been."""
         if self._plain:
             return samples
         self._pushed += len(samples)
-        self._waiting = np.concatenate([self._waiting, samples])
-        return self._computed()
+        self._pieces.append(samples)
+        self._pending += len(samples)
+        return self._computed() if self._pending >= ENOUGH else np.zeros(0, np.float32)
 
     def rest(self) -> Samples:
         """What is left at the sound's end. All of it together has as many seconds as what was pushed."""
@@ -48,11 +51,13 @@ class Resampler:
             return np.zeros(0, np.float32)
         left = math.ceil(self._pushed * self._ratio) - self._given
         silence = np.zeros(self._side + 2 * self._taken, np.float32)
-        self._waiting = np.concatenate([self._waiting, silence])
+        self._pieces.append(silence)
         return self._computed()[:left]
 
     def _computed(self) -> Samples:
         width = self._matrix.shape[0]
+        self._waiting = np.concatenate([self._waiting, *self._pieces])
+        self._pieces, self._pending = [], 0
         count = max(0, (len(self._waiting) - width) // self._taken + 1)
         if not count:
             return np.zeros(0, np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from domain.catalog.fitness import AUDIO, EMBEDDINGS, RERANK, TEXT_GENERATION
+from domain.catalog.fitness import AUDIO, EMBEDDINGS, RERANK, SPEECH, TEXT_GENERATION
 
 DEMO_MODEL = "demo"
 
@@ -34,6 +34,11 @@ _HEAR_EXAMPLE = """\
 
 """
 
+_SPEAK_EXAMPLE = """\
+  client.audio.speech.create(model="{model}", voice="default", input="Who are you?").write_to_file("answer.mp3")
+
+"""
+
 _KEY_HEADER = """
     -H 'Authorization: Bearer YOUR_KEY' \\"""
 
@@ -59,4 +64,6 @@ def _example(able: Sequence[str]) -> tuple[str, dict[str, object], str]:
         return "/v1/embeddings", {"input": ["Who are you?"]}, _EMBED
     if RERANK in able:
         return "/v1/rerank", {"query": "Who are you?", "documents": ["I am here.", "It is late."]}, ""
+    if SPEECH in able:
+        return "/v1/audio/speech", {"input": "Who are you?"}, _SPEAK_EXAMPLE
     return "/v1/chat/completions", {"messages": [{"role": "user", "content": "Who are you?"}]}, _CHAT

@@ -15,8 +15,8 @@ from entrypoints.http.openapi.vector_shapes import vector_shapes
 from mlxk import __version__
 
 ABOUT = """\
-OpenAI's chat, completions, embeddings and transcription APIs over the MLX models of this machine, with additions of
-mlxk.
+OpenAI's chat, completions, embeddings, transcription and speech APIs over the MLX models of this machine, with
+additions of mlxk.
 
 Every route with GET answers HEAD, and every route answers OPTIONS with `Allow`. Other methods are a 405. Paths have no
 slash at their end: with one they are a 404. Parameters in the query that a route does not have are ignored; fields of a
@@ -29,7 +29,7 @@ read, get 400, 408, 414 or 431 before their route is known.
 TAGS = {
     "answers": "Conversations and prompts in, answers out.",
     "vectors": "Texts as vectors for search, and documents in order.",
-    "sounds": "Sounds in, what is said in them out.",
+    "sounds": "Sounds in, what is said in them out; texts in, voices out.",
     "models": "Which models there are, and which are in memory.",
     "server": "How the server is, and what it can do.",
     "share": "The models of this machine's cache, for other machines.",

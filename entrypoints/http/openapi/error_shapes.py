@@ -18,9 +18,18 @@ OF_HTTP = {
     414: "The request line is too long.",
     415: "The body is not announced as application/json.",
     416: "The range lies beyond the end.",
+    426: "The route speaks WebSocket alone, and the request has not its headers.",
     431: "Too many headers, or one that is too long.",
 }
 REQUEST_ID: Shape = {"$ref": "#/components/headers/X-Request-ID"}
+
+# As RFC 9110 has them, and Python from 3.13 on; the document is the same whoever writes it.
+_RENAMED = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
 
 
 def error_shapes() -> dict[str, Shape]:
@@ -64,7 +73,7 @@ def _response(status: int) -> Shape:
 
 
 def _words(status: int) -> Iterator[str]:
-    yield f"{HTTPStatus(status).phrase}." if status in set(HTTPStatus) else f"Status {status}."
+    yield f"{_RENAMED.get(status) or HTTPStatus(status).phrase}." if status in set(HTTPStatus) else f"Status {status}."
     if status in OF_HTTP:
         yield OF_HTTP[status]
     if codes := sorted({kind.code for kind, its in STATUS.items() if its == status}):

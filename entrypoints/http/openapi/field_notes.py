@@ -11,6 +11,8 @@ from domain.inference.picture_limits import MOST_PICTURES
 from domain.inference.prompt_options import REASONING_EFFORTS
 from domain.inference.request import MAX_STOP_STRINGS, MAX_TOP_LOGPROBS
 from domain.inference.sampling import RANGES
+from domain.inference.speech import LEAST_SPEED, MOST_SEED, MOST_SPEED
+from domain.inference.speech_limits import MOST_SPOKEN_CHARACTERS
 from domain.inference.tools import MAX_TOOLS
 from entrypoints.http.openapi.json_shapes import Shape
 from entrypoints.http.schemas.output_form import FORMATS
@@ -118,6 +120,20 @@ _HEARING = {
 }
 _HEARERS = ("TranscriptionRequest", "TranslationRequest")
 
+_SPEECH = {
+    "input": Note("What is to be said.", {"pattern": r"\S", "maxLength": MOST_SPOKEN_CHARACTERS}),
+    "voice": Note("One of the model's. Default, and what `default` means: the model's own choice."),
+    "response_format": Note(
+        "pcm: 16-bit samples of one channel at 24 kHz, least significant byte first. The others tell their rate. "
+        "Default: mp3."
+    ),
+    "speed": Note("For models that have more than one. Default: 1.", {"minimum": LEAST_SPEED, "maximum": MOST_SPEED}),
+    "instructions": Note("How to say it, for models that listen to that."),
+    "stream_format": Note("audio: the file, as it is made. sse: events that carry its pieces. Default: audio."),
+    "language": Note("Of the input, as a code such as en or de, for models that want to know."),
+    "seed": Note("The same sound every time.", {"minimum": 0, "maximum": MOST_SEED}),
+}
+
 _RERANK = {
     "query": Note("The question.", {"minLength": 1}),
     "documents": Note("What may answer it."),
@@ -175,6 +191,7 @@ NOTES: Mapping[tuple[str, str], Note] = {
     **{("CompletionRequest", name): note for name, note in _COMPLETION.items()},
     **{("EmbeddingRequest", name): note for name, note in _EMBEDDING.items()},
     **{(owner, name): note for owner in _HEARERS for name, note in _HEARING.items()},
+    **{("SpeechRequest", name): note for name, note in _SPEECH.items()},
     **{("RerankRequest", name): note for name, note in _RERANK.items()},
     **{("Message", name): note for name, note in _MESSAGE.items()},
     **{("Extension", name): note for name, note in _EXTENSION.items()},

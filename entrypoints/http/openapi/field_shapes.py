@@ -33,6 +33,7 @@ from entrypoints.http.schemas.messages import OLD_NAMES, RoleName
 from entrypoints.http.schemas.output_form import SchemaOrText
 from entrypoints.http.schemas.rerank import MOST_DOCUMENTS, Documents
 from entrypoints.http.schemas.sampling import LogitBias
+from entrypoints.http.schemas.speech import VoiceName
 from entrypoints.http.schemas.strict import (
     FreeObject,
     StrictBoolean,
@@ -65,6 +66,7 @@ KINDS: Mapping[type[fields.Field[Any]], Shape] = {
     FormNumber: NUMBER,
     FormBoolean: BOOLEAN,
     StringOrStrings: {"anyOf": [STRING, STRINGS]},
+    VoiceName: {"anyOf": [TEXT, record({"id": TEXT})]},
     LogitBias: LOGIT_BIAS,
     FunctionKind: constant("function"),
     ToolChoice: {"anyOf": [constant(*(str(each) for each in ToolMode)), NAMED_FUNCTION]},

@@ -13,6 +13,7 @@ JSON = "application/json"
 EVENTS = "text/event-stream"
 FORM = "multipart/form-data"
 DONE = "[DONE]"
+SWITCHING = "101"  # to another protocol, whose answers have no headers of ours
 ENDS = "A stream that fails ends with an Error in place of [DONE]. Lines that begin with a colon are comments."
 
 # What the doors and the server may say to any request, and to one with a body.
@@ -49,7 +50,9 @@ class Operation:
             shape["parameters"] = list(self.parameters)
         if self.body is not None:
             shape["requestBody"] = {"required": True, "content": {self.media: self._sent(self.body)}}
-        shape["responses"] = {status: self._named(answer) for status, answer in self.answers.items()}
+        shape["responses"] = {
+            status: answer if status == SWITCHING else self._named(answer) for status, answer in self.answers.items()
+        }
         shape["responses"] |= {str(status): error_reference(status) for status in self._statuses()}
         return shape | ({"security": []} if self.open else {})
 

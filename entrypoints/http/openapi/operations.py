@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from entrypoints.http.openapi.operation import FORM, Operation, answer, in_path, in_query, streamed, text
-from entrypoints.http.openapi.sound_shapes import HEARD
+from entrypoints.http.openapi.sound_shapes import HEARD, SPOKEN
 from entrypoints.http.presenters.exposition import CONTENT_TYPE
 
 MODEL = "mlxk/demo"
-EARS = "org/ears"
+EARS, VOICE = "org/ears", "org/voice"
 SUBTITLED = "Lists have brackets behind their names, once for each. With srt and vtt the answer is a file."
 EMBEDDER, RERANKER = "org/embedder", "org/reranker"
 TURNS = [{"role": "user", "content": "What is the capital of France?"}]
@@ -136,6 +136,28 @@ SOUNDS = (
         {"200": HEARD}, OF_ANSWERS, about=f"{SUBTITLED} A model that does not translate is a 422.",
         body="TranslationRequest", media=FORM, examples={"plain": {"file": "(the sound)", "model": EARS}},
     ),
+    Operation(
+        "post", "/v1/audio/speech", "speak", "sounds", "Say a text aloud",
+        {"200": SPOKEN}, OF_ANSWERS,
+        about="The file comes as it is made. What fails on the way ends the connection before the file has ended.",
+        body="SpeechRequest",
+        examples={
+            "a file": {"model": VOICE, "input": "Mind the gap.", "response_format": "wav", "seed": 7},
+            "events": {"model": VOICE, "input": "Mind the gap.", "voice": {"id": "default"}, "stream_format": "sse"},
+        },
+    ),
 )  # fmt: skip
 
-OPERATIONS = (*SYSTEM, *MODELS, *ANSWERS, *VECTORS, *SOUNDS)
+LIVE = (
+    Operation(
+        "get", "/v1/realtime", "realtime", "sounds", "Write down what is said while it is said",
+        {"101": {"description": "A WebSocket: OpenAI's Realtime events, one JSON object a text frame."}}, (426, 503),
+        about="Without a WebSocket's headers the answer is 426. What may be said on it is no matter of this document.",
+        parameters=(
+            in_query("intent", "`transcription`, which is the default.", {"type": "string", "const": "transcription"}),
+            in_query("model", "Whose ears; `session.update` may name others.", {"type": "string"}),
+        ),
+    ),
+)  # fmt: skip
+
+OPERATIONS = (*SYSTEM, *MODELS, *ANSWERS, *VECTORS, *SOUNDS, *LIVE)

@@ -1,4 +1,4 @@
-"""What was heard."""
+"""What was heard, and what was said."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from entrypoints.http.openapi.json_shapes import (
     record,
 )
 from entrypoints.http.openapi.operation import EVENTS, JSON
+from entrypoints.http.presenters.speech import CONTENT_TYPES
 
 SECONDS: Shape = {"type": "number", "minimum": 0}
 DURATION = record({"type": constant("duration"), "seconds": SECONDS}, about="Of the sound.")
@@ -39,6 +40,33 @@ HEARD: Shape = {
         EVENTS: {"schema": EVENT},
     },
 }
+SPEECH_EVENT = record(
+    {
+        "event": STRING,
+        "data": {
+            **STRING,
+            "contentMediaType": JSON,
+            "contentSchema": {"anyOf": [component("SpeechDelta"), component("SpeechDone"), component("Error")]},
+        },
+    },
+    about="An event. The last one is speech.audio.done, or an Error. Lines that begin with a colon are comments.",
+)
+BINARY: Shape = {"type": "string", "format": "binary"}
+SPOKEN: Shape = {
+    "description": "The sound, in the format that was asked for.",
+    "content": {**{kind: {"schema": BINARY} for kind in CONTENT_TYPES.values()}, EVENTS: {"schema": SPEECH_EVENT}},
+}
+
+
+def _speech_events() -> dict[str, Shape]:
+    usage = record({"input_tokens": COUNT, "output_tokens": COUNT, "total_tokens": COUNT})
+    return {
+        "SpeechDelta": record(
+            {"type": constant("speech.audio.delta"), "audio": {**STRING, "contentEncoding": "base64"}},
+            about="The next piece of the file.",
+        ),
+        "SpeechDone": record({"type": constant("speech.audio.done"), "usage": usage}),
+    }
 
 
 def sound_shapes() -> dict[str, Shape]:
@@ -50,6 +78,7 @@ def sound_shapes() -> dict[str, Shape]:
     }
     timed = {"segments": array(component("HeardSegment")), "words": array(component("HeardWord"))}
     return {
+        **_speech_events(),
         "Transcription": record({"text": STRING, "usage": DURATION}),
         "VerboseTranscription": record({**verbose, "usage": DURATION}, timed),
         "HeardSegment": record(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from application.serving.describe_server import ServerFacts
 from domain.inference.choices import MAX_ANSWERS, MAX_CHOICES
+from domain.inference.live_sound import SoundCoding
 from domain.inference.picture_limits import (
     MOST_PICTURE_BYTES,
     MOST_PICTURES,
@@ -18,7 +19,9 @@ from domain.inference.picture_limits import (
 from domain.inference.prompt_options import REASONING_EFFORTS
 from domain.inference.request import MAX_STOP_STRINGS, MAX_TOP_LOGPROBS
 from domain.inference.sampling import MAX_BIASES
+from domain.inference.sound import SoundFormat
 from domain.inference.sound_limits import MOST_SOUND_BYTES
+from domain.inference.speech_limits import MOST_SPOKEN_CHARACTERS
 from domain.inference.tools import MAX_TOOLS, ToolMode
 from domain.json_depth import MOST_LEVELS
 from domain.serving.load_options import KV_BITS
@@ -104,6 +107,11 @@ def _limits(limits: HttpLimits) -> dict[str, float | None]:
         "picture_pixels": MOST_PIXELS,
         "picture_side_pixels": MOST_SIDE,
         "sound_bytes": MOST_SOUND_BYTES,
+        "realtime_sessions": limits.realtime_sessions,
+        "realtime_message_bytes": limits.realtime_message_bytes,
+        "realtime_seconds": limits.realtime_seconds,
+        "realtime_idle_seconds": limits.realtime_idle_seconds,
+        "speech_characters": MOST_SPOKEN_CHARACTERS,
         "json_levels": MOST_LEVELS,
         "n": MAX_ANSWERS,
         "choices": MAX_CHOICES,
@@ -128,6 +136,8 @@ def _features(facts: ServerFacts, offer: Offer) -> dict[str, object]:
         "pictures": list(PICTURE_TYPES),
         "videos": list(VIDEO_TYPES),
         "transcription": [str(each) for each in ResponseFormat],
+        "realtime": [each.value for each in SoundCoding],
+        "speech": [str(each) for each in SoundFormat],
         "prompt_cache": {"ram_bytes": remembered.ram_bytes, "disk_bytes": remembered.disk_bytes},
         "drafts": ["model", "ngram"],
         "kv_bits": list(KV_BITS),

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from errno import ECONNRESET
 
 from flask import Blueprint, Response, jsonify, request
 
-from domain.errors import Interrupted, MlxkError, ModelNotFound
+from domain.errors import ModelNotFound
 from domain.inference.embedding import FLOAT_BYTES
 from entrypoints.http.access_log import note_model
 from entrypoints.http.admission import AnswerSlots
 from entrypoints.http.body import parse_json, read_body, read_json
 from entrypoints.http.hangups import HangupWatcher
 from entrypoints.http.limits import HttpLimits
+from entrypoints.http.presenters.breaking import in_pieces, until_it_breaks
 from entrypoints.http.presenters.embedding import present_embeddings, present_ranking
 from entrypoints.http.presenters.ignored import naming_ignored
-from entrypoints.http.presenters.sse import ClosingStream
 from entrypoints.http.schemas.embedding import EmbeddingBody, parse_embedding
 from entrypoints.http.schemas.rerank import RerankBody, parse_rerank
 from entrypoints.http.services import Services
 from ports.embedding_backend import FORWARDED, EmbeddingBackend
-
-log = logging.getLogger(__name__)
 
 WHOLE_BYTES = 1024 * 1024  # of vectors; more are written in pieces
 
@@ -57,7 +53,7 @@ class VectorRoutes:
             if len(answer.embeddings.vectors) * answer.dimensions * FLOAT_BYTES <= WHOLE_BYTES:
                 response = Response(b"".join(pieces), mimetype="application/json")
             else:
-                response = _in_pieces(pieces, held.pop_all(), "application/json")
+                response = in_pieces(pieces, held.pop_all(), "application/json")
         return naming_ignored(body.ignored, response)
 
     def rerank(self, body: RerankBody) -> Response:
@@ -85,26 +81,8 @@ class VectorRoutes:
             held.enter_context(self.slots.take())
             watch = held.enter_context(self.hangups.watch(request.environ.get("gunicorn.socket")))
             answer = backend.ask(raw, watch.on_hangup)
-            pieces = _until_it_breaks(answer.body)
-            return _in_pieces(pieces, held.pop_all(), answer.content_type or None, answer.status)
-
-
-def _until_it_breaks(pieces: Generator[bytes]) -> Generator[bytes]:
-    """What breaks an answer under way ends the client's connection, so that it does not take half for the whole. Raises
-    ConnectionResetError, which the server expects of connections.
-    """
-    try:
-        yield from pieces
-    except MlxkError as fault:
-        if not isinstance(fault, Interrupted):
-            log.warning("%s: %s", type(fault).__name__, fault.message)
-        raise ConnectionResetError(ECONNRESET, fault.message) from fault
-
-
-def _in_pieces(pieces: Generator[bytes], held: ExitStack, content_type: str | None, status: int = 200) -> Response:
-    """held: until all is sent, or nobody reads any more."""
-    body = ClosingStream(pieces, held.close)
-    return Response(body, status, content_type=content_type, direct_passthrough=True)
+            pieces = until_it_breaks(answer.body)
+            return in_pieces(pieces, held.pop_all(), answer.content_type or None, answer.status)
 
 
 def vector_routes(vectors: VectorRoutes) -> Blueprint:

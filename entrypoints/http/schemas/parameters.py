@@ -13,12 +13,14 @@ from entrypoints.http.schemas.completion import CompletionSchema
 from entrypoints.http.schemas.embedding import EmbeddingSchema
 from entrypoints.http.schemas.models import LoadSchema, UnloadSchema
 from entrypoints.http.schemas.rerank import RerankSchema
+from entrypoints.http.schemas.speech import SpeechSchema
 from entrypoints.http.schemas.transcription import TranscriptionSchema, TranslationSchema
 from entrypoints.http.schemas.unsupported import (
     CHAT,
     COMPLETIONS,
     EMBEDDINGS,
     RERANK,
+    SPEECH,
     STREAM_OPTIONS,
     TRANSCRIPTIONS,
     TRANSLATIONS,
@@ -115,6 +117,14 @@ BODIES = (
         ("/v1/audio/translations",),
         TranslationSchema(),
         TRANSLATIONS,
+        _IN_VAIN,
+    ),
+    Body(
+        "SpeechRequest",
+        "A text, and how it should be said. Unknown fields are ignored and named in a header.",
+        ("/v1/audio/speech",),
+        SpeechSchema(),
+        SPEECH,
         _IN_VAIN,
     ),
     Body("LoadRequest", "Which model to bring into memory.", ("/v1/models/load",), LoadSchema(), {}, ()),

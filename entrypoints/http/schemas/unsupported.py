@@ -21,6 +21,7 @@ class NoOp:
 
 
 _OFF = (False,)
+_EITHER = (False, True)
 
 CHAT: Mapping[str, NoOp] = {
     "audio": NoOp(),
@@ -77,6 +78,17 @@ TRANSCRIPTIONS: Mapping[str, NoOp] = {
 }
 
 TRANSLATIONS: Mapping[str, NoOp] = {"timestamp_granularities": NoOp([], ["segment"])}
+
+# Of other servers' APIs: voices that are told by a sound, and a stream that is always one here.
+SPEECH: Mapping[str, NoOp] = {
+    "ref_audio": NoOp(),
+    "ref_text": NoOp(""),
+    "reference_audio": NoOp(),
+    "stream": NoOp(*_EITHER),
+    "lang_code": NoOp(),
+    "pitch": NoOp(1, 1.0),
+    "temperature": NoOp(),
+}
 
 # These ask for nothing that shapes an answer.
 WITHOUT_EFFECT = frozenset(

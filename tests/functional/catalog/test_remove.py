@@ -267,11 +267,11 @@ def test_cut_short_at_any_step_it_says_incomplete_and_can_be_repeated(disk: Disk
 
 
 def test_what_cannot_be_deleted_is_access_denied_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: object) -> None:
+    def refuse(path: object, *, dir_fd: int | None = None) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
     (tmp_path / "a").mkdir()
-    monkeypatch.setattr("adapters.filesystem.local.shutil.rmtree", refuse)
+    monkeypatch.setattr(os, "rmdir", refuse)
     with pytest.raises(AccessDenied, match=f"{tmp_path}/a cannot be deleted: Permission denied"):
         LocalFileSystem().remove_tree(tmp_path / "a")
 

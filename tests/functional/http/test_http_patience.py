@@ -22,6 +22,23 @@ def asking(question: str, model: str = "demo", **fields: object) -> dict[str, ob
     return {"model": model, "messages": [{"role": "user", "content": question}], "stream": True, **fields}
 
 
+def let_in(server: Server, body: dict[str, object]) -> RawClient:
+    """A client whose stream has begun: the place of one that has left is free a moment later."""
+    clients: list[RawClient] = []
+
+    def tried() -> bool:
+        client = RawClient(server.port)
+        client.post(CHAT, body)
+        if b" 200 " in client.read_until(b"\r\n\r\n"):
+            clients.append(client)
+            return True
+        client.sock.close()
+        return False
+
+    eventually(tried, "a place to be free")
+    return clients[0]
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
     with started(preload_model="demo", limits=LIMITS) as running:
@@ -65,15 +82,12 @@ def test_an_error_after_the_headers_is_an_event_with_the_requests_id(server: Ser
 
 def test_a_client_that_leaves_while_its_model_loads_leaves_nothing_behind(server: Server) -> None:
     for _ in range(3):  # more than there are places
-        with RawClient(server.port) as client:
-            client.post(CHAT, asking("hi", SLOW))
+        with let_in(server, asking("hi", SLOW)) as client:
             client.read_until(COMMENT)
-        with RawClient(server.port) as other:
-            other.post(CHAT, asking("hi"))
+        with let_in(server, asking("hi")) as other:
             other.read_until(b"data: [DONE]\n\n")
     server.tell(open_gate=True)
-    with RawClient(server.port) as client:
-        client.post(CHAT, asking("hi", SLOW))
+    with let_in(server, asking("hi", SLOW)) as client:
         client.read_until(b"data: [DONE]\n\n")
     state = server.tell(ask="state")
     assert state["running"] == 0

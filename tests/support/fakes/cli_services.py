@@ -34,6 +34,7 @@ from application.inference.hear_as_chat import HearAsChat
 from application.inference.load_plan import PlanLoad
 from application.inference.model_loads import ModelLoads
 from application.inference.rerank import Rerank, RerankAnswer
+from application.inference.speak import Speak
 from application.inference.task_models import TaskModels
 from application.inference.transcribe import Transcribe
 from application.serving.background_service import BackgroundService
@@ -41,7 +42,7 @@ from application.serving.model_pool import ModelPool, never
 from application.serving.prompt_cache import PromptCache
 from application.serving.running_servers import RunningServers
 from domain.catalog import LocatedModel, ModelReport, ModelSource
-from domain.catalog.fitness import require_transcribe
+from domain.catalog.fitness import require_speak, require_transcribe
 from domain.catalog.removal import CacheContents, Removal, RemovalPlan
 from domain.errors import Conflict, MlxkError, ModelNotFound
 from domain.inference import Finished, FinishReason, GenerationEvent, GenerationRequest, TextDelta, Usage
@@ -231,6 +232,7 @@ class FakeCheckHealth(CheckHealth):
         )
 
 
+VOICE = report("org/voice", model_type="audio", capabilities=("speech",))
 EARS = report("org/ears", model_type="audio", capabilities=("audio", "audio-translate-en"))
 EMBEDDER = report("org/embedder", model_type="embedding", capabilities=("embeddings",))
 Step = GenerationEvent | BaseException
@@ -463,9 +465,15 @@ class FakeServices(FakeWorkspaceServices):
 
     def transcribe(self) -> Transcribe:
         """Over workers that hear bytes as text, and files as their names."""
-        loads = ModelLoads(self.resolve_model(), self.inspect_model(), self.hearing, OpenGate(), monotonic)
-        models = TaskModels(loads, Task.TRANSCRIBE, require_transcribe, self.plan_load().execute)
+        models = TaskModels(self._sound_loads(), Task.TRANSCRIBE, require_transcribe, self.plan_load().execute)
         return Transcribe(models, monotonic)
+
+    def speak(self) -> Speak:
+        """Over workers that say words as bytes."""
+        return Speak(TaskModels(self._sound_loads(), Task.SPEAK, require_speak, self.plan_load().execute))
+
+    def _sound_loads(self) -> ModelLoads:
+        return ModelLoads(self.resolve_model(), self.inspect_model(), self.hearing, OpenGate(), monotonic)
 
     def hear_as_chat(self) -> HearAsChat:
         return HearAsChat(self.transcribe())

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from time import monotonic
 
+from adapters.voice_activity.detector import PitchDetectors
 from application.catalog.inspect_model import InspectModel
 from application.inference.answers_by_task import AnswersByTask
-from application.inference.bring_in import BringIn
+from application.inference.bring_in import BringIn, Ways
 from application.inference.chat import PatientAnswer, Prepared, plainly
 from application.inference.chat_loaded import ChatLoaded
 from application.inference.embed import Embed
@@ -20,10 +21,12 @@ from application.inference.hear_as_chat import HearAsChat
 from application.inference.model_loads import ModelLoads
 from application.inference.pictures import Onlooker, answer
 from application.inference.rerank import Rerank
+from application.inference.speak import Speak
 from application.inference.task_models import TaskModels
 from application.inference.transcribe import Transcribe
 from application.inference.vector_models import VectorModels
 from application.serving.describe_server import DescribeServer, Surroundings
+from application.serving.live_ear import TranscribingEar
 from application.serving.manage_models import PreloadModels, UnloadModel
 from application.serving.measured import MeasuredPool
 from application.serving.memory_gate import MemoryGate
@@ -32,11 +35,19 @@ from application.serving.model_pool import ModelPool, never
 from application.serving.presence import Presence
 from application.serving.read_metrics import ReadMetrics
 from application.serving.readiness import CheckReadiness, ServerLifecycle
+from application.serving.realtime_session import OpenRealtimeSession
 from application.serving.served_models import ServedModel
 from application.serving.watched_workers import WatchedLauncher
 from application.serving.worker_watch import WatchTimes, WorkerWatch
 from domain.catalog import LocatedModel, ModelReport, ModelSource
-from domain.catalog.fitness import can_hear, can_see, require_embed, require_rerank, require_transcribe
+from domain.catalog.fitness import (
+    can_hear,
+    can_see,
+    require_embed,
+    require_rerank,
+    require_speak,
+    require_transcribe,
+)
 from domain.errors import CapabilityMismatch, ModelNotFound
 from domain.inference import USUAL_PICTURES, GenerationRequest
 from domain.serving.load_options import LoadOptions, PrefixCacheBudget, Task
@@ -82,6 +93,7 @@ VECTOR_MODELS = (
     served("org/embedder", model_type="embedding", capabilities=("embeddings",)),
     served("org/reranker", model_type="embedding", capabilities=("rerank",)),
 )
+VOICE = served("org/voice", model_type="audio", capabilities=("speech",))
 EARS = served("org/ears", model_type="audio", capabilities=("audio", "audio-translate-en"))
 ONE_LANGUAGE = served("org/ears-turbo", model_type="audio", capabilities=("audio",))
 
@@ -150,8 +162,14 @@ class FakeServices:
         models = TaskModels(self._model_loads(), Task.TRANSCRIBE, require_transcribe)
         return Transcribe(models, monotonic)
 
+    def speak(self) -> Speak:
+        return Speak(TaskModels(self._model_loads(), Task.SPEAK, require_speak))
+
     def _model_loads(self) -> ModelLoads:
         return ModelLoads(_Located(self._look_up), _Inspected(self.models), self.pool, OpenGate(), monotonic)
+
+    def open_realtime(self) -> OpenRealtimeSession:
+        return OpenRealtimeSession(TranscribingEar(self.transcribe()), PitchDetectors(), self.gauge.live)
 
     def presence(self) -> Presence:
         return self._presence
@@ -163,8 +181,8 @@ class FakeServices:
         return PreloadModels(self.bring_in_model(), self.preload, tuple, tuple)
 
     def bring_in_model(self) -> BringIn:
-        others = (self.embed().bring_in, self.rerank().bring_in, self.transcribe().bring_in)
-        return BringIn(self._look_up, self.bring_in, *others)
+        others = (self.embed(), self.rerank(), self.transcribe(), self.speak())
+        return BringIn(self._look_up, Ways(self.bring_in, *(each.bring_in for each in others)))
 
     def resolve_served_model(self) -> _Located:
         return _Located(self._look_up)

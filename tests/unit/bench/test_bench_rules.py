@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from domain.bench.filler import filler, words_for
 from domain.bench.plan import BenchmarkPlan, Cell
-from domain.bench.report import BenchmarkReport, Timing, compare, measured
+from domain.bench.report import BenchmarkReport, Measurement, Spread, Timing, compare, measured
 from domain.errors import ContextLengthExceeded, InvalidRequest
 
 
@@ -111,3 +113,68 @@ def test_only_cells_of_both_are_compared() -> None:
     (only,) = compare(new, old)
     assert (only.prompt_tokens, only.batch, only.decode, only.first_token) == (100, 1, 4.0, 0.5)
     assert only.prefill == pytest.approx(100 / 52.5)
+
+
+def cell(tokens: int, memory: int = 7, rate: float = 1.0, batch: int = 1) -> Measurement:
+    spread = Spread(rate, rate, rate)
+    return Measurement(tokens, batch, 10, spread, spread, spread, memory)
+
+
+def of(*cells: Measurement, revision: str | None = None) -> BenchmarkReport:
+    return BenchmarkReport("m", revision, "2026-01-01T00:00:00Z", {"mlx": "1"}, cells)
+
+
+def test_a_report_keeps_its_revision() -> None:
+    assert BenchmarkReport.from_json(of(revision="abc").to_json(), "x").revision == "abc"
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "same"), [(110, 100, True), (90, 100, True), (111, 100, False), (89, 100, False)]
+)
+def test_prompts_within_a_tenth_of_the_older_one_are_the_same_cell(new: int, old: int, same: bool) -> None:
+    assert bool(compare(of(cell(new)), of(cell(old)))) is same
+
+
+def test_memory_is_compared_new_over_old() -> None:
+    (only,) = compare(of(cell(100, memory=30)), of(cell(100, memory=20)))
+    assert only.memory == 1.5
+
+
+@pytest.mark.parametrize(("new", "old", "ratio"), [(3.0, 0.0, math.inf), (0.0, 0.0, 1.0), (0.0, 2.0, 0.0)])
+def test_a_ratio_to_nothing_is_infinite_and_of_nothing_to_nothing_one(new: float, old: float, ratio: float) -> None:
+    (only,) = compare(of(cell(100, rate=new)), of(cell(100, rate=old)))
+    assert (only.prefill, only.decode, only.first_token) == (ratio, ratio, ratio)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"prompts": ()}, "--prompt-tokens takes 1 to 16 numbers, got 0"),
+        ({"prompts": (2**24 + 1,)}, "--prompt-tokens must be from 16 to 16,777,216, got 16,777,217"),
+        ({"batches": (1, 257)}, "--batch must be from 1 to 256, got 257"),
+        ({"answer": 2**20 + 1}, "--answer-tokens must be from 2 to 1,048,576, got 1,048,577"),
+        ({"runs": 101}, "--runs must be from 1 to 100, got 101"),
+    ],
+)
+def test_a_plan_out_of_bounds_is_refused_with_the_bounds(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        BenchmarkPlan(**values)
+    assert caught.value.message == message
+
+
+def test_the_bounds_themselves_are_allowed() -> None:
+    widest = BenchmarkPlan((16, 2**24), tuple(range(1, 17)), 2**20, 100)
+    assert BenchmarkPlan((16,), (1, 256), 2, 1).runs == 1
+    assert len(widest.batches) == 16
+
+
+def test_a_prompt_that_just_fits_stays() -> None:
+    assert BenchmarkPlan((128, 600), answer=100).fitted(700, chosen=True).prompts == (128, 600)
+
+
+@pytest.mark.parametrize(("context", "room"), [(700, 600), (50, 0)])
+def test_a_plan_that_does_not_fit_is_told_what_would(context: int, room: int) -> None:
+    with pytest.raises(ContextLengthExceeded) as caught:
+        BenchmarkPlan((2048,), answer=100).fitted(context, chosen=True)
+    assert caught.value.hint == f"measure prompts of at most {room:,} tokens, or shorter answers"
+    assert caught.value.detail == {"largest_prompt": room}

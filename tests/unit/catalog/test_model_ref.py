@@ -126,3 +126,15 @@ def test_any_text_either_parses_and_prints_back_or_is_refused(spec: str) -> None
         return
     assert str(ref) == spec
     assert ModelRef.parse(str(ref)) == ref
+
+
+@pytest.mark.parametrize(
+    ("spec", "shown"),
+    [("a/b/c", "a/b/c"), ("a/b/" + "c" * 116, "a/b/" + "c" * 116), ("a/b/" + "c" * 117, "a/b/" + "c" * 113 + "...")],
+)
+def test_a_refused_name_is_shown_cut_with_how_names_are_written(spec: str, shown: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        ModelRef.parse(spec)
+    assert caught.value.message.startswith(f"{shown!r} is not a model name: ")
+    assert caught.value.hint == "name a model as org/name, name, name@revision, or a folder as ./folder"
+    assert caught.value.param == "model"

@@ -36,3 +36,10 @@ def test_a_circle_and_an_empty_name_are_refused_by_name(aliases: dict[str, str],
     with pytest.raises(InvalidRequest, match=words) as refusal:
         ServingRules(aliases=aliases)
     assert refusal.value.param == "aliases"
+
+
+def test_a_circle_is_shown_whole_with_the_way_out() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        meaning("a", {"a": "b", "b": "c", "c": "b"})
+    assert caught.value.message == "the alias 'b' leads in a circle: b -> c -> b"
+    assert (caught.value.hint, caught.value.param) == ("let one of them name a model", "aliases")

@@ -62,3 +62,14 @@ def test_a_trial_that_dies_doubles_the_pause_up_to_a_limit() -> None:
         breaker = breaker.died(now)
     assert pauses[:3] == [FIRST_PAUSE_SECONDS, 2 * FIRST_PAUSE_SECONDS, 4 * FIRST_PAUSE_SECONDS]
     assert pauses[-1] == LONGEST_PAUSE_SECONDS
+
+
+def test_a_death_of_exactly_the_windows_age_is_forgotten() -> None:
+    assert Breaker((0.0,)).died(WINDOW_SECONDS).deaths == (WINDOW_SECONDS,)
+    assert Breaker((0.0,)).died(WINDOW_SECONDS - 1).deaths == (0.0, WINDOW_SECONDS - 1)
+
+
+def test_one_that_is_not_suspended_waits_for_nothing() -> None:
+    assert Breaker().suspended_seconds(1e9) == 0.0
+    assert Breaker(until=5.0).suspended_seconds(2.0) == 3.0
+    assert Breaker(until=5.0).suspended_seconds(9.0) == 0.0

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from domain.workspace.cleanliness import FoundFile, compare
 from domain.workspace.content_hash import (
+    ALGORITHM,
     FULL_READ_LIMIT_BYTES,
     FileRecord,
     Recipe,
@@ -181,3 +182,52 @@ def test_a_comparison_is_surely_modified_unless_both_sides_have_the_same_names_a
     known = {path: FileRecord(path, size, 7, SHA) for path, size in then.items()}
     comparison = compare(known, [FoundFile(path, size, 7) for path, size in now.items()])
     assert comparison.surely_modified == (then != now)
+
+
+def test_a_link_s_target_is_bytes_whatever_it_is_called() -> None:
+    assert link_digest("caf\udcff") == text_digest(b"SYMLINK\0caf\xff")
+
+
+def sentinel(**values: object) -> Sentinel:
+    return Sentinel({"hash_algorithm": ALGORITHM, "file_index": [], **values})
+
+
+ENTRY = {"path": "a", "size": 3, "mtime_ns": 7, "sha": SHA}
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"hash_algorithm": "v1"}, f"the sentinel has no content hash {ALGORITHM}: "),
+        ({"file_index": None}, "the sentinel has no file index: "),
+        ({"file_index": [ENTRY, 7]}, "the sentinel's file index is broken (an entry is no object): "),
+        ({"file_index": [{**ENTRY, "path": "../a"}]}, f"broken ({record_path_problem('../a')}): "),
+        ({"file_index": [{**ENTRY, "size": "3"}]}, "broken (an entry has no size, time or digest): "),
+        ({"file_index": [{**ENTRY, "mtime_ns": 7.0}]}, "broken (an entry has no size, time or digest): "),
+        ({"file_index": [{**ENTRY, "sha": "md5:1"}]}, "broken (an entry has no size, time or digest): "),
+    ],
+)
+def test_a_sentinel_that_tells_nothing_says_why_and_the_way_out(values: dict[str, object], words: str) -> None:
+    broken = sentinel(**values)
+    problem = broken.fingerprint_problem()
+    assert problem is not None
+    assert words in problem
+    assert "run `mlxk show <workspace> --recalc-hash` to " in problem
+    assert broken.fingerprint() is None
+
+
+def test_a_sentinel_with_a_sound_index_has_no_problem() -> None:
+    assert sentinel(file_index=[ENTRY]).fingerprint_problem() is None
+    assert sentinel(file_index=[ENTRY]).fingerprint() == Fingerprint(
+        "", "", DEFAULT_EXCLUDES, (FileRecord("a", 3, 7, SHA),)
+    )
+
+
+def test_other_file_times_change_the_index_alone_and_in_its_order() -> None:
+    before = sentinel(file_index=[ENTRY], note="kept")
+    after = before.with_records([FileRecord("b", 1, 2, SHA), FileRecord("a", 3, 9, SHA)])
+    assert after.values == {
+        "hash_algorithm": ALGORITHM,
+        "note": "kept",
+        "file_index": [{**ENTRY, "mtime_ns": 9}, {"path": "b", "size": 1, "mtime_ns": 2, "sha": SHA}],
+    }

@@ -13,7 +13,14 @@ from adapters.inference.hearing.listener import listener_of
 from adapters.inference.hearing.pieces import PIECE_SECONDS, piece_end, segments_of
 from adapters.inference.sound.runtime import MlxSoundRuntime
 from domain.catalog import LocatedModel, ModelSource
-from domain.errors import CapabilityMismatch, GenerationFailed, ModelLoadFailed, ModelNotRunnable, UnsupportedParameter
+from domain.errors import (
+    CapabilityMismatch,
+    GenerationFailed,
+    InvalidRequest,
+    ModelLoadFailed,
+    ModelNotRunnable,
+    UnsupportedParameter,
+)
 from domain.inference.sound import Sound, SoundFile, SoundSamples
 from domain.inference.transcription import HearingTask, Transcription, TranscriptionRequest
 from domain.serving.load_options import LoadOptions, Task
@@ -88,7 +95,7 @@ def test_words_of_a_family_that_tells_them_are_those_of_its_text(family: Callabl
     ],
 )
 def test_what_a_family_cannot_do_is_refused_by_name(
-    family: Callable[[str], LoadedSound], name: str, wishes: dict[str, object], error: type, param: str
+    family: Callable[[str], LoadedSound], name: str, wishes: dict[str, object], error: type[InvalidRequest], param: str
 ) -> None:
     request = TranscriptionRequest(noise(0.1), **wishes)  # type: ignore[arg-type]
     with pytest.raises(error) as caught:
@@ -175,10 +182,11 @@ class Told:
 
 
 def test_times_that_cannot_be_right_become_the_pieces_own() -> None:
-    good = [{"text": "a", "start": 0.0, "end": 1.0}, {"text": "b", "start": 1.5, "end": 99.0}]
+    good: list[dict[str, object]] = [{"text": "a", "start": 0.0, "end": 1.0}, {"text": "b", "start": 1.5, "end": 99.0}]
     found = segments_of(Told("a b", good), 30.0, 5.0, words=False)
     assert [(each.text, each.start, each.end) for each in found] == [(" a", 30.0, 31.0), (" b", 31.5, 35.0)]
-    for bad in ([{"text": "a b", "start": 0.0, "end": 0.3}], [good[1], good[0]], [{"text": "a"}, {"text": "b"}]):
+    untimed: list[dict[str, object]] = [{"text": "a"}, {"text": "b"}]
+    for bad in ([{"text": "a b", "start": 0.0, "end": 0.3}], [good[1], good[0]], untimed):
         (one,) = segments_of(Told("a b", bad), 30.0, 5.0, words=False)
         assert (one.text, one.start, one.end) == (" a b", 30.0, 35.0)
 

@@ -47,10 +47,11 @@ def first_logits(ears: LoadedSound) -> np.ndarray:
     engine = ears.engine
     assert isinstance(engine, WhisperEngine) and engine._reader is not None
     network = engine._reader.network
-    samples = np.frombuffer(NOISE, "<i2").astype(np.float32) / 32_768
+    samples = np.frombuffer(NOISE, "<i2").astype(np.float32) / np.float32(32_768)
     mel, _ = network.mel(samples, 0, 100, float("-inf"))
     _, memory = network.encode(mel)
-    return np.array(network.logits([[50258, 50259]], [memory]))[0]
+    found: np.ndarray = np.array(network.logits([[50258, 50259]], [memory]))
+    return np.asarray(found[0])
 
 
 def weights(folder: Path) -> dict[str, mx.array]:
@@ -157,7 +158,7 @@ def test_a_model_of_english_alone_is_asked_without_a_language_and_does_not_trans
     sound = SoundSamples(NOISE, 16_000)
     for wishes in ({"task": HearingTask.TRANSLATE}, {"language": "de"}):
         with pytest.raises(CapabilityMismatch):
-            ears.codec.prepare(TranscriptionRequest(sound, **wishes))  # type: ignore[arg-type]
+            ears.codec.prepare(TranscriptionRequest(sound, **wishes))
     request = TranscriptionRequest(sound, language="en", temperature=0.01)
     ears.engine.add(SoundJob(1, request, ears.codec.prepare(request)))
     told: list[object] = []

@@ -158,3 +158,15 @@ def test_an_endless_answer_ends_where_half_of_the_decoder_is_full(tokens: Whispe
     found = whole(ScriptedNetwork(tokens, [at(tokens, 0.0), *words]), tokens, sound(5), temperature=0.01)
     assert len(found.segments[0].tokens) == 224
     assert found.segments[0].end == 5.0
+
+
+def test_no_more_windows_are_held_than_there_is_room_for(tokens: WhisperTokens) -> None:
+    network = ScriptedNetwork(tokens, said(tokens, FOX, 0.5, 2.0))
+    row_bytes = 2 * 1948 * 4 * 4
+    assert [network.rows_within(room) for room in (-5, row_bytes, 3 * row_bytes)] == [1, 1, 3]
+    engine = scripted_engine(network, tokens, most_rows=3)
+    for job_id in range(5):
+        engine.add(SoundJob(job_id, asked(), sound(5)))
+    while engine.jobs:
+        engine.step()
+    assert max(network.batches) == 3
