@@ -14,18 +14,21 @@ from ports.token_constraint import TokenConstraint
 @dataclass(frozen=True, slots=True)
 class PromptPicture:
     """Where in the prompt a picture's own tokens stand: from `start` up to `end`. digest: of the picture as the model
-    gets it: the same tokens with another picture are another prompt.
+    gets it: the same tokens with another picture are another prompt. sound: it is a sound; what is said of pictures
+    holds for it too.
     """
 
     start: int
     end: int
     digest: str
+    sound: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PromptMedia:
-    """What a prompt shows beside its tokens. pictures: in the order of their places. inputs: as the model's own
-    processor made them, arrays of numbers by name; nobody outside the inference adapters looks at them.
+    """What a prompt shows beside its tokens. pictures: in the order of their places, sounds among them. inputs: as the
+    model's own processor made them, arrays of numbers by name, those of sounds as lists with one for each sound; nobody
+    outside the inference adapters looks at them.
     """
 
     pictures: tuple[PromptPicture, ...]

@@ -21,6 +21,7 @@ _DECISIVE = {
 }
 _TEXT_EMBEDDERS = frozenset({"bert", "modernbert", "xlm_roberta", "llama_bidirec"})
 _EMBEDDER, _SEES = "_embedding", "_vl_"
+_NO_TOWER = frozenset({"gemma4_unified"})  # it takes sounds without a network of their own
 _CLASSIFIER = "SequenceClassificationModel"
 
 
@@ -68,6 +69,7 @@ def _look(folders: dict[str, Path]) -> InstalledLibraries:
     return InstalledLibraries(
         text=_text_table(text) if text else None,
         vision=_vision_table(vision, vision_families) if vision else None,
+        hearing=_vision_table(vision, _listeners(vision / "models", vision_families)) if vision else None,
         embedders=_embedder_table(vision, vision_families) if vision else None,
         rerankers=_reranker_table(vision, vision_families) if vision else None,
         speech_to_text=_audio_table(audio / "stt") if audio else None,
@@ -104,6 +106,10 @@ def _vision_table(folder: Path, families: frozenset[str]) -> TypeTable:
         renamed=_names(read_constant(folder / "utils.py", "MODEL_REMAPPING")),
         folds_case=True,
     )
+
+
+def _listeners(folder: Path, families: frozenset[str]) -> frozenset[str]:
+    return frozenset(name for name in families if name in _NO_TOWER or (folder / name / "audio.py").is_file())
 
 
 def _embedder_table(folder: Path, families: frozenset[str]) -> TypeTable:

@@ -86,6 +86,9 @@ def _parts(message: Message) -> list[Json]:
 
 def _shown(attachment: Attachment) -> Json:
     """What a video is called does not matter: its bytes tell."""
+    if attachment.kind is AttachmentKind.AUDIO:
+        heard: Json = {"type": "input_audio", "input_audio": {"data": b64encode(attachment.data).decode("ascii")}}
+        return heard if attachment.name is None else {**heard, "name": attachment.name}
     if attachment.kind is AttachmentKind.IMAGE:
         field, kind = "image_url", f"image/{picture_format(attachment.data) or 'jpeg'}"
     else:

@@ -38,13 +38,14 @@ class PatientAnswer(ChatAnswer):
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """model: loaded, and ready to answer. warning: as in ChatAnswer. context_length: tokens it can hold, None where
-    that is not told. sees: it can be shown pictures, None where that is not told.
+    that is not told. sees, hears: it can be shown pictures, and given sounds; None where that is not told.
     """
 
     model: LocatedModel
     warning: str | None = None
     context_length: int | None = None
     sees: bool | None = None
+    hears: bool | None = None
 
 
 PlanFor = Callable[["LocatedModel", LoadWishes], "LoadPlan"]

@@ -13,10 +13,11 @@ from application.inference.pictures import Onlooker, answer
 from application.serving.memory_gate import MemoryGate
 from application.serving.model_pool import ModelPool
 from domain.catalog import LocatedModel, ModelReport
-from domain.catalog.fitness import can_see, require_chat
+from domain.catalog.fitness import can_hear, can_see, require_chat
 from domain.inference import USUAL_PICTURES, GenerationRequest, PictureRules
 from domain.serving.load_plan import PLAIN_PLAN, LoadPlan
 from domain.serving.load_wishes import PLAINLY, LoadWishes
+from domain.serving.model_load import ModelLoad
 from ports.model_worker import PatientStream
 
 __all__ = ["RESOLUTION_SECONDS", "Chat", "ChatAnswer", "Manner", "PatientAnswer", "Prepared", "Resolver", "plainly"]
@@ -85,6 +86,8 @@ class Chat:
         force = loading.force or plan.force
         tokens = request.limits.requested or request.limits.server_default
         load, warning = self._loads.admitted(report, plan, tokens, force=force)
+        if load.options.hears and request.brings_sounds:
+            self._loads.admit_sounds(report, load, force=force)
         allowance = self._loads.allowance(force=force)
 
         def ask(part: GenerationRequest) -> PatientStream:
@@ -93,11 +96,8 @@ class Chat:
             )
 
         with self._loads.forgetting(spec):
-            events = answer(request, Onlooker(report.name, load.options.sees), self._pictures, ask)
-        with self._guard:
-            if len(self._lately) >= REMEMBERED_NAMES:
-                self._lately.clear()
-            self._lately[spec] = load.identity
+            events = answer(request, Onlooker.of(report.name, load.options), self._pictures, ask)
+        self._note(spec, load)
         return PatientAnswer(report.location, events, warning)
 
     def at_hand(self, spec: str) -> bool:
@@ -107,6 +107,12 @@ class Chat:
         with self._guard:
             identity = self._lately.get(spec)
         return identity is not None and any(load.identity == identity for load in self._pool.loads())
+
+    def _note(self, spec: str, load: ModelLoad) -> None:
+        with self._guard:
+            if len(self._lately) >= REMEMBERED_NAMES:
+                self._lately.clear()
+            self._lately[spec] = load.identity
 
     def prepare(self, spec: str, loading: LoadWishes = PLAINLY) -> Prepared:
         """Load the model ahead of its first request. Raises as `execute` does."""
@@ -126,11 +132,11 @@ class Chat:
             loaded = self._pool.preload(
                 load, pinned=pinned, given_up=given_up, allowance=self._loads.allowance(force=force)
             )
-        return Prepared(report.location, warning, loaded.context_length, load.options.sees)
+        return Prepared(report.location, warning, loaded.context_length, load.options.sees, load.options.hears)
 
     def _plan(self, report: ModelReport, wishes: LoadWishes) -> LoadPlan:
-        """A model that can see is loaded with what it sees with."""
+        """A model that can see and hear is loaded with what it does that with."""
         plan = self._plan_for(report.location, wishes)
         if not can_see(report):
             return plan
-        return replace(plan, options=replace(plan.options, sees=True, exif=self._pictures.exif))
+        return replace(plan, options=replace(plan.options, sees=True, hears=can_hear(report), exif=self._pictures.exif))

@@ -39,7 +39,7 @@ class ChatLoaded:
         def ask(part: GenerationRequest) -> PatientStream:
             return self._pool.stream(load, part, streamed=streamed, given_up=given_up, joining=joining)
 
-        model = Onlooker(load.model.name, load.options.sees)
+        model = Onlooker.of(load.model.name, load.options)
         return PatientAnswer(load.model, answer(request, model, self._pictures, ask))
 
     def _load(self, load_token: str) -> ModelLoad:

@@ -50,7 +50,7 @@ class ExplainPrompt:
         ModelWorker.explain does.
         """
         load = self._named(spec) if load_token is None else self._loaded(load_token)
-        shown = as_shown(request, Onlooker(load.model.name, load.options.sees), self._pictures)
+        shown = as_shown(request, Onlooker.of(load.model.name, load.options), self._pictures)
         return ExplainedPrompt(load.model, self._pool.explain(load, shown))
 
     def _named(self, spec: str) -> ModelLoad:

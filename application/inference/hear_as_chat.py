@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from application.inference.answering import PatientAnswer, Prepared, never
 from application.inference.heard_answer import HeardAnswer
@@ -76,9 +77,16 @@ def as_hearing(request: GenerationRequest, model: str) -> TranscriptionRequest:
         )  # fmt: skip
     return TranscriptionRequest(
         sound=SoundBytes(sounds[0].data, sounds[0].name),
-        prompt=turn.content.strip() or None,
+        prompt=_words(turn) or None,
         temperature=request.sampling.temperature,
     )
+
+
+def _words(turn: Message) -> str:
+    """Its text; where the sound parted two pieces of it, a line end does."""
+    places = sorted({0, len(turn.content), *(each.at for each in turn.attachments)})
+    texts = (turn.content[start:end].strip() for start, end in pairwise(places))
+    return "\n".join(text for text in texts if text)
 
 
 def _last_question(request: GenerationRequest, model: str) -> tuple[int, Message]:

@@ -77,6 +77,11 @@ class ModelLoads:
             return load, None
         return load, self._gate.check(report, tokens, self.pool.reclaimable_bytes, force=force, plan=plan)
 
+    def admit_sounds(self, report: ModelReport, load: ModelLoad, *, force: bool) -> None:
+        """Raises InsufficientMemory where too little is free for a model to listen, be it loaded or not."""
+        reclaimable_bytes = 0 if self.pool.holds(load) else self.pool.reclaimable_bytes
+        self._gate.check_sounds(report, reclaimable_bytes, force=force)
+
     def allowance(self, *, force: bool) -> Callable[[ModelLoad], int | None]:
         """What ModelPool asks when there is room for a load."""
         return lambda load: self._gate.allowance(self.pool.beside(load), force=force)

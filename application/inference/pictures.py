@@ -1,10 +1,9 @@
-"""Conversations with pictures: what the model gets to see of them, what they are called, and how they are split."""
+"""Conversations with pictures and sounds: what the model gets of them, what they are called, how they are split."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from application.inference.picture_answer import PictureAnswer, Section
 from domain.errors import CapabilityMismatch, InvalidRequest
@@ -20,6 +19,7 @@ from domain.inference import (
 )
 from domain.inference.picture_numbers import listed_before, number_pictures
 from domain.inference.picture_table import MARKER, PictureRow, picture_table, short, without_tables
+from domain.serving.load_options import LoadOptions
 from ports.model_worker import PatientStream
 
 WORDS = {AttachmentKind.IMAGE: "pictures", AttachmentKind.AUDIO: "sounds", AttachmentKind.VIDEO: "videos"}
@@ -27,21 +27,29 @@ WORDS = {AttachmentKind.IMAGE: "pictures", AttachmentKind.AUDIO: "sounds", Attac
 
 @dataclass(frozen=True, slots=True)
 class Onlooker:
-    """The model that is asked. sees: it was loaded with what looks at pictures."""
+    """The model that is asked. sees, hears: it was loaded with what looks at pictures, and with what listens."""
 
     name: str
     sees: bool
+    hears: bool = False
+
+    @classmethod
+    def of(cls, name: str, options: LoadOptions) -> Onlooker:
+        """options: how it was loaded."""
+        return cls(name, options.sees, options.hears)
+
+    def takes(self, kind: AttachmentKind) -> bool:
+        return self.hears if kind is AttachmentKind.AUDIO else self.sees
 
 
 def as_shown(request: GenerationRequest, model: Onlooker, rules: PictureRules) -> GenerationRequest:
     """The conversation as the model gets it: without our tables in the assistant's turns, and with numbers for the
-    pictures, which do not change from turn to turn. For a model that cannot see, pictures before the last user's turn
-    become a note.
+    pictures, which do not change from turn to turn. What was attached before the last user's turn and the model can
+    neither see nor hear becomes a note.
 
-    Raises CapabilityMismatch when such a model is asked about pictures, and any about sounds, naming the place.
+    Raises CapabilityMismatch when the model is asked about what it can neither see nor hear, naming the place.
     """
-    _require_no_sounds(request.messages, model)
-    messages = request.messages if model.sees else _unseen(request.messages, model)
+    messages = _perceived(request.messages, model)
     clean = tuple(_without_tables(turn) for turn in messages)
     numbers = number_pictures(messages)
     if not numbers:
@@ -85,45 +93,55 @@ def answer(
     return PictureAnswer(sections)
 
 
-def _require_no_sounds(messages: Sequence[Message], model: Onlooker) -> None:
-    for at, turn in enumerate(messages):
-        if any(each.kind is AttachmentKind.AUDIO for each in turn.attachments):
-            where = f"messages.{at}.content"
-            raise CapabilityMismatch(
-                f"{where}: {model.name} hears no sounds in a conversation",
-                hint="`mlxk list --audio` shows the models that hear; or leave the sound out",
-                param=where,
-            )
-
-
-def _unseen(messages: Sequence[Message], model: Onlooker) -> tuple[Message, ...]:
+def _perceived(messages: tuple[Message, ...], model: Onlooker) -> tuple[Message, ...]:
+    """Without what the model can neither see nor hear."""
     last = max((at for at, turn in enumerate(messages) if turn.role is Role.USER), default=0)
     for at, turn in enumerate(messages[last:], start=last):
-        if turn.attachments:
-            kinds = dict.fromkeys(each.kind for each in turn.attachments)
-            what = " and ".join(WORDS[kind] for kind in kinds)
-            where = f"messages.{at}.content"
-            raise CapabilityMismatch(
-                f"{where}: {model.name} cannot see {what}",
-                hint="ask a model that sees, `mlxk list --vision` shows them; or leave them out",
-                param=where,
-            )
-    return tuple(_noted(turn) for turn in messages)
+        kinds = dict.fromkeys(each.kind for each in turn.attachments if not model.takes(each.kind))
+        if kinds:
+            raise _senseless(model, f"messages.{at}.content", list(kinds))
+    return tuple(_noted(turn, model) for turn in messages)
 
 
-def _noted(turn: Message) -> Message:
-    """With a note in place of what was attached. Where a picture parted two texts, a line end does."""
-    if not turn.attachments:
-        return turn
-    kinds = [each.kind for each in turn.attachments]
-    media = Media(
-        turn.media.images + kinds.count(AttachmentKind.IMAGE),
-        turn.media.audios + kinds.count(AttachmentKind.AUDIO),
-        turn.media.videos + kinds.count(AttachmentKind.VIDEO),
+def _senseless(model: Onlooker, where: str, kinds: Sequence[AttachmentKind]) -> CapabilityMismatch:
+    what = " and ".join(WORDS[kind] for kind in kinds)
+    sounds = AttachmentKind.AUDIO in kinds
+    cannot = "see" if not sounds else "hear" if len(kinds) == 1 else "see or hear"
+    does, option = ("hears", "--audio") if sounds else ("sees", "--vision")
+    return CapabilityMismatch(
+        f"{where}: {model.name} cannot {cannot} {what}",
+        hint=f"ask a model that {does}, `mlxk list {option}` shows them; or leave them out",
+        param=where,
     )
-    places = sorted({0, len(turn.content), *(each.at for each in turn.attachments)})
-    texts = [turn.content[start:end] for start, end in pairwise(places)]
-    return replace(turn, content="\n".join(text for text in texts if text), media=media, attachments=())
+
+
+def _noted(turn: Message, model: Onlooker) -> Message:
+    """With a note in place of what the model does not get. Where that parted two texts, a line end does."""
+    gone = [each.kind for each in turn.attachments if not model.takes(each.kind)]
+    if not gone:
+        return turn
+    content, at, parted = "", 0, False
+    kept: list[Attachment] = []
+    for each in turn.attachments:
+        content, parted = _joined(content, turn.content[at : each.at], parted=parted)
+        at = each.at
+        parted = not model.takes(each.kind)
+        if not parted:
+            kept.append(replace(each, at=len(content)))
+    content, _ = _joined(content, turn.content[at:], parted=parted)
+    media = Media(
+        turn.media.images + gone.count(AttachmentKind.IMAGE),
+        turn.media.audios + gone.count(AttachmentKind.AUDIO),
+        turn.media.videos + gone.count(AttachmentKind.VIDEO),
+    )
+    return replace(turn, content=content, media=media, attachments=tuple(kept))
+
+
+def _joined(content: str, words: str, *, parted: bool) -> tuple[str, bool]:
+    """The text so far with these words, and whether what comes next is still to be parted from it."""
+    if not words:
+        return content, parted
+    return content + ("\n" if parted and content else "") + words, False
 
 
 def _without_tables(turn: Message) -> Message:

@@ -96,7 +96,7 @@ class TaskModels:
                 chosen.load, pinned=pinned, given_up=given_up, allowance=self._loads.allowance(force=chosen.force)
             )
         self.has_loaded(chosen.report, loaded)
-        return Prepared(chosen.report.location, chosen.warning, loaded.context_length, sees=False)
+        return Prepared(chosen.report.location, chosen.warning, loaded.context_length, sees=False, hears=False)
 
     def has_loaded(self, report: ModelReport, loaded: LoadedModel) -> None:
         """For those who note what lay in the folder then."""

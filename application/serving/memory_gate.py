@@ -80,6 +80,21 @@ class MemoryGate:
             )
         return verdict.reason
 
+    def check_sounds(self, report: ModelReport, reclaimable_bytes: int, *, force: bool) -> None:
+        """Asked for each request that brings sounds to a model that talks about them. Raises InsufficientMemory as
+        `check` does for one that only hears.
+        """
+        memory = self._probe.read()
+        if memory is None or force or self._force:
+            return
+        verdict = _admit_audio(memory, reclaimable_bytes)
+        if verdict.admission is Admission.REFUSED:
+            raise InsufficientMemory(
+                f"{report.name}: {verdict.reason}",
+                hint="close other programs, or ask without sounds; --force listens anyway",
+                param="model",
+            )
+
     def allowance(self, beside: Beside, *, force: bool) -> int | None:
         """Bytes that a model about to be loaded may take in all: weights, caches and work. None is without limit."""
         memory = self._probe.read()
@@ -105,6 +120,10 @@ def _of_its_senses(
     if options.sees:
         return admit_vision(report.size_bytes, memory)
     if options.task in SOUND_TASKS:
-        free = min(memory.total_bytes, memory.available_bytes + reclaimable_bytes)
-        return admit_audio(replace(memory, available_bytes=free))
+        return _admit_audio(memory, reclaimable_bytes)
     return FITS
+
+
+def _admit_audio(memory: DeviceMemory, reclaimable_bytes: int) -> MemoryVerdict:
+    free = min(memory.total_bytes, memory.available_bytes + reclaimable_bytes)
+    return admit_audio(replace(memory, available_bytes=free))

@@ -25,6 +25,13 @@ def can_see(report: ModelReport) -> bool:
     return report.backend == Backend.MLX_VLM and VISION in report.runnable_capabilities
 
 
+def can_hear(report: ModelReport) -> bool:
+    """It talks about what it hears, and what it hears with runs here. One that writes down speech and nothing else does
+    not (`only_hears`).
+    """
+    return can_see(report) and AUDIO in report.runnable_capabilities
+
+
 def can_embed(report: ModelReport) -> bool:
     """Sound, runnable here, and able to turn text into vectors."""
     return report.healthy and report.runtime_compatible and EMBEDDINGS in report.capabilities

@@ -34,11 +34,13 @@ class TypeTable:
 class InstalledLibraries:
     """What can run models here. A library that is not installed is None.
 
-    speech_to_text, text_to_speech: mlx-audio. embedders, rerankers: mlx-vlm's, of text; rerankers are classifiers.
+    hearing: of the types in `vision`, those that take sounds; None where that is not told. speech_to_text,
+    text_to_speech: mlx-audio. embedders, rerankers: mlx-vlm's, of text; rerankers are classifiers.
     """
 
     text: TypeTable | None = None
     vision: TypeTable | None = None
+    hearing: TypeTable | None = None
     embedders: TypeTable | None = None
     rerankers: TypeTable | None = None
     speech_to_text: TypeTable | None = None

@@ -16,6 +16,7 @@ from domain.catalog.manifest import TOKENIZER, ModelManifest
 # mlx-lm loads `model*.safetensors` in the root and nothing else.
 _LOADABLE = re.compile(r"model.*\.safetensors", re.ASCII)
 _LEGACY = re.compile(r"weights\.\d+\.safetensors|weights.*\.npz|pytorch_model-.*\.safetensors", re.ASCII)
+_SWITCHING = frozenset({"phi4mm"})
 _TEXT = (Capability.TEXT_GENERATION, Capability.CHAT, Capability.TOOLS, Capability.REASONING)
 
 
@@ -74,6 +75,18 @@ def vision_gate(profile: ModelProfile, manifest: ModelManifest, libraries: Insta
     return _model_type_gate(profile) or _table_gate(profile, manifest, libraries.vision, Backend.MLX_VLM)
 
 
+def hearing_gate(profile: ModelProfile, manifest: ModelManifest, libraries: InstalledLibraries) -> str | None:
+    """Why a model that mlx-vlm can load is given no sounds in a conversation; None when it is."""
+    kind = profile.architecture
+    if Capability.VISION not in profile.capabilities:
+        return "Sounds are heard with models that also see"
+    if kind.lower() in _SWITCHING:
+        return f"model_type '{kind}' changes its layers with what it hears, for all who ask it at once"
+    if libraries.hearing is not None and libraries.hearing.module_for(kind, manifest.architectures) is None:
+        return f"model_type '{kind}' takes no sounds in {Backend.MLX_VLM}"
+    return None
+
+
 def audio_gate(profile: ModelProfile, manifest: ModelManifest, libraries: InstalledLibraries) -> str | None:
     """Why mlx-audio cannot load the model; None when it can."""
     speaks = Capability.SPEECH in profile.capabilities
@@ -115,7 +128,9 @@ def _seeing(profile: ModelProfile, manifest: ModelManifest, libraries: Installed
     """A model that sees (or hears through mlx-vlm) runs when mlx-vlm has it; when only mlx-lm has it, its text does."""
     sight = vision_gate(profile, manifest, libraries)
     if sight is None:
-        return _runs(Backend.MLX_VLM)
+        deaf = hearing_gate(profile, manifest, libraries) if Capability.AUDIO in profile.capabilities else None
+        dropped = {} if deaf is None else {Capability.AUDIO: deaf}
+        return RuntimeVerdict(compatible=True, reason=None, backend=Backend.MLX_VLM, dropped=dropped)
     text = text_gate(profile, manifest, libraries)
     if text is not None:
         return _refused(profile, sight)

@@ -14,10 +14,11 @@ def context_length(config: Mapping[str, object]) -> int:
     """Tokens that prompt and answer may have together, by config.json.
 
     The first positive number under one of CONFIG_KEYS, at the top level and then in `text_config` (where models with
-    eyes or ears keep it); 4,096 when the config is silent.
+    eyes or ears keep it), of the model or of its thinking part; 4,096 when the config is silent.
     """
-    text_config = config.get("text_config")
-    places = [config, text_config] if isinstance(text_config, Mapping) else [config]
+    thinker = config.get("thinker_config")
+    nested = [place.get("text_config") for place in (config, thinker) if isinstance(place, Mapping)]
+    places = [config, *(place for place in nested if isinstance(place, Mapping))]
     for place in places:
         for key in CONFIG_KEYS:
             value = whole_number(place.get(key))

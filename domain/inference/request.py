@@ -100,6 +100,10 @@ class GenerationRequest:
         return tuple(each for turn in self.messages for each in turn.attachments if each.kind is AttachmentKind.IMAGE)
 
     @property
+    def brings_sounds(self) -> bool:
+        return any(each.kind is AttachmentKind.AUDIO for turn in self.messages for each in turn.attachments)
+
+    @property
     def attached_bytes(self) -> int:
         return sum(len(each.data) for turn in self.messages for each in turn.attachments)
 

@@ -42,10 +42,10 @@ class LoadOptions:
     """adapter: folder of a LoRA adapter. draft: a smaller model that proposes tokens (speculative decoding).
     draft_ngram: look for proposals in the text so far, by its last so many tokens; 0 is off. draft_tokens: how many are
     proposed at once. kv_bits: quantise the KV cache. max_kv_size: tokens a KV cache may hold before its oldest are
-    forgotten. prefix_cache: what to remember of prompts. memory_bytes:
-    what weights, caches and work may take in all, None without limit. sees: load what looks at pictures too; the
-    model says so, not the user. exif: read where, when and with what a picture was taken, if its file tells. task: what
-    for; another one is another load. cpu: compute without the graphics processor.
+    forgotten. prefix_cache: what to remember of prompts. memory_bytes: what weights, caches and work may take in all,
+    None without limit. sees: load what looks at pictures too; hears: and what listens. The model says so, not the user.
+    exif: read where, when and with what a picture was taken, if its file tells. task: what for; another one is another
+    load. cpu: compute without the graphics processor.
 
     Raises InvalidRequest for values out of range, and for what excludes one another.
     """
@@ -60,6 +60,7 @@ class LoadOptions:
     prefix_cache: PrefixCacheBudget = field(default_factory=PrefixCacheBudget)
     memory_bytes: int | None = None
     sees: bool = False
+    hears: bool = False
     exif: bool = True
     task: Task = Task.GENERATE
     cpu: bool = False
@@ -115,7 +116,7 @@ class LoadOptions:
         pictures.
         """
         plain = LoadOptions()
-        bare = replace(self, prefix_cache=plain.prefix_cache, memory_bytes=None, sees=False, exif=True)
+        bare = replace(self, prefix_cache=plain.prefix_cache, memory_bytes=None, sees=False, hears=False, exif=True)
         if bare == plain:
             return ""
         draft = None if self.draft is None else self.draft.identity

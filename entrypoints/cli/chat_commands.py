@@ -17,11 +17,12 @@ from entrypoints.cli.console import Console
 from entrypoints.cli.pictures import read_pictures
 from entrypoints.cli.presenters.run_speed import verbose_lines
 from entrypoints.cli.prompt import checked, joined
+from entrypoints.cli.sounds import read_sounds
 from entrypoints.cli.suggestions import did_you_mean
 
 _COMMAND = re.compile(r"/([A-Za-z?]+)(?:\s+(.*))?", re.DOTALL)
 _FORCE = re.compile(r"(.*\S)\s+--force", re.DOTALL)
-TAKING_PATHS = ("/save", "/load", "/file", "/image")
+TAKING_PATHS = ("/save", "/load", "/file", "/image", "/audio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,9 @@ CHAT_COMMANDS = (
     ChatCommand("/file PATH", "put a text file before the next question"),
     ChatCommand(
         "/image [PATH...]", "show the model pictures with the next question, where it can see; alone: take them back"
+    ),
+    ChatCommand(
+        "/audio [PATH...]", "give the model sounds with the next question, where it can hear; alone: take them back"
     ),
     ChatCommand("/save FILE [--force]", "write the chat to FILE.json or FILE.md; --force replaces one that is there"),
     ChatCommand("/load FILE", "go on with a chat that was saved as JSON"),
@@ -70,6 +74,7 @@ class ChatCommands:
             "/system": self._system,
             "/file": self._file,
             "/image": self._image,
+            "/audio": self._audio,
             "/save": self._save,
             "/load": self._load,
             "/clear": self._clear,
@@ -134,6 +139,20 @@ class ChatCommands:
         names = ", ".join(printable(each.name or "a picture") for each in added)
         self._console.line(f"{names} {'goes' if len(added) == 1 else 'go'} with your next question.")
 
+    def _audio(self, rest: str) -> None:
+        state = self._state
+        if state.hears is False:
+            raise CapabilityMismatch(f"{state.model} cannot hear sounds", hint="`mlxk list --audio` shows who can")
+        if not rest:
+            state.sounds = ()
+            self._console.line("No sounds go with your next question.")
+            return
+        paths = _named_paths(rest, "/audio PATH")
+        added = read_sounds(paths, self._console, state.sounds, "/audio")
+        state.sounds = (*state.sounds, *added)
+        names = ", ".join(printable(each.name or "a sound") for each in added)
+        self._console.line(f"{names} {'goes' if len(added) == 1 else 'go'} with your next question.")
+
     def _save(self, rest: str) -> None:
         forced = _FORCE.fullmatch(rest)
         path = _named_path(forced[1] if forced else rest, "/save FILE.json or /save FILE.md")
@@ -153,7 +172,8 @@ class ChatCommands:
                 f"/clear takes nothing or all, got {rest!r}", hint="/clear all drops the system message too"
             )
         system = None if rest else self._state.system
-        self._state.turns, self._state.attached, self._state.pictures = (), "", ()
+        self._state.turns, self._state.attached = (), ""
+        self._state.pictures, self._state.sounds = (), ()
         self._state.set_system(system)
         self._console.line("Forgotten." if system is None else "Forgotten, but for the system message.")
 
@@ -167,11 +187,15 @@ class ChatCommands:
         tried = replace(state, spec=rest, wishes=wishes)
         self._prepare(tried)
         dropped = wishes != state.wishes
-        state.spec, state.wishes, state.model, state.sees = rest, wishes, tried.model, tried.sees
+        state.spec, state.wishes, state.model = rest, wishes, tried.model
+        state.sees, state.hears = tried.sees, tried.hears
         self._console.line(f"{printable(state.model)} goes on.")
         if state.pictures and state.sees is False:
             state.pictures = ()
             self._console.note("It cannot see: the pictures for your next question are left out.")
+        if state.sounds and state.hears is False:
+            state.sounds = ()
+            self._console.note("It cannot hear: the sounds for your next question are left out.")
         if dropped:
             self._console.note("--adapter and --draft-model stay with the model that they were given for.")
 

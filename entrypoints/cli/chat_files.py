@@ -1,4 +1,6 @@
-"""A chat in a file: JSON, which can be read back, or Markdown for people. Of pictures only their number is kept."""
+"""A chat in a file: JSON, which can be read back, or Markdown for people. Of pictures and sounds only
+their number is kept.
+"""
 
 from __future__ import annotations
 
@@ -63,6 +65,8 @@ def _entry(turn: Message) -> dict[str, object]:
     entry: dict[str, object] = {"role": turn.role.value, "content": turn.content}
     if images := turn.media.images + sum(each.kind is AttachmentKind.IMAGE for each in turn.attachments):
         entry["images"] = images
+    if audios := turn.media.audios + sum(each.kind is AttachmentKind.AUDIO for each in turn.attachments):
+        entry["audios"] = audios
     if turn.reasoning:
         entry["reasoning"] = turn.reasoning
     if turn.tool_calls:
@@ -74,9 +78,8 @@ def _entry(turn: Message) -> dict[str, object]:
 def _message(entry: object, where: str) -> Message:
     if not isinstance(entry, dict) or entry.get("role") not in list(Role):
         raise InvalidRequest(f"{where} has no role that we know", hint=f"one of {', '.join(Role)}")
-    calls, images = entry.get("tool_calls", []), entry.get("images", 0)
-    if type(images) is not int or images < 0:
-        raise InvalidRequest(f"{where}: images is no number of pictures")
+    calls = entry.get("tool_calls", [])
+    media = Media(images=_number(entry, "images", "pictures", where), audios=_number(entry, "audios", "sounds", where))
     if not isinstance(calls, list):
         raise InvalidRequest(f"{where}: tool_calls is no list")
     return Message(
@@ -84,8 +87,15 @@ def _message(entry: object, where: str) -> Message:
         _text(entry, "content", where),
         reasoning=_text({"reasoning": "", **entry}, "reasoning", where),
         tool_calls=tuple(_call(each, where) for each in calls),
-        media=Media(images=images),
+        media=media,
     )
+
+
+def _number(entry: dict[str, object], name: str, what: str, where: str) -> int:
+    value = entry.get(name, 0)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise InvalidRequest(f"{where}: {name} is no number of {what}")
+    return value
 
 
 def _call(entry: object, where: str) -> ToolCall:

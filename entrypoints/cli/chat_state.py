@@ -13,8 +13,9 @@ from entrypoints.cli.prompt import joined
 @dataclass(slots=True)
 class ChatState:
     """One owner, the chat's only thread. spec: the model as it was asked for; model: its full name. turns: all that was
-    said, the system message first. attached: goes before the next question; pictures: they too. last: the latest
-    exchange that was whole. sees: the model can be shown pictures, None where nobody has said.
+    said, the system message first. attached: goes before the next question; pictures, sounds: they too. last: the
+    latest exchange that was whole. sees, hears: the model can be shown pictures, given sounds; None where nobody has
+    said.
     """
 
     spec: str
@@ -23,7 +24,9 @@ class ChatState:
     turns: tuple[Message, ...] = ()
     attached: str = ""
     pictures: tuple[Attachment, ...] = ()
+    sounds: tuple[Attachment, ...] = ()
     sees: bool | None = None
+    hears: bool | None = None
     answers: int = 0
     written_tokens: int = 0
     last: Exchange | None = None
@@ -56,7 +59,7 @@ class ChatState:
         turn = exchange.answer.turn
         if turn is not None:
             self.turns = (*self.turns, self._asked(question), turn)
-            self.attached, self.pictures = "", ()
+            self.attached, self.pictures, self.sounds = "", (), ()
 
     def _asked(self, question: str) -> Message:
-        return Message(Role.USER, joined((self.attached, question)), attachments=self.pictures)
+        return Message(Role.USER, joined((self.attached, question)), attachments=(*self.pictures, *self.sounds))

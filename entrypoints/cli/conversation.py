@@ -19,6 +19,7 @@ from entrypoints.cli.talkers import SERVER, Talkers
 LEAVING = frozenset({"exit", "quit", "q"})
 WAYS_OUT = "Leave with exit, quit, q or Ctrl-D; Ctrl-C stops an answer; /help tells more."
 STILL_SHOWN = "The pictures still go with your next question; /image alone takes them back."
+STILL_HEARD = "The sounds still go with your next question; /audio alone takes them back."
 
 
 class Conversation:
@@ -68,14 +69,14 @@ class Conversation:
         """Load the state's model, unless a server has it, and note its full name."""
         chosen = self._talkers.choose(state.spec, state.wishes)
         prepared = chosen.talker.prepare(state.spec, state.wishes)
-        state.model, state.sees = prepared.model.name, prepared.sees
+        state.model, state.sees, state.hears = prepared.model.name, prepared.sees, prepared.hears
         self._asker.warn(prepared.warning)
         if self._arguments.verbose and chosen.served_by == SERVER:
             self._console.note("Talking through a running server")
 
     def _reply(self, state: ChatState, said: str) -> None:
-        """Answer one question. The turn is kept when anything was answered, also when that was cut short. Pictures that
-        may be why there was no answer would go with the next question too: the person is told.
+        """Answer one question. The turn is kept when anything was answered, also when that was cut short. Pictures
+        and sounds that may be why there was no answer would go with the next question too: the person is told.
         """
         exchange: Exchange | None = None
         try:
@@ -89,6 +90,8 @@ class Conversation:
             self._complain(error)
             if state.pictures:
                 self._console.note(STILL_SHOWN)
+            if state.sounds:
+                self._console.note(STILL_HEARD)
             return
         if exchange is not None:
             state.keep(said, exchange)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from domain.catalog.fitness import only_hears
-from domain.errors import AccessDenied, CannotTranslate, InvalidRequest, UnsupportedParameter
-from domain.inference import Attachment, AttachmentKind, GenerationRequest
-from domain.inference.sound_limits import require_sound_size
+from domain.errors import CannotTranslate, InvalidRequest, UnsupportedParameter
+from domain.inference import GenerationRequest
 from domain.inference.transcription import HearingTask, TranscriptionRequest
 from domain.serving.load_wishes import PLAINLY, LoadWishes
 from entrypoints.cli.run_arguments import Arguments
@@ -47,13 +45,6 @@ def hearing_request(context: Context, arguments: Arguments, prompt: str | None) 
         prompt=prompt or None,
         temperature=arguments.temperature,
     )
-
-
-def read_sounds(names: Sequence[str], context: Context) -> tuple[Attachment, ...]:
-    """To stand before a question, for models that talk about what they hear. Raises as `sound_named` does, and
-    PayloadTooLarge.
-    """
-    return tuple(_attached(name, context) for name in names)
 
 
 class Listeners(Talkers):
@@ -97,17 +88,6 @@ class _Listener:
 
     def prepare(self, spec: str, loading: LoadWishes = PLAINLY) -> Prepared:
         return self._hearing.prepare(spec, loading)
-
-
-def _attached(name: str, context: Context) -> Attachment:
-    found = sound_named(name, context.console, OPTION)
-    path = Path(name).expanduser()
-    try:
-        require_sound_size(path.stat().st_size, f"{OPTION} {name!r}")
-        data = path.read_bytes()
-    except OSError as fault:
-        raise AccessDenied(f"{OPTION} {name!r} cannot be read: {fault.strerror or fault}") from fault
-    return Attachment.of(AttachmentKind.AUDIO, data, 0, getattr(found, "name", None))
 
 
 def _refuse_of_listeners(arguments: Arguments, model: str) -> None:

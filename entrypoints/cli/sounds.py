@@ -1,14 +1,16 @@
-"""Sounds that the user names: looked at, never read or decoded here."""
+"""Sounds that the user names: looked at, or read whole to go with a question; never decoded here."""
 
 from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from domain.errors import AccessDenied, InvalidMedia, InvalidRequest, PayloadTooLarge
+from domain.inference import Attachment, AttachmentKind
 from domain.inference.sound import Sound, SoundBytes, SoundFile
-from domain.inference.sound_limits import MOST_SOUND_BYTES
+from domain.inference.sound_limits import MOST_SOUND_BYTES, AttachedSounds
 from entrypoints.cli.console import Console
 from entrypoints.cli.prompt import STANDARD_INPUT
 
@@ -41,6 +43,29 @@ def sound_named(word: str, console: Console, option: str = "") -> Sound:
     if not facts.st_size:
         raise InvalidMedia(f"{named} is empty", hint="name a sound", param=option or None)
     return SoundFile(path)
+
+
+def read_sounds(
+    names: Sequence[str], console: Console, before: Sequence[Attachment] = (), option: str = "--audio"
+) -> tuple[Attachment, ...]:
+    """To stand before a question, for models that talk about what they hear. before: sounds that go with the same
+    question, which count too. Raises as `sound_named` does, and PayloadTooLarge.
+    """
+    attached = AttachedSounds()
+    for each in before:
+        attached.add(len(each.data), each.name or "a sound")
+    return tuple(_attached(name, console, attached, option) for name in names)
+
+
+def _attached(name: str, console: Console, attached: AttachedSounds, option: str) -> Attachment:
+    sound_named(name, console, option)
+    path, named = Path(name).expanduser(), f"{option} {name!r}"
+    try:
+        attached.add(path.stat().st_size, named)
+        data = path.read_bytes()
+    except OSError as fault:
+        raise AccessDenied(f"{named} cannot be read: {fault.strerror or fault}") from fault
+    return Attachment.of(AttachmentKind.AUDIO, data, 0, path.name.encode(errors="replace").decode())
 
 
 def _standard_input(console: Console) -> SoundBytes:

@@ -115,10 +115,10 @@ class House:
         )  # fmt: skip
 
     @contextmanager
-    def serving(self) -> Iterator[Asker]:
+    def serving(self, model: str = "vision", *options: str) -> Iterator[Asker]:
         """A server that has the model."""
         process = subprocess.Popen(
-            [*MLXK, "serve", "--model", "vision", "--port", "0", "--json"],
+            [*MLXK, "serve", "--model", model, "--port", "0", "--json", *options],
             cwd=self.home, env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         watchdog = threading.Timer(2 * PATIENCE_SECONDS, process.kill)

@@ -168,3 +168,15 @@ def test_the_kv_cache_of_a_model_that_sees_counts_too(stores: ModelStores, demo:
     gate = MemoryGate(stores, Machine(1000 * MIB, demo.weights_bytes + 2 * MIB))
     with pytest.raises(InsufficientMemory, match="KV cache"):
         gate.check(demo, 100_000, 0, force=False, plan=SEEING)
+
+
+def test_sounds_for_a_model_that_talks_want_four_gibibytes_free_unless_forced(
+    stores: ModelStores, demo: ModelReport
+) -> None:
+    gate = MemoryGate(stores, Machine(64 * GIB, 3 * GIB))
+    with pytest.raises(InsufficientMemory, match=r"audio wants 4\.0 GiB of free memory, 3\.0 GiB are free") as caught:
+        gate.check_sounds(demo, 0, force=False)
+    assert "--force" in (caught.value.hint or "")
+    gate.check_sounds(demo, GIB, force=False)
+    gate.check_sounds(demo, 0, force=True)
+    MemoryGate(stores, Machine(64 * GIB, 3 * GIB), force=True).check_sounds(demo, 0, force=False)

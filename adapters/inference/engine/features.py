@@ -22,17 +22,19 @@ _KNOWN = frozenset({
 class Features:
     """Of a stretch of a prompt. embeds: [1, tokens, size]. per_layer: [1, tokens, ...], for models whose layers have
     inputs of their own. visual: for each token whether it is a picture's. deep: for each of the first layers what it
-    adds to those, [visual tokens, size].
+    adds to those, [visual tokens, size]. spread: the same told of every token, [1, tokens, layers, size].
     """
 
     embeds: mx.array
     per_layer: mx.array | None = None
     visual: tuple[bool, ...] = ()
     deep: tuple[mx.array, ...] = ()
+    spread: mx.array | None = None
 
     @property
     def arrays(self) -> list[mx.array]:
-        return [self.embeds, *([] if self.per_layer is None else [self.per_layer]), *self.deep]
+        by_token = (self.embeds, self.per_layer, self.spread)
+        return [*(each for each in by_token if each is not None), *self.deep]
 
     @property
     def size_bytes(self) -> int:
@@ -48,6 +50,7 @@ class Features:
             None if self.per_layer is None else self.per_layer[:, begin:end],
             self.visual[begin:end],
             tuple(layer[before : before + inside] for layer in self.deep),
+            None if self.spread is None else self.spread[:, begin:end],
         )
 
     def keywords(self) -> dict[str, Any]:
@@ -58,6 +61,8 @@ class Features:
         if self.deep:
             found["visual_pos_masks"] = mx.array([self.visual])
             found["deepstack_visual_embeds"] = [layer[:] for layer in self.deep]
+        if self.spread is not None:
+            found["deepstack_visual_embeds"] = self.spread[:]
         return found
 
 
@@ -74,6 +79,8 @@ def features_of(made: Any, kind: str) -> Features:
     deep = values.get("deepstack_visual_embeds")
     if deep is None:
         return Features(embeds, values.get("per_layer_inputs"), (False,) * tokens)
+    if isinstance(deep, mx.array) and deep.ndim == 4 and deep.shape[:2] == (1, tokens):
+        return Features(embeds, values.get("per_layer_inputs"), (False,) * tokens, spread=deep)
     mask = values.get("visual_pos_masks")
     visual = () if mask is None else tuple(bool(each) for each in mask.reshape(tokens, -1)[:, 0].tolist())
     layers = tuple(deep[at] for at in range(len(deep)))
@@ -88,11 +95,13 @@ def joined(parts: Sequence[Features]) -> Features:
         return parts[0]
     depth = max(len(part.deep) for part in parts)
     layered = [part.per_layer for part in parts if part.per_layer is not None]
+    spread = [part.spread for part in parts if part.spread is not None]
     return Features(
         mx.concatenate([part.embeds for part in parts], axis=1),
         mx.concatenate(layered, axis=1) if layered else None,
         tuple(each for part in parts for each in part.visual),
         tuple(mx.concatenate([part.deep[at] for part in parts if part.deep]) for at in range(depth)),
+        mx.concatenate(spread, axis=1) if spread else None,
     )
 
 

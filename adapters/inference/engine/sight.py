@@ -1,4 +1,4 @@
-"""The pictures of one row while its prompt is read."""
+"""The pictures and sounds of one row while its prompt is read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ class Sight:
             inputs["mask"] = inputs.pop("attention_mask")
         self._pieces = pieces_of(prompt, PromptMedia(media.pictures, inputs))
         self._held: dict[int, Features] = {}
-        self._kinds = {name: as_arrays(inputs[name]) for name in TOKEN_KINDS if inputs.get(name) is not None}
+        told = [name for name in TOKEN_KINDS if inputs.get(name) is not None]
+        if not network.first_pass(prompt, media):
+            told = []  # where any cut will do, nothing may be made of what tokens come together
+        self._kinds = {name: as_arrays(inputs[name]) for name in told}
         self._positions, self.shift = network.turned(prompt, inputs)
 
     def look(self, begin: int, end: int) -> bool:

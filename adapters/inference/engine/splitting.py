@@ -1,4 +1,4 @@
-"""What a processor made of all pictures of a prompt, taken apart into what belongs to each."""
+"""What a processor made of all pictures and sounds of a prompt, taken apart into what belongs to each."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
+from domain.errors import CapabilityMismatch
 from ports.text_codec import PromptMedia, PromptPicture
 
 _FEW = 64
 _PIXELS = ("pixel_values", "pixel_values_videos")
 _GRIDS = ("image_grid_thw", "video_grid_thw")
+_OF_SOUNDS = ("audio", "feature")  # one of these is in the names of all that mlx-vlm's processors make of sounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +34,27 @@ class Piece:
     inputs: Mapping[str, Any]
 
 
+def is_of_sounds(name: str) -> bool:
+    """name: of an input."""
+    return any(word in name for word in _OF_SOUNDS)
+
+
 def pieces_of(prompt: Sequence[int], media: PromptMedia) -> list[Piece]:
-    """In order of their places. The inputs are as they came, only cut."""
+    """In order of their places. The inputs are as they came, only cut. Raises CapabilityMismatch for pictures that
+    cannot be told apart with sounds among them.
+    """
     pictures = media.pictures
     apart = _apart(prompt, media)
     if apart is not None:
         return [_piece(prompt, (picture,), own) for picture, own in zip(pictures, apart, strict=True)]
     if not pictures:
         return []
+    if any(picture.sound for picture in pictures):
+        raise CapabilityMismatch(
+            "several pictures with sounds among them cannot be told apart for this model",
+            hint="show one picture at a time",
+            param="messages",
+        )
     begin, end = pictures[0].start, pictures[-1].end
     together = {name: _stretch(value, len(prompt), begin, end) for name, value in media.inputs.items()}
     return [_piece(prompt, pictures, together)]
@@ -78,30 +93,37 @@ def _told(value: Any) -> str:
 
 
 def _apart(prompt: Sequence[int], media: PromptMedia) -> list[dict[str, Any]] | None:
-    """The inputs of each picture; None where some cannot be told apart."""
-    count = len(media.pictures)
-    if count > 1 and all(media.inputs.get(name) is not None for name in _PIXELS):
+    """The inputs of each picture and sound; None where some cannot be told apart."""
+    seen = PromptMedia(tuple(each for each in media.pictures if not each.sound), media.inputs)
+    if len(seen.pictures) > 1 and all(media.inputs.get(name) is not None for name in _PIXELS):
         return None  # which of them are videos is not told
-    found: list[dict[str, Any]] = [{} for _ in range(count)]
+    found: dict[int, dict[str, Any]] = {each.start: {} for each in media.pictures}
     for name, value in media.inputs.items():
-        parts = _parts(name, value, prompt, media)
+        if is_of_sounds(name):
+            owners = [each for each in media.pictures if each.sound]
+            parts: list[Any] | None = list(value)
+        elif _is_told_by_place(value, len(prompt)):
+            owners = list(media.pictures)
+            parts = [value[:, each.start : each.end] for each in owners]
+        elif not seen.pictures:
+            owners, parts = list(media.pictures), [value] * len(media.pictures)
+        else:
+            owners, parts = list(seen.pictures), _parts(name, value, prompt, seen)
         if parts is None:
             return None
-        for own, part in zip(found, parts, strict=True):
-            own[name] = part
-    return found
+        for owner, part in zip(owners, parts, strict=True):
+            found[owner.start][name] = part
+    return list(found.values())
 
 
 def _parts(name: str, value: Any, prompt: Sequence[int], media: PromptMedia) -> list[Any] | None:
-    """One input, cut: by the places of the prompt, by pictures, or, of pixels, by the patches that grids count or by
-    tiles, of which all have the same number of tokens.
+    """One input of pictures, cut: by pictures, or, of pixels, by the patches that grids count or by tiles, of which all
+    have the same number of tokens.
     """
-    pictures, length = media.pictures, len(prompt)
+    pictures = media.pictures
     shape: Sequence[int] = (len(value),) if isinstance(value, list | tuple) else np.shape(value)
     if not shape:
         return [value] * len(pictures)
-    if len(shape) >= 2 and tuple(shape[:2]) == (1, length):
-        return [value[:, picture.start : picture.end] for picture in pictures]
     if len(pictures) == 1:
         return [value]
     if shape[0] == len(pictures):
@@ -150,5 +172,10 @@ def _cut(value: Any, sizes: Sequence[int], axis: int) -> list[Any]:
 
 def _stretch(value: Any, length: int, begin: int, end: int) -> Any:
     """Of what is told of each token of the prompt, that part; anything else as it is."""
+    return value[:, begin:end] if _is_told_by_place(value, length) else value
+
+
+def _is_told_by_place(value: Any, length: int) -> bool:
+    """It tells something of each token of a prompt of that length."""
     shape = () if isinstance(value, list | tuple) else np.shape(value)
-    return value[:, begin:end] if len(shape) >= 2 and tuple(shape[:2]) == (1, length) else value
+    return len(shape) >= 2 and tuple(shape[:2]) == (1, length)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adapters.inference.sound.ffmpeg import decode_by_ffmpeg
-from adapters.inference.sound.gathering import Gathering
+from adapters.inference.sound.gathering import LONGEST_SECONDS, Gathering
 from adapters.inference.sound.plain import NotDecodable, decode_plain
 from adapters.inference.sound.resampling import Resampler, Samples
 from adapters.inference.sound.source import Source, source_of
@@ -27,14 +27,15 @@ class Decoded:
     warnings: tuple[str, ...] = ()
 
 
-def decoded(sound: Sound, rate: int) -> Decoded:
+def decoded(sound: Sound, rate: int, most_seconds: float = LONGEST_SECONDS) -> Decoded:
     """What a sound is, its bytes say, and its name only where they do not. Several channels become their mean.
+    most_seconds: a longer sound is refused.
 
     Raises InvalidMedia (param "file") for what is no sound, or is broken, empty or too long; DependencyMissing where
     ffmpeg is needed and is not there.
     """
     if isinstance(sound, SoundSamples):
-        return _raw(sound, rate)
+        return _raw(sound, rate, most_seconds)
     source = source_of(sound)
     kind = sound_kind(source.head, source.name)
     if kind is None:
@@ -42,28 +43,30 @@ def decoded(sound: Sound, rate: int) -> Decoded:
             f"this is no sound: it is {other_kind(source.head)}", hint=f"send a {KINDS} file", param="file"
         )
     if kind not in IN_PROCESS:
-        return Decoded(*decode_by_ffmpeg(source, kind, rate))
+        return Decoded(*decode_by_ffmpeg(source, kind, rate, most_seconds))
     try:
-        return Decoded(*decode_plain(source, kind, rate))
+        return Decoded(*decode_plain(source, kind, rate, most_seconds))
     except NotDecodable as fault:
-        return _second_try(source, kind, rate, fault)
+        return Decoded(*_by_other_means(source, kind, rate, most_seconds, fault))
 
 
-def _second_try(source: Source, kind: SoundKind, rate: int, fault: NotDecodable) -> Decoded:
+def _by_other_means(
+    source: Source, kind: SoundKind, rate: int, most_seconds: float, fault: NotDecodable
+) -> tuple[Samples, tuple[str, ...]]:
     """ffmpeg knows more of what may be inside such a file; nobody is told to install it for one that is broken."""
     try:
-        return Decoded(*decode_by_ffmpeg(source, kind, rate))
+        return decode_by_ffmpeg(source, kind, rate, most_seconds)
     except DependencyMissing:
         raise InvalidMedia(
             f"the {kind} file cannot be decoded", hint="send the whole file, undamaged", param="file"
         ) from fault
 
 
-def _raw(sound: SoundSamples, rate: int) -> Decoded:
+def _raw(sound: SoundSamples, rate: int, most_seconds: float) -> Decoded:
     if not sound.data:
         raise InvalidMedia("the sound is empty", param="file")
     samples = np.frombuffer(sound.data, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
-    resampler, gathering = Resampler(sound.rate, rate), Gathering(rate)
+    resampler, gathering = Resampler(sound.rate, rate), Gathering(rate, most_seconds)
     gathering.add(resampler.push(samples))
     gathering.add(resampler.rest())
     return Decoded(gathering.samples())

@@ -11,7 +11,7 @@ from typing import IO, cast
 
 import numpy as np
 
-from adapters.inference.sound.gathering import MOST_HOURS, MOST_SECONDS, Gathering, too_slow
+from adapters.inference.sound.gathering import LONGEST_SECONDS, MOST_SECONDS, Gathering, too_slow
 from adapters.inference.sound.resampling import Samples
 from adapters.inference.sound.source import Source
 from domain.errors import DependencyMissing, InvalidMedia
@@ -30,7 +30,9 @@ PLACES = re.compile(r"^\[[^\]]* @ 0x[0-9a-f]+\] |^file:\S*: ")  # which reader a
 INSTALL = "install ffmpeg (macOS: brew install ffmpeg; Debian, Ubuntu: apt install ffmpeg), or send WAV, MP3 or FLAC"
 
 
-def decode_by_ffmpeg(source: Source, kind: SoundKind, rate: int) -> tuple[Samples, tuple[str, ...]]:
+def decode_by_ffmpeg(
+    source: Source, kind: SoundKind, rate: int, most_seconds: float = LONGEST_SECONDS
+) -> tuple[Samples, tuple[str, ...]]:
     """As decode_plain. Raises DependencyMissing where there is no ffmpeg, InvalidMedia for what it cannot decode."""
     program = shutil.which("ffmpeg")
     if program is None:
@@ -46,7 +48,7 @@ def decode_by_ffmpeg(source: Source, kind: SoundKind, rate: int) -> tuple[Sample
             _command(program, DEMUXERS[kind], name, rate),
             stdin=given, stdout=subprocess.PIPE, stderr=complaints, env={"LC_ALL": "C"},
         )  # fmt: skip
-        gathering = Gathering(rate)
+        gathering = Gathering(rate, most_seconds)
         timer = threading.Timer(MOST_SECONDS, child.kill)
         timer.daemon = True
         timer.start()
@@ -69,7 +71,7 @@ def _command(program: str, demuxer: str, name: str, rate: int) -> list[str]:
         program, "-hide_banner", "-nostdin", "-v", "error", "-timelimit", str(int(2 * MOST_SECONDS)),
         "-protocol_whitelist", "file", "-f", demuxer, "-i", f"file:{name}",
         "-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1", "-threads", "1",
-        "-t", str(MOST_HOURS * 3600 + 1), "-ac", "1", "-ar", str(rate), "-f", "f32le", "pipe:1",
+        "-t", str(int(LONGEST_SECONDS) + 1), "-ac", "1", "-ar", str(rate), "-f", "f32le", "pipe:1",
     ]  # fmt: skip
 
 

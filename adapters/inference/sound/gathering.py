@@ -10,15 +10,17 @@ from adapters.inference.sound.resampling import Samples
 from domain.errors import InvalidMedia
 
 MOST_HOURS = 8  # of a sound: 1.8 GB of samples at 16 kHz
+LONGEST_SECONDS = MOST_HOURS * 3600.0
 MOST_SECONDS = 90.0  # that decoding may take: meanwhile nothing else is prepared
 
 
 class Gathering:
     """One growing array, so that a long sound is never in memory twice."""
 
-    def __init__(self, rate: int, most_seconds: float = MOST_HOURS * 3600.0) -> None:
+    def __init__(self, rate: int, most_seconds: float = LONGEST_SECONDS) -> None:
         """rate: of the samples that are added. Counts from now on how long decoding takes."""
         self._most = int(rate * most_seconds)
+        self._most_seconds = most_seconds
         self._held: Samples = np.zeros(rate, np.float32)
         self._count = 0
         self._until = time.monotonic() + MOST_SECONDS
@@ -31,7 +33,9 @@ class Gathering:
         """Raises InvalidMedia for more than is allowed, of sound or of time."""
         count = self._count + len(samples)
         if count > self._most:
-            raise InvalidMedia(f"the sound is longer than {MOST_HOURS} hours", hint="cut it into pieces", param="file")
+            raise InvalidMedia(
+                f"the sound is longer than {_told(self._most_seconds)}", hint="cut it into pieces", param="file"
+            )
         if self.seconds_left < 0:
             raise too_slow()
         if count > len(self._held):
@@ -50,3 +54,7 @@ def too_slow() -> InvalidMedia:
         hint="make it shorter, or send it as WAV",
         param="file",
     )
+
+
+def _told(seconds: float) -> str:
+    return f"{seconds / 3600:g} hours" if seconds >= 3600 else f"{seconds:g} s"

@@ -8,7 +8,7 @@ from typing import Any
 import miniaudio
 import numpy as np
 
-from adapters.inference.sound.gathering import Gathering
+from adapters.inference.sound.gathering import LONGEST_SECONDS, Gathering
 from adapters.inference.sound.resampling import Resampler, Samples
 from adapters.inference.sound.source import Source
 from domain.errors import InvalidMedia
@@ -31,7 +31,9 @@ class NotDecodable(Exception):
     """miniaudio does not know what is inside; something else may."""
 
 
-def decode_plain(source: Source, kind: SoundKind, rate: int) -> tuple[Samples, tuple[str, ...]]:
+def decode_plain(
+    source: Source, kind: SoundKind, rate: int, most_seconds: float = LONGEST_SECONDS
+) -> tuple[Samples, tuple[str, ...]]:
     """Samples of one channel, the mean of all, and warnings. What is cut off is heard as far as it goes.
 
     Raises InvalidMedia for what holds no samples, and NotDecodable for what cannot be read at all.
@@ -45,7 +47,7 @@ def decode_plain(source: Source, kind: SoundKind, rate: int) -> tuple[Samples, t
                 hint=f"at most {MOST_CHANNELS} channels at {LEAST_RATE:,} to {MOST_RATE:,} Hz are read", param="file",
             )  # fmt: skip
         pieces = _pieces(source, info.nchannels, info.sample_rate)
-        gathering, resampler, frames = Gathering(rate), Resampler(info.sample_rate, rate), 0
+        gathering, resampler, frames = Gathering(rate, most_seconds), Resampler(info.sample_rate, rate), 0
         for piece in pieces:
             mono = _mono(piece, info.nchannels)
             frames += len(mono)

@@ -10,7 +10,7 @@ from mlx_lm.utils import load_tokenizer
 from adapters.inference.engine.vision import VisionNetwork, vision_network
 from adapters.inference.solo.choice import SAFE_TOKENIZER
 from adapters.inference.vision.codec import SeeingCodec
-from adapters.inference.vision.network import load_seeing_network
+from adapters.inference.vision.network import load_seeing_network, why_deaf
 from adapters.inference.vision.processor import SeeingProcessor, load_processor
 from adapters.inference.vision.sealing import sealed
 from domain.errors import InvalidRequest
@@ -28,6 +28,7 @@ def load_seeing(
         raise InvalidRequest(f"{given[0]} cannot be used with a model that looks at pictures", hint="leave it out")
     model, config = load_seeing_network(folder)
     processor = load_processor(folder, config)
+    processor.deaf = why_deaf(model) or processor.deaf
     tokenizer = _tokenizer(folder, processor, config)
     codec = SeeingCodec(tokenizer, context_length(config), generation_config, config, processor, exif=options.exif)
     return vision_network(model), codec

@@ -10,6 +10,7 @@ from typing import Any
 from mlx_vlm.utils import load_model
 
 from adapters.inference.network_loading import without_wildcards
+from adapters.inference.vision.mending import mended
 from adapters.inference.vision.sealing import sealed
 from domain.errors import UnsupportedMultimodal
 
@@ -17,6 +18,8 @@ INDEX = "model.safetensors.index.json"
 OFFLOADED = "offload_index.json"
 ENDING = ".safetensors"
 EYES = ("vision_tower", "vision_model", "visual", "vision_encoder")  # None where mlx-vlm has found no weights for it
+
+EARS = ("audio_tower", "audio_model", "audio_encoder", "embed_audio")
 
 
 def load_seeing_network(folder: Path) -> tuple[Any, dict[str, Any]]:
@@ -36,7 +39,16 @@ def load_seeing_network(folder: Path) -> tuple[Any, dict[str, Any]]:
     if any(getattr(network, name, network) is None for name in EYES):
         raise unsupported(config, "its folder holds no weights of what looks at them")
     network.model_path = folder  # not the name it was loaded under
-    return network, config
+    return mended(network), config
+
+
+def why_deaf(network: Any) -> str | None:
+    """Why a network that sees is given no sounds; None where nothing speaks against it."""
+    if any(getattr(network, name, network) is None for name in EARS):
+        return "its folder holds no weights of what listens"
+    if hasattr(network, "set_modality"):
+        return "its layers change with what it hears, for all who talk to it at once"
+    return None
 
 
 def unsupported(config: Mapping[str, Any], why: str) -> UnsupportedMultimodal:

@@ -1,4 +1,4 @@
-"""What makes a model's inputs of a text with marks and pictures: the model's own processor, from mlx-vlm."""
+"""What makes a model's inputs of a text with marks, pictures and sounds: the model's own processor, from mlx-vlm."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from transformers import AutoProcessor
 
 from adapters.inference.pictures.video import FrameRule, Video
 from adapters.inference.vision.network import unsupported
-from adapters.inference.vision.remembering import RememberingImageProcessor
+from adapters.inference.vision.remembering import Remembering
 from adapters.inference.vision.sealing import sealed
+from adapters.inference.vision.sound_limit import longest_seconds
+from domain.catalog.manifest import THINKER, section
 
 TOKENS = "input_ids"
 NO_INPUTS = (TOKENS, "attention_mask", "labels")
@@ -26,6 +28,9 @@ RENAMED = {"images": "pixel_values"}  # as mlx-vlm does it
 GRIDS = ("image_grid_thw", "video_grid_thw")
 PICTURE_IDS = ("image_token_id", "image_token_index", "media_placeholder_token_id")
 VIDEO_IDS = ("video_token_id", "video_token_index")
+SOUND_IDS = ("audio_token_id", "audio_token_index")
+SOUND_OPTIONS = ("audio", "audios")
+NO_TOKEN = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +46,45 @@ class Processed:
 
 
 class SeeingProcessor:
-    """One thread. image_token, video_token: the ids that stand for the parts of pictures and videos in a prompt."""
+    """One thread. image_token, video_token, sound_token: the ids that stand for the parts of pictures, videos and
+    sounds in a prompt. deaf: why the model cannot be given sounds; None where it can. rate: samples a second that it
+    wants; longest_seconds: of one sound, None where it does not say.
+    """
 
-    def __init__(self, processor: Any, image_token: int, video_token: int | None) -> None:
+    def __init__(self, processor: Any, image_token: int, video_token: int | None, config: Mapping[str, Any]) -> None:
         self._processor = processor
         self._options = inspect.signature(type(processor).__call__).parameters
         self.image_token = image_token
         self.video_token = video_token
-        self._ears = ListeningTokenizer(processor.tokenizer)
-        self._eyes = RememberingImageProcessor(processor.image_processor)
-        processor.tokenizer, processor.image_processor = self._ears, self._eyes
+        self._words = ListeningTokenizer(processor.tokenizer)
+        self._eyes = Remembering(processor.image_processor)
+        processor.tokenizer, processor.image_processor = self._words, self._eyes
+        self.sound_token = NO_TOKEN
+        self.rate = 0
+        self.longest_seconds: float | None = None
+        self._ears: Remembering | None = None
+        self.deaf = self._open_ears(config)
+
+    def _open_ears(self, config: Mapping[str, Any]) -> str | None:
+        """Why that cannot be; None where it was done."""
+        extractor = getattr(self._processor, "feature_extractor", None)
+        self._sound_option = next((name for name in SOUND_OPTIONS if name in self._options), "")
+        token = _token(config, self._processor, SOUND_IDS)
+        if extractor is None or not callable(extractor) or not self._sound_option:
+            return "mlx-vlm has no processor for its sounds"
+        if token is None:
+            return "no token stands for them"
+        self.sound_token = token
+        self.rate = int(extractor.sampling_rate)
+        self.longest_seconds = longest_seconds(self._processor, extractor, config)
+        if "feature_extractor" in vars(self._processor):
+            self._ears = self._processor.feature_extractor = Remembering(extractor)
+        return None
 
     @property
     def tokenizer(self) -> Any:
         """transformers' own."""
-        return self._ears.other
+        return self._words.other
 
     @property
     def template(self) -> Any:
@@ -72,6 +101,14 @@ class SeeingProcessor:
         """What may stand for a picture in a text, as far as processor and tokenizer say."""
         names = ("boi_token", "image_token")
         found = (getattr(owner, name, None) for name in names for owner in (self._processor, self.tokenizer))
+        return tuple(dict.fromkeys(mark for mark in found if isinstance(mark, str) and mark))
+
+    @property
+    def sound_marks(self) -> tuple[str, ...]:
+        """What may stand for a sound in a text."""
+        found = [getattr(owner, "audio_token", None) for owner in (self._processor, self.tokenizer)]
+        if self.sound_token != NO_TOKEN:
+            found.append(self.tokenizer.convert_ids_to_tokens(self.sound_token))
         return tuple(dict.fromkeys(mark for mark in found if isinstance(mark, str) and mark))
 
     def tokens_told(self, inputs: Mapping[str, Any]) -> tuple[int, ...] | None:
@@ -98,21 +135,34 @@ class SeeingProcessor:
 
     def share_lock(self, lock: threading.Lock) -> None:
         """The tokenizer is used under it: it may be another thread's as well."""
-        self._ears.lock = lock
+        self._words.lock = lock
 
-    def process(self, text: str, pictures: Sequence[Image.Image], names: Sequence[str] = ()) -> Processed:
-        """text: with a mark for each picture. names: one for each picture, the same ones for the same pixels; without
-        them nothing is remembered. Raises whatever the processor raises for pictures that it does not take.
+    def process(
+        self,
+        text: str,
+        pictures: Sequence[Image.Image] = (),
+        sounds: Sequence[np.ndarray[Any, Any]] = (),
+        names: Sequence[str] = (),
+    ) -> Processed:
+        """text: with a mark for each picture and sound. sounds: 32-bit floats of one channel, at the rate. names: one
+        for each picture, then for each sound, the same ones for the same; without them nothing is remembered. Raises
+        whatever the processor raises for what it does not take.
 
         The arrays are numpy's: MLX's belong to the thread that made them.
         """
-        self._ears.heard = None
-        self._eyes.names = {id(picture): name for picture, name in zip(pictures, names, strict=False)}
-        return self._made(text, images=list(pictures))
+        self._words.heard = None
+        named = {id(each): name for each, name in zip((*pictures, *sounds), names, strict=False)}
+        self._eyes.names = named
+        if self._ears is not None:
+            self._ears.names = named
+        shown: dict[str, Any] = {"images": list(pictures)} if pictures else {}
+        if sounds:
+            shown[self._sound_option] = list(sounds)
+        return self._made(text, **shown)
 
     def process_videos(self, text: str, videos: Sequence[Video]) -> Processed:
         """As `process`, for videos."""
-        self._ears.heard = None
+        self._words.heard = None
         self._eyes.names = {}  # a frame may lie where a picture was that is gone: their identities are the same
         told = [_metadata(video) for video in videos]
         more: dict[str, Any] = {"fps": [each.sampled_fps for each in told], "video_metadata": told}
@@ -124,7 +174,7 @@ class SeeingProcessor:
         values = {RENAMED.get(name, name): value for name, value in made.items() if name not in NO_INPUTS}
         tokens = tuple(int(token) for token in np.asarray(_plain(made[TOKENS])).reshape(-1))
         inputs = {name: _plain(value) for name, value in values.items() if value is not None}
-        heard = self._ears.heard
+        heard = self._words.heard
         if heard is not None and tuple(heard[1]["input_ids"][0]) == tokens:
             return Processed(tokens, inputs, *heard)
         return Processed(tokens, inputs)
@@ -173,7 +223,7 @@ def load_processor(folder: Path, config: Mapping[str, Any]) -> SeeingProcessor:
     image_token = _token(config, processor, PICTURE_IDS)
     if image_token is None:
         raise unsupported(config, "no token stands for them")
-    return SeeingProcessor(processor, image_token, _token(config, processor, VIDEO_IDS))
+    return SeeingProcessor(processor, image_token, _token(config, processor, VIDEO_IDS), config)
 
 
 def _class_for(config: Mapping[str, Any]) -> Any:
@@ -192,7 +242,8 @@ def _class_for(config: Mapping[str, Any]) -> Any:
 
 
 def _token(config: Mapping[str, Any], processor: Any, names: Sequence[str]) -> int | None:
-    found = [config.get(name) for name in names] + [getattr(processor, names[0], None)]
+    thinker = section(config, THINKER)
+    found = [owner.get(name) for owner in (config, thinker) for name in names] + [getattr(processor, names[0], None)]
     return next((token for token in found if isinstance(token, int) and not isinstance(token, bool)), None)
 
 

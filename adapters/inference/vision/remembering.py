@@ -1,4 +1,4 @@
-"""Pictures that have been cut into a model's inputs lately."""
+"""Pictures and sounds that have been made a model's inputs lately."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from transformers.feature_extraction_utils import BatchFeature
 KEPT_BYTES = 96 * 2**20
 
 
-class RememberingImageProcessor:
-    """An image processor that gives the same answer to the same pictures without doing its work again: a conversation
-    shows them at every turn. One thread.
+class Remembering:
+    """An image processor, or a feature extractor of sounds, that gives the same answer to the same pictures without
+    doing its work again: a conversation shows them at every turn. One thread.
 
     names: of the pictures that may come now, by their identity as objects. Pictures without a name, and answers that
     are no mapping, are not remembered.

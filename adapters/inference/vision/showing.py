@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ class PictureShelf:
         """In the order in which they are shown; each file is decoded once. Raises InvalidMedia."""
         shown: dict[str, Picture] = {}
         for place, each in placed(request):
-            if each.digest not in shown:
+            if each.kind is AttachmentKind.IMAGE and each.digest not in shown:
                 shown[each.digest] = self._picture(each, place)
                 if sum(map(_pixels, shown.values())) > MOST_PIXELS_TOGETHER:
                     raise InvalidMedia(
@@ -54,10 +54,12 @@ class PictureShelf:
 
 
 def placed(request: GenerationRequest) -> Iterator[tuple[Place, Attachment]]:
-    """For a request that shows one kind of media."""
+    """Numbered by turn and kind."""
     for turn, message in enumerate(request.messages):
-        for number, each in enumerate(message.attachments, 1):
-            yield Place(turn, number, NAMES[each.kind], each.name), each
+        numbers: Counter[AttachmentKind] = Counter()
+        for each in message.attachments:
+            numbers[each.kind] += 1
+            yield Place(turn, numbers[each.kind], NAMES[each.kind], each.name), each
 
 
 def described(request: GenerationRequest, pictures: Sequence[Picture]) -> tuple[Message, ...]:
@@ -75,7 +77,7 @@ def _described(message: Message, lines: Iterator[str]) -> Message:
     for each in message.attachments:
         content += message.content[at : each.at]
         at = max(at, each.at)
-        words = next(lines)
+        words = next(lines) if each.kind is AttachmentKind.IMAGE else ""
         if words and content and not content.endswith("\n"):
             content += "\n"
         content += words

@@ -16,17 +16,18 @@ def picture_spans(
     """
     places = [at for at, token in enumerate(tokens) if token == image_token]
     if count == 1:
-        return _cut(places, [len(places)])
+        return cut(places, [len(places)])
     if told is not None and sum(told) == len(places):
-        return _cut(places, told)
+        return cut(places, told)
     runs = _runs(places)
     if len(runs) == count and len(set(runs)) == 1:
-        return _cut(places, runs)
+        return cut(places, runs)
     lengths = [alone(which) for which in range(count)]
-    return _cut(places, lengths) if sum(lengths) == len(places) else None
+    return cut(places, lengths) if sum(lengths) == len(places) else None
 
 
-def _cut(places: Sequence[int], lengths: Sequence[int]) -> tuple[Span, ...] | None:
+def cut(places: Sequence[int], lengths: Sequence[int]) -> tuple[Span, ...] | None:
+    """Spans of so many places each. None for one without any."""
     spans: list[Span] = []
     at = 0
     for length in lengths:

@@ -35,11 +35,12 @@ def execute(context: Context, arguments: Arguments) -> Outcome:
     sounds: tuple[Attachment, ...] = ()
     if arguments.audio:
         from entrypoints.cli import hearing_run  # only a sound needs it
+        from entrypoints.cli.sounds import read_sounds
 
         heard = hearing_run.hearing_request(context, arguments, question)
         if heard is not None:
             return _heard(context, arguments, heard)
-        sounds = hearing_run.read_sounds(arguments.audio, context)
+        sounds = read_sounds(arguments.audio, context.console)
         question = question or prompts.joined((attached, hearing_run.DEFAULT_QUESTION))
     elif question is None and pictures:
         question = prompts.joined((attached, default_question(len(pictures))))

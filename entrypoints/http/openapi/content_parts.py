@@ -32,9 +32,8 @@ def content_part() -> Shape:
 
 def _heard(kind: str) -> Shape:
     data = {**STRING, "contentEncoding": "base64", "minLength": 1}
-    return record(
-        {"type": constant(kind), kind: record({"data": data}, {"format": nullable(constant(*SOUND_FORMATS))})}
-    )
+    sound = record({"data": data}, {"format": nullable(constant(*SOUND_FORMATS))})
+    return record({"type": constant(kind), kind: sound}, {"name": NAME})
 
 
 def _shown(kind: str) -> Shape:

@@ -82,7 +82,7 @@ class TextOrParts(StrictField[Content]):
                 continue
             if isinstance(part, MediaPart):
                 media.append(part)
-                parted = parted or part.kind in SHOWN
+                parted = parted or part.kind in SHOWN | AUDIOS
                 continue
             texts.append(part if parted else f"\n{part}")
             length, parted = length + len(texts[-1]), False
@@ -119,12 +119,12 @@ def _heard(kind: str, part: dict[str, object], index: int, at: int) -> MediaPart
     given = part.get(kind, {})
     if not isinstance(given, dict):
         raise ValidationError({kind: [f"must be an object, got {found(given)}"]})
-    data, form = given.get("data"), given.get("format")
+    data, form, name = given.get("data"), given.get("format"), _name_in(part)
     if data is not None and not isinstance(data, str):
         raise ValidationError({kind: {"data": [f"must be a string, got {found(data)}"]}})
     if form is not None and form not in SOUND_FORMATS:
         raise ValidationError({kind: {"format": [f"must be one of {', '.join(SOUND_FORMATS)}"]}})
-    return MediaPart(kind, index, at, name=None if form is None else f"sound.{form}", data=data)
+    return MediaPart(kind, index, at, name=name or (None if form is None else f"sound.{form}"), data=data)
 
 
 def _shown(kind: str, part: dict[str, object], index: int, at: int) -> MediaPart:
@@ -132,12 +132,17 @@ def _shown(kind: str, part: dict[str, object], index: int, at: int) -> MediaPart
     field = URL_FIELDS[kind]
     given = part.get(field)
     holder, key = (given, "url") if isinstance(given, dict) else (part, field)
-    url, detail, name = holder.get(key), holder.get("detail"), part.get("name")
+    url, detail = holder.get(key), holder.get("detail")
     if not isinstance(url, str):
         problem = f"must be a string, got {found(url)}" if key in holder else "is missing"
         raise ValidationError({field: {key: [problem]} if holder is given else [problem]})
     if detail is not None and detail not in DETAILS:
         raise ValidationError({"detail": [f"must be one of {', '.join(DETAILS)}"]})
+    return MediaPart(kind, index, at, url, _name_in(part))
+
+
+def _name_in(part: dict[str, object]) -> str | None:
+    name = part.get("name")
     if name is not None and not (isinstance(name, str) and len(name) <= LONGEST_NAME):
         raise ValidationError({"name": [f"must be a string of at most {LONGEST_NAME} characters"]})
-    return MediaPart(kind, index, at, url, name)
+    return name

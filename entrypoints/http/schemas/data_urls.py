@@ -10,7 +10,7 @@ from domain.errors import InvalidMedia
 from domain.inference import AttachmentKind
 from domain.inference.picture_kinds import FORMATS, other_kind, picture_format
 from domain.inference.picture_limits import AttachedBytes
-from domain.inference.sound_limits import require_sound_size
+from domain.inference.sound_limits import AttachedSounds
 
 PICTURE_TYPES = ("image/jpeg", "image/jpg", "image/png", "image/gif", "image/webp", "image/heic", "image/heif")
 VIDEO_TYPES = ("video/mp4", "video/webm", "video/quicktime", "video/x-matroska")
@@ -64,12 +64,12 @@ def read_data_url(url: str, place: Place, attached: AttachedBytes) -> bytes:
     return data
 
 
-def read_sound(encoded: str, place: str) -> bytes:
+def read_sound(encoded: str, place: str, attached: AttachedSounds) -> bytes:
     """The bytes of a sound that comes as base64. Raises InvalidMedia, and PayloadTooLarge before anything is decoded,
     each naming the place.
     """
     param = f"{place}.input_audio.data"
-    require_sound_size(len(encoded) * 3 // 4 - encoded[-2:].count("="), param)
+    attached.add(max(0, len(encoded) * 3 // 4 - encoded[-2:].count("=")), param)
     try:
         data = binascii.a2b_base64(encoded, strict_mode=True)
     except ValueError as fault:

@@ -10,6 +10,7 @@ from marshmallow import ValidationError
 from domain.errors import CapabilityMismatch, InvalidRequest
 from domain.inference import Attachment, AttachmentKind, Media, Message, Role, ToolCall
 from domain.inference.picture_limits import AttachedBytes
+from domain.inference.sound_limits import AttachedSounds
 from entrypoints.http.schemas.content import (
     AUDIOS,
     IMAGES,
@@ -25,6 +26,7 @@ from entrypoints.http.schemas.problems import found
 from entrypoints.http.schemas.strict import StrictField, StrictList, StrictObject, StrictSchema, StrictString
 
 ABSENT = object()
+Attached = tuple[AttachedBytes, AttachedSounds]
 OLD_NAMES = {"function": Role.TOOL}  # what OpenAI's API called it before there were tools
 
 
@@ -68,13 +70,13 @@ _MESSAGE = MessageSchema()
 
 
 def read_messages(values: Sequence[Mapping[str, Any]]) -> tuple[Message, ...]:
-    """What users show is attached to their turns. What else came before the last user's turn is counted: sounds, what
-    others than users showed, and pictures that are only named by a URL; from that turn on it is refused.
+    """What users show is attached to their turns. What else came before the last user's turn is counted: what others
+    showed, pictures that are only named by a URL, and sounds without their data; from that turn on it is refused.
 
     Raises InvalidRequest, InvalidMedia, PayloadTooLarge or CapabilityMismatch, naming the place.
     """
     last_user = max((at for at, each in enumerate(values) if each["role"] is Role.USER), default=0)
-    attached = AttachedBytes()
+    attached = (AttachedBytes(), AttachedSounds())
     return tuple(_message(f"messages.{at}", each, attached, past=at < last_user) for at, each in enumerate(values))
 
 
@@ -84,7 +86,7 @@ def undeclared_in(values: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"messages.*.{name}" for name in sorted(names)]
 
 
-def _message(where: str, values: Mapping[str, Any], attached: AttachedBytes, *, past: bool) -> Message:
+def _message(where: str, values: Mapping[str, Any], attached: Attached, *, past: bool) -> Message:
     role: Role = values["role"]
     calls, reasoning = _calls(where, values), _reasoning(where, values)
     if role is not Role.ASSISTANT:
@@ -120,20 +122,21 @@ def _content(where: str, values: Mapping[str, Any], *, may_be_absent: bool) -> C
 
 
 def _is_shown(part: MediaPart, *, past: bool) -> bool:
-    """A picture of an earlier turn that is only named cannot be shown again: it is counted, and so are the sounds of
-    earlier turns.
+    """A picture of an earlier turn that is only named cannot be shown again: it is counted, and so is a sound
+    that has lost its data.
     """
     if part.kind in AUDIOS:
-        return not past
+        return not past or bool(part.data)
     return part.kind in SHOWN and (not past or is_data_url(part.url or ""))
 
 
-def _attachment(where: str, part: MediaPart, attached: AttachedBytes) -> Attachment:
+def _attachment(where: str, part: MediaPart, attached: Attached) -> Attachment:
+    pictures, sounds = attached
     if part.kind in AUDIOS:
-        place = f"{where}.content.{part.index}"
-        return Attachment.of(AttachmentKind.AUDIO, read_sound(part.data or "", place), part.at, part.name)
+        data = read_sound(part.data or "", f"{where}.content.{part.index}", sounds)
+        return Attachment.of(AttachmentKind.AUDIO, data, part.at, part.name)
     kind = AttachmentKind.IMAGE if part.kind in IMAGES else AttachmentKind.VIDEO
-    data = read_data_url(part.url or "", Place(f"{where}.content.{part.index}", kind), attached)
+    data = read_data_url(part.url or "", Place(f"{where}.content.{part.index}", kind), pictures)
     return Attachment.of(kind, data, part.at, part.name)
 
 

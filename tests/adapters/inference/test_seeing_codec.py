@@ -262,7 +262,7 @@ def test_words_that_spell_the_mark_of_a_picture_are_refused(kind: str, mark: str
 def test_a_template_that_leaves_pictures_out_is_told_of(tmp_path: Path) -> None:
     template = CHATML.replace("c['type'] == 'image'", "c['type'] == 'image' and m['role'] == 'user'")
     codec = with_template(template, tmp_path)
-    with pytest.raises(InvalidMedia, match="leaves pictures out"):
+    with pytest.raises(InvalidMedia, match="leaves out pictures"):
         codec.encode(GenerationRequest((Message(Role.SYSTEM, "See:", attachments=shown((RED, 4))), user("What?"))))
 
 
@@ -368,7 +368,7 @@ def test_too_many_pixels_together_are_refused(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("kind", [AttachmentKind.AUDIO, AttachmentKind.VIDEO])
 def test_other_media_are_refused_by_name(kind: AttachmentKind) -> None:
     message = Message(Role.USER, "Listen.", attachments=(Attachment.of(kind, b"x", 0),))
-    with pytest.raises(CapabilityMismatch, match=f"this model takes no {kind.value}"):
+    with pytest.raises(CapabilityMismatch, match=r"this model takes no (sound|video)"):
         codec_of("gemma3").encode(GenerationRequest((message,)))
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from adapters.inference.text_runtime import MlxTextRuntime
 from adapters.inference.vision.spans import picture_spans
-from adapters.inference.vision.spelling import Spelling, find_spelling
+from adapters.inference.vision.spelling import Spelling, find_spelling, in_text
 from domain.catalog import LocatedModel, ModelSource
 from domain.errors import InvalidRequest, ModelLoadFailed, UnsupportedMultimodal
 from domain.inference import Attachment, AttachmentKind, GenerationRequest, Message, Role, Sampling
@@ -222,9 +222,12 @@ def test_reading_pictures_brings_neither_torch_nor_opencv_into_the_process(tmp_p
 # How pictures are spelled
 
 
-def spelled(spelling: Spelling, content: str, *places: int, first: int = 1) -> object:
-    shown = tuple(Attachment(AttachmentKind.IMAGE, b"", at, "") for at in places)
-    return spelling.turn(Message(Role.USER, content, attachments=shown), first)["content"]
+def spelled(spelling: Spelling, *turns: tuple[str, tuple[int, ...]]) -> list[str]:
+    messages = [
+        Message(Role.USER, content, attachments=tuple(Attachment(AttachmentKind.IMAGE, b"", at, "") for at in places))
+        for content, places in turns
+    ]
+    return [message.content for message in in_text(messages, {AttachmentKind.IMAGE: spelling})]
 
 
 @pytest.fixture
@@ -244,14 +247,14 @@ def test_a_template_of_texts_gets_the_marks_that_mlx_vlm_knows(find: Callable[..
     spelling = find(PLAIN, "deepseek_vl_v2", "<image>")
     assert spelling is not None
     assert (spelling.part, spelling.mark) == (None, "<image>")
-    assert spelled(spelling, "This or that?", 4, 13) == "This<image>\n or that?<image>\n"
+    assert spelled(spelling, ("This or that?", (4, 13))) == ["This<image>\n or that?<image>\n"]
 
 
 def test_numbered_marks_are_counted_over_all_turns(find: Callable[..., Spelling | None]) -> None:
     spelling = find(PLAIN, "phi3_v")
     assert spelling is not None
     assert spelling.mark == "<|image_"
-    assert spelled(spelling, "ab", 0, 1, first=3) == "<|image_3|>a<|image_4|>b"
+    assert spelled(spelling, ("?", (0, 1)), ("ab", (0, 1))) == ["<|image_1|>?<|image_2|>", "<|image_3|>a<|image_4|>b"]
 
 
 def test_parts_of_another_name_are_found(find: Callable[..., Spelling | None]) -> None:

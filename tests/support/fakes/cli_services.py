@@ -280,6 +280,7 @@ class FakeChat(Chat):
         self.loadings: list[LoadWishes] = []
         self.warning: str | None = None
         self.sees: bool | None = False
+        self.hears: bool | None = False
         self.readers: set[str] = set()
 
     def execute(
@@ -303,7 +304,7 @@ class FakeChat(Chat):
     def prepare(self, spec: str, loading: LoadWishes = PLAINLY) -> Prepared:
         self.loadings.append(loading)
         self.prepared.append(spec)
-        return Prepared(self.model, self.warning, sees=self.sees and spec not in self.readers)
+        return Prepared(self.model, self.warning, sees=self.sees and spec not in self.readers, hears=self.hears)
 
 
 class FakeEmbed(Embed):

@@ -40,7 +40,14 @@ from application.serving.served_models import ServedModel
 from application.serving.watched_workers import WatchedLauncher
 from application.serving.worker_watch import WatchTimes, WorkerWatch
 from domain.catalog import LocatedModel, ModelReport, ModelSource
-from domain.catalog.fitness import can_see, require_embed, require_rerank, require_speak, require_transcribe
+from domain.catalog.fitness import (
+    can_hear,
+    can_see,
+    require_embed,
+    require_rerank,
+    require_speak,
+    require_transcribe,
+)
 from domain.errors import CapabilityMismatch, ModelNotFound
 from domain.inference import USUAL_PICTURES, GenerationRequest
 from domain.serving.load_options import LoadOptions, PrefixCacheBudget, Task
@@ -225,12 +232,12 @@ class FakeServices:
         if self.broken is not None:
             raise self.broken
         report = self._look_up(spec)
-        load = ModelLoad(report.location, report.size_bytes, LoadOptions(sees=can_see(report)))
+        load = ModelLoad(report.location, report.size_bytes, LoadOptions(sees=can_see(report), hears=can_hear(report)))
 
         def ask(part: GenerationRequest) -> PatientStream:
             return self.pool.stream(load, part, streamed=streamed, given_up=given_up, joining=joining)
 
-        model = Onlooker(report.name, load.options.sees)
+        model = Onlooker.of(report.name, load.options)
         return PatientAnswer(report.location, answer(request, model, USUAL_PICTURES, ask))
 
     def at_hand(self, spec: str) -> bool:

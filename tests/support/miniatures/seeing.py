@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
-from mlx.utils import tree_flatten
+from mlx.utils import tree_flatten, tree_map_with_path
 from tokenizers import Tokenizer
 
 from tests.support.miniatures.tokens import byte_tokenizer, write_json
@@ -78,6 +78,8 @@ class SeeingMiniature:
     template: str | None
     bos: str | None = None
     flat: bool = False  # the text's sizes stand in config.json itself
+    hearing: Mapping[str, object] | None = None
+    thinker: bool = False  # all of it stands in a part of config.json
 
     def build(self, folder: Path, seed: int = 7) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +93,9 @@ class SeeingMiniature:
         if self.template is not None:
             (folder / "chat_template.jinja").write_text(self.template, encoding="utf-8")
         mx.random.seed(seed)
-        network = _network(self.kind, config)
+        network = network_of(self.kind, config)
+        if self.hearing is not None:
+            network.update(tree_map_with_path(_lively, network.parameters()))
         mx.save_safetensors(
             str(folder / "model.safetensors"), dict(tree_flatten(network.parameters())), {"format": "mlx"}
         )
@@ -102,23 +106,33 @@ class SeeingMiniature:
         ids = {name: tokenizer.token_to_id(text) for name, text in self.ids.items()}
         text = {**self.text, "vocab_size": size}
         inside = text if self.flat else {"text_config": text}
-        return {
-            "model_type": self.kind,
-            "vocab_size": size,
-            **self.config,
-            **ids,
-            **inside,
-            "vision_config": self.vision,
-        }
+        parts: dict[str, object] = {**ids, **inside, "vision_config": self.vision}
+        if self.hearing is not None:
+            parts["audio_config"] = self.hearing
+        if self.thinker:
+            parts = {"thinker_config": parts, **{name: ids[name] for name in ids if name == "eos_token_id"}}
+        return {"model_type": self.kind, "vocab_size": size, **self.config, **parts}
 
 
-def _network(kind: str, config: Mapping[str, object]) -> Any:
+def network_of(kind: str, config: Mapping[str, object]) -> Any:
+    """mlx-vlm's class for this config, not yet loaded."""
     module = import_module(f"mlx_vlm.models.{kind}")
     copied = json.loads(json.dumps(config))
     made = module.ModelConfig.from_dict(copied)
+    if "thinker_config" in copied:
+        return module.Model(made)
+    if "audio_config" in copied:
+        made.audio_config = module.AudioConfig.from_dict(copied["audio_config"])
     made.text_config = module.TextConfig.from_dict(copied.get("text_config", copied))
     made.vision_config = module.VisionConfig.from_dict(copied["vision_config"])
     return module.Model(made)
+
+
+def _lively(path: str, value: Any) -> Any:
+    """Matrices of noise: with those of a fresh model nothing that is heard changes an answer."""
+    if value.ndim < 2 or "float" not in str(value.dtype):
+        return value
+    return mx.random.normal(value.shape, scale=1.5 / value.shape[-1] ** 0.5)
 
 
 QWEN = SeeingMiniature(

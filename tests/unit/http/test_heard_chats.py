@@ -111,7 +111,7 @@ def test_other_models_hear_no_sounds_in_a_conversation(house: House, model: str)
     answer = house.ask([{"type": "text", "text": "What is said?"}, sound()], model=model)
     assert answer.status_code == 400
     assert answer.get_json()["error"]["code"] == "capability_mismatch"
-    assert "hears no sounds" in answer.get_json()["error"]["message"]
+    assert "cannot hear sounds" in answer.get_json()["error"]["message"]
 
 
 def test_sounds_of_earlier_turns_say_nothing(house: House) -> None:

@@ -112,7 +112,7 @@ def test_a_picture_parts_two_texts_and_a_line_end_does_where_there_is_none() -> 
     other = {"type": "text", "text": "b"}
     content = read(TextOrParts(), [PICTURE, TEXT, PICTURE, PICTURE, other, TEXT, {"type": "input_audio"}, other])
     assert isinstance(content, Content)
-    assert content.text == "ab\na\nb"
+    assert content.text == "ab\nab"
     assert [(each.index, each.at) for each in content.media] == [(0, 0), (2, 1), (3, 1), (6, 4)]
 
 
