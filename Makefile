@@ -19,7 +19,7 @@ PROJECT_DEV := .[$(MLX),dev]
 PROJECT_MUTATION := .[$(MLX),dev,mutation]
 endif
 UV := $(shell command -v uv 2>/dev/null)
-SOURCES := domain ports application adapters entrypoints container.py container_embedding.py container_hearing.py container_hub.py container_injector.py container_serving.py container_watch.py container_workspaces.py mlxk tests scripts benchmarks
+SOURCES := domain ports application adapters entrypoints container.py container_embedding.py container_hearing.py container_hub.py container_injector.py container_serving.py container_speaking.py container_watch.py container_workspaces.py mlxk tests scripts benchmarks
 
 # The tests that together reach nearly every line of domain and application; the rest of the suite adds little but minutes.
 COVERING := tests/unit tests/contracts tests/functional/bench tests/functional/catalog tests/functional/cli tests/functional/hub tests/functional/workspace tests/functional/http/test_http_served_models.py
