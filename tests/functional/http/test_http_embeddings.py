@@ -30,8 +30,8 @@ def serving(home: Path, *argv: str) -> Iterator[str]:
     """A server's address, once it is ready."""
     process = subprocess.Popen(
         [sys.executable, "-m", "mlxk", *argv, "--port", "0", "--json"],
-        cwd=ROOT, env=clean_environment(home, HOME=str(home), HF_HOME=str(home / "hf")), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True,
+        cwd=ROOT, env=clean_environment(home, HOME=str(home), HF_HOME=str(home / "hf")), stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     watchdog = threading.Timer(120, process.kill)
     watchdog.start()
