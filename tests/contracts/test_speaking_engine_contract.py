@@ -83,7 +83,7 @@ def test_what_it_cannot_do_is_refused_before_anything_is_said(voice: LoadedSound
     for wish, param in (({"voice": "alloy"}, "voice"), ({"speed": 2.0}, "speed"), ({"language": "de"}, "language"),
                         ({"instructions": "whisper"}, "instructions")):  # fmt: skip
         with pytest.raises(MlxkError) as caught:
-            voice.codec.prepare(SpeechRequest("Hi.", **wish))  # type: ignore[arg-type]
+            voice.codec.prepare(SpeechRequest("Hi.", **wish))
         assert caught.value.param == param
     voice.codec.prepare(SpeechRequest("Hi.", voice="default"))
 

@@ -139,7 +139,7 @@ def said(loaded: LoadedSound, text: str, **wishes: Any) -> tuple[bytes, Spoken]:
 def heard(data: bytes, kind: SoundFormat) -> tuple[npt.NDArray[np.float32], int]:
     """Samples and their rate, as a player has them."""
     if kind is SoundFormat.PCM:
-        return np.frombuffer(data, "<i2").astype(np.float32) / 32768, 24_000
+        return np.frombuffer(data, "<i2").astype(np.float32) / np.float32(32768), 24_000
     info = {SoundFormat.WAV: miniaudio.wav_get_info, SoundFormat.MP3: miniaudio.mp3_get_info,
             SoundFormat.FLAC: miniaudio.flac_get_info}[kind](data)  # fmt: skip
     decoded = miniaudio.decode(data, miniaudio.SampleFormat.FLOAT32, 1, info.sample_rate)

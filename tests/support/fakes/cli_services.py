@@ -34,8 +34,8 @@ from application.inference.hear_as_chat import HearAsChat
 from application.inference.load_plan import PlanLoad
 from application.inference.model_loads import ModelLoads
 from application.inference.rerank import Rerank, RerankAnswer
-from application.inference.task_models import TaskModels
 from application.inference.speak import Speak
+from application.inference.task_models import TaskModels
 from application.inference.transcribe import Transcribe
 from application.serving.background_service import BackgroundService
 from application.serving.model_pool import ModelPool, never
