@@ -67,16 +67,7 @@ def sound_shapes() -> dict[str, Shape]:
     }
     timed = {"segments": array(component("HeardSegment")), "words": array(component("HeardWord"))}
     return {
-        "SpeechDelta": record(
-            {"type": constant("speech.audio.delta"), "audio": {**STRING, "contentEncoding": "base64"}},
-            about="The next piece of the file.",
-        ),
-        "SpeechDone": record(
-            {
-                "type": constant("speech.audio.done"),
-                "usage": record({"input_tokens": COUNT, "output_tokens": COUNT, "total_tokens": COUNT}),
-            }
-        ),
+        **_speech_shapes(),
         "Transcription": record({"text": STRING, "usage": DURATION}),
         "VerboseTranscription": record({**verbose, "usage": DURATION}, timed),
         "HeardSegment": record(
@@ -98,5 +89,20 @@ def sound_shapes() -> dict[str, Shape]:
         "TranscriptDone": record(
             {"type": constant("transcript.text.done"), "text": STRING, "usage": TOKENS},
             {"task": STRING, "language": nullable(STRING), "duration": SECONDS, **timed},
+        ),
+    }
+
+
+def _speech_shapes() -> dict[str, Shape]:
+    return {
+        "SpeechDelta": record(
+            {"type": constant("speech.audio.delta"), "audio": {**STRING, "contentEncoding": "base64"}},
+            about="The next piece of the file.",
+        ),
+        "SpeechDone": record(
+            {
+                "type": constant("speech.audio.done"),
+                "usage": record({"input_tokens": COUNT, "output_tokens": COUNT, "total_tokens": COUNT}),
+            }
         ),
     }
