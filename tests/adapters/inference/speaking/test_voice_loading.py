@@ -47,6 +47,14 @@ def test_a_family_that_nobody_knows_does_not_run(tmp_path: Path) -> None:
         load(folder_of(tmp_path, model_type="warbler"))
 
 
+def test_a_folder_s_name_makes_no_voice_of_what_nobody_knows(tmp_path: Path) -> None:
+    folder = build_soprano(tmp_path / "soprano")
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**settings, "model_type": "warbler"}))
+    with pytest.raises(ModelNotRunnable):
+        load(folder)
+
+
 @pytest.mark.parametrize(
     ("family", "package"), [("kokoro", "misaki"), ("kitten_tts", "phonemizer"), ("melotts", "g2p_en")]
 )
