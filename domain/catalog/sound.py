@@ -21,7 +21,8 @@ SPEAKER_TYPES = frozenset(
     {
         "kokoro", "bark", "dia", "sesame", "csm", "outetts", "soprano", "chatterbox", "chatterbox_turbo", "qwen3_tts",
         "voxcpm", "voxcpm2", "melotts", "indextts", "kitten_tts", "pocket_tts", "spark", "omnivoice", "moss_tts",
-        "tada",
+        "tada", "voxtral_tts", "vibevoice_streaming", "echo_tts", "irodori_tts", "kugelaudio", "longcat_audiodit",
+        "audiodit", "breeze_tts", "higgs_audio", "moss_tts_nano", "moss_tts_delay", "moss_tts_local", "zonos2",
     }
 )  # fmt: skip
 _HEARING_WORDS = ("gemma3n", "voxtral", "whisper", "vibevoice", "audio")
@@ -32,6 +33,8 @@ _TURBO = re.compile(r"whisper-.*turbo", re.ASCII)
 def transcriber_evidence(manifest: ModelManifest) -> str | None:
     """What shows that the model does nothing but turn speech into text."""
     kind = manifest.model_type.lower()
+    if kind in SPEAKER_TYPES:
+        return None
     if any(word in kind for word in TRANSCRIBERS) or kind in TRANSCRIBER_TYPES:
         return f"config.json: model_type {manifest.model_type}"
     extractor = _feature_extractor(manifest)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import huggingface_hub
@@ -104,11 +106,16 @@ def _quiet() -> Iterator[None]:
             plain = getattr(huggingface_hub, name)  # made when it is asked for
             setattr(huggingface_hub, name, plain)
             careful = _local(plain)
-            stack.enter_context(replaced(huggingface_hub, name, careful))
-            if name in vars(mlx_audio.utils):
-                stack.enter_context(replaced(mlx_audio.utils, name, careful))
+            for owner in (huggingface_hub, *_of_mlx_audio()):
+                if vars(owner).get(name) is plain:
+                    stack.enter_context(replaced(owner, name, careful))
         stack.enter_context(replaced(mlx_audio.utils, "load_weights", _tensors))
         yield
+
+
+def _of_mlx_audio() -> list[ModuleType]:
+    """Its modules that are imported already; later ones take what they find in huggingface_hub."""
+    return [module for name, module in list(sys.modules.items()) if name.partition(".")[0] == "mlx_audio"]
 
 
 def _local(fetch: Callable[..., Any]) -> Callable[..., Any]:

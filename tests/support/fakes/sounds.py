@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from domain.errors import InvalidMedia, MlxkError
+from domain.errors import CapabilityMismatch, InvalidMedia, MlxkError
 from domain.inference.sound import SoundFile, SoundSamples
 from domain.inference.speech import SpeechEvent, SpeechPiece, SpeechRequest, Spoken
 from domain.inference.transcription import (
@@ -24,10 +24,14 @@ SPOKEN_RATE = 16_000
 
 @dataclass
 class SoundScript:
-    """refuse: the error that every request raises. live: what samples are heard as, one after another; then nothing."""
+    """refuse: the error that every request raises. live: what samples are heard as, one after another; then nothing.
+    broken: the error that speech ends with after its first word. voices: those it has, None for any.
+    """
 
     refuse: list[MlxkError] = field(default_factory=list)
     live: list[str] = field(default_factory=list)
+    broken: MlxkError | None = None
+    voices: tuple[str, ...] | None = None
 
 
 def heard(script: SoundScript, request: TranscriptionRequest) -> Iterator[HearingEvent]:
@@ -54,10 +58,14 @@ def spoken(script: SoundScript, request: SpeechRequest) -> Iterator[SpeechEvent]
     """The text's words as bytes, a piece each, behind the format's name."""
     if script.refuse:
         raise script.refuse[0]
+    if request.voice is not None and script.voices is not None and request.voice not in script.voices:
+        raise CapabilityMismatch(f"there is no voice {request.voice!r}", param="voice")
     words = request.text.split()
     yield SpeechPiece(f"{request.format.value}:".encode())
     for word in words:
         yield SpeechPiece(f"{word} ".encode())
+        if script.broken is not None:
+            raise script.broken
     yield Spoken(float(len(words)), SPOKEN_RATE, prompt_tokens=len(words))
 
 
