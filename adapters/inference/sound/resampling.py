@@ -23,7 +23,8 @@ ENOUGH = 1 << 19  # samples that are worth a product: each one waits for all of 
 class Resampler:
     """A windowed sinc, computed at each output's own place. `push` any number of times, then `rest`."""
 
-    def __init__(self, rate: int, wanted: int) -> None:
+    def __init__(self, rate: int, wanted: int, enough: int = ENOUGH) -> None:
+        """enough: samples that are waited for; 1 where somebody listens meanwhile."""
         ratio = Fraction(wanted, rate).limit_denominator(LARGEST_PART)
         self._plain = ratio == 1
         times = math.ceil(BLOCK / ratio.numerator)
@@ -32,6 +33,7 @@ class Resampler:
         self._side = math.ceil(CROSSINGS / cutoff)
         self._matrix = _filter(self._made, self._taken, self._side, cutoff)
         self._ratio = ratio
+        self._enough = enough
         self._waiting: Samples = np.zeros(self._side, np.float32)
         self._pieces: list[Samples] = []
         self._pending = self._pushed = self._given = 0
@@ -43,7 +45,7 @@ class Resampler:
         self._pushed += len(samples)
         self._pieces.append(samples)
         self._pending += len(samples)
-        return self._computed() if self._pending >= ENOUGH else np.zeros(0, np.float32)
+        return self._computed() if self._pending >= self._enough else np.zeros(0, np.float32)
 
     def rest(self) -> Samples:
         """What is left at the sound's end. All of it together has as many seconds as what was pushed."""

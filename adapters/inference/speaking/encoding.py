@@ -43,7 +43,7 @@ class FileEncoder:
         self.rate = file.rate
         self.seconds = 0.0
         self._file = file
-        self._resampler = Resampler(rate, file.rate)
+        self._resampler = Resampler(rate, file.rate, enough=1)
 
     def push(self, samples: Samples) -> bytes:
         return self._written(self._resampler.push(samples))
