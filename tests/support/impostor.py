@@ -14,7 +14,7 @@ def say(message):
 def hear():
     head = stream.read(4)
     return json.loads(stream.read(struct.unpack("!I", head)[0])) if len(head) == 4 else None
-def start(protocol=3):
+def start(protocol=4):
     say({"kind": "started", "protocol": protocol, "process_id": os.getpid()})
 def load():
     start(); hear()

@@ -43,17 +43,13 @@ class RealtimeRoutes:
         """Before the answer is a WebSocket's: whatever is wrong with the request has a status of HTTP. Raises
         ProtocolFault, InvalidRequest, ServerBusy, ServerShutdown.
         """
-        if request.headers.get("Upgrade", "").lower() != "websocket" or request.routing_exception is not None:
+        if request.routing_exception is not None:
             return
+        _check_query()
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return  # `plain` says what this is
         if request.headers.get(VERSION) != "13" or not request.headers.get(KEY):
             raise ProtocolFault(426, "upgrade_required", f"a WebSocket needs {KEY} and {VERSION}: 13")
-        if (intent := request.args.get("intent", "transcription")) != "transcription":
-            raise InvalidRequest(
-                f"intent must be transcription, got {intent[:40]!r}", hint="this server's sessions do not answer",
-                param="intent",
-            )  # fmt: skip
-        if "call_id" in request.args:
-            raise UnsupportedParameter("there are no calls here to join", hint="leave it out", param="call_id")
         g.held = ExitStack()
         g.held.enter_context(self.sessions.place())
         g.guarded = request.environ[SOCKET] = GuardedSocket(request.environ[SOCKET])
@@ -84,6 +80,16 @@ class RealtimeRoutes:
     def _give_up(self, session: LiveSession) -> None:
         session.close()
         self.services.model_pool().wake()
+
+
+def _check_query() -> None:
+    if (intent := request.args.get("intent", "transcription")) != "transcription":
+        raise InvalidRequest(
+            f"intent must be transcription, got {intent[:40]!r}", hint="this server's sessions do not answer",
+            param="intent",
+        )  # fmt: skip
+    if "call_id" in request.args:
+        raise UnsupportedParameter("there are no calls here to join", hint="leave it out", param="call_id")
 
 
 def _protocols() -> list[str]:

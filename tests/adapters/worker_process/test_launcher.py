@@ -203,7 +203,7 @@ def test_a_process_made_ready_in_vain_is_killed_and_waited_for(launcher: Launch)
     [
         ("sys.exit(3)", "ended with exit code 3"),
         ("os.kill(os.getpid(), signal.SIGSEGV)", "was killed by SIGSEGV"),
-        ("start(protocol=99); hear(); hear()", "protocol 99, this process speaks 3"),
+        ("start(protocol=99); hear(); hear()", "protocol 99, this process speaks 4"),
         ("line.sendall(b'GET / HTTP/1.1' * 9); hear(); hear()", "announced a frame of 1,195,725,856 bytes"),
         ("start(); say([1]); hear(); hear()", "a JSON list, not an object"),
         ("start(); say({'kind': 'dance'}); hear(); hear()", "unknown kind 'dance'"),
