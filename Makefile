@@ -17,7 +17,7 @@ PROJECT := .[$(MLX)]
 PROJECT_DEV := .[$(MLX),dev]
 endif
 UV := $(shell command -v uv 2>/dev/null)
-SOURCES := domain ports application adapters entrypoints container.py container_embedding.py container_hub.py container_injector.py container_serving.py container_watch.py container_workspaces.py mlxk tests scripts benchmarks
+SOURCES := domain ports application adapters entrypoints container.py container_embedding.py container_hearing.py container_hub.py container_injector.py container_serving.py container_watch.py container_workspaces.py mlxk tests scripts benchmarks
 
 .PHONY: demo check setup format lint types imports test wet nightly models docs wheel clean help
 

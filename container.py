@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +100,11 @@ def _later(module: str, name: str) -> Callable[..., Any]:
     return make
 
 
+_vectors = partial(_later, "container_embedding")
+_hearing = partial(_later, "container_hearing")
+_serving = partial(_later, "container_serving")
+
+
 class Container(containers.DeclarativeContainer):
     """Container(settings=load_settings(...)). Providers are called to get what they provide; one pool, one launcher and
     one lifecycle per container. keep_spare: a server keeps a worker process ready, a single command does not.
@@ -148,8 +154,8 @@ class Container(containers.DeclarativeContainer):
         inspect_model,
         providers.Callable(lambda: import_module("adapters.model_store.lora_folder").find_adapter),
     )
-    picture_rules = providers.Callable(_later("container_serving", "picture_rules"), settings)
-    manner = providers.Factory(_later("container_serving", "manner"), plan_load, prefix_cache_budget, picture_rules)
+    picture_rules = providers.Callable(_serving("picture_rules"), settings)
+    manner = providers.Factory(_serving("manner"), plan_load, prefix_cache_budget, picture_rules)
     chat = providers.ThreadSafeSingleton(_chat, resolve_model, inspect_model, model_pool, memory_gate, manner)
     serving_rules = providers.Callable(lambda settings: settings.serving_rules, settings)
     first_model = providers.ThreadSafeSingleton(
@@ -160,37 +166,38 @@ class Container(containers.DeclarativeContainer):
         _later("application.serving.served_models", "ResolveServedModel"), resolve_model, first_model, serving_rules
     )
     owners_settings = providers.ThreadSafeSingleton(
-        _later("container_serving", "owners_settings"),
+        _serving("owners_settings"),
         serving_rules, resolve_model, first_model, settings.provided.loading.wishes,
     )  # fmt: skip
     plan_served_load = providers.ThreadSafeSingleton(
         _later("application.inference.load_plan", "PlanServedLoad"), plan_load, owners_settings
     )
-    served_manner = providers.Factory(
-        _later("container_serving", "manner"), plan_served_load, prefix_cache_budget, picture_rules
-    )
+    served_manner = providers.Factory(_serving("manner"), plan_served_load, prefix_cache_budget, picture_rules)
     served_chat = providers.ThreadSafeSingleton(
         _chat, resolve_served_model, inspect_model, model_pool, memory_gate, served_manner
     )
 
     model_loads = providers.ThreadSafeSingleton(
-        _later("container_embedding", "model_loads"), resolve_model, inspect_model, model_pool, memory_gate
+        _vectors("model_loads"), resolve_model, inspect_model, model_pool, memory_gate
     )
-    embed = providers.ThreadSafeSingleton(
-        _later("container_embedding", "embed"), model_loads, plan_load, workspaces.provided.complete
-    )
-    rerank = providers.ThreadSafeSingleton(
-        _later("container_embedding", "rerank"), model_loads, plan_load, workspaces.provided.complete
-    )
+    embed = providers.ThreadSafeSingleton(_vectors("embed"), model_loads, plan_load, workspaces.provided.complete)
+    rerank = providers.ThreadSafeSingleton(_vectors("rerank"), model_loads, plan_load, workspaces.provided.complete)
     served_model_loads = providers.ThreadSafeSingleton(
-        _later("container_embedding", "model_loads"), resolve_served_model, inspect_model, model_pool, memory_gate
+        _vectors("model_loads"), resolve_served_model, inspect_model, model_pool, memory_gate
     )
     served_embed = providers.ThreadSafeSingleton(
-        _later("container_embedding", "embed"), served_model_loads, plan_served_load, workspaces.provided.complete
+        _vectors("embed"), served_model_loads, plan_served_load, workspaces.provided.complete
     )
     served_rerank = providers.ThreadSafeSingleton(
-        _later("container_embedding", "rerank"), served_model_loads, plan_served_load, workspaces.provided.complete
+        _vectors("rerank"), served_model_loads, plan_served_load, workspaces.provided.complete
     )
+
+    transcribe = providers.ThreadSafeSingleton(_hearing("transcribe"), model_loads, plan_load, settings)
+    hear_as_chat = providers.Factory(_hearing("hear_as_chat"), transcribe, settings)
+    served_transcribe = providers.ThreadSafeSingleton(
+        _hearing("transcribe"), served_model_loads, plan_served_load, settings
+    )
+    served_answers = providers.ThreadSafeSingleton(_hearing("answers_by_task"), served_chat, hear_as_chat)
 
     run_benchmark = providers.Factory(_run_benchmark, chat)
     chart = providers.Factory(_later("adapters.charts.png_chart", "PngChart"))
@@ -207,46 +214,39 @@ class Container(containers.DeclarativeContainer):
     )
     read_metrics = providers.Factory(_later("container_watch", "read_metrics"), meter, worker_watch, model_pool)
     list_served_models = providers.ThreadSafeSingleton(
-        _later("container_serving", "list_served_models"),
+        _serving("list_served_models"),
         list_models, inspect_model, resolve_served_model, owners_settings, first_model, model_pool,
     )  # fmt: skip
     bring_in_model = providers.ThreadSafeSingleton(
-        _later("container_embedding", "bring_in"), served_model_loads, served_chat, served_embed, served_rerank
-    )
-    embedding_backend = providers.ThreadSafeSingleton(_later("container_embedding", "embedding_backend"), settings)
-    preload_models = providers.Factory(
-        _later("container_serving", "preload_models"), bring_in_model, owners_settings, first_model
-    )
+        _vectors("bring_in"),
+        served_model_loads, served_chat, served_embed, served_rerank, served_transcribe,
+    )  # fmt: skip
+    embedding_backend = providers.ThreadSafeSingleton(_vectors("embedding_backend"), settings)
+    preload_models = providers.Factory(_serving("preload_models"), bring_in_model, owners_settings, first_model)
     unload_model = providers.Factory(
         _later("application.serving.manage_models", "UnloadModel"), resolve_served_model, model_pool
     )
 
     describe_server = providers.ThreadSafeSingleton(
-        _later("container_serving", "describe_server"), settings, memory_probe, resident_budget, prefix_cache_budget
+        _serving("describe_server"), settings, memory_probe, resident_budget, prefix_cache_budget
     )
 
-    server_instance = providers.ThreadSafeSingleton(_later("container_serving", "server_instance"))
-    presence = providers.ThreadSafeSingleton(
-        _later("container_serving", "presence"), settings, model_pool, server_instance
-    )
+    server_instance = providers.ThreadSafeSingleton(_serving("server_instance"))
+    presence = providers.ThreadSafeSingleton(_serving("presence"), settings, model_pool, server_instance)
     explain_prompt = providers.Factory(
-        _later("container_serving", "explain_prompt"),
+        _serving("explain_prompt"),
         resolve_served_model, plan_served_load, model_pool, server_instance, picture_rules,
     )  # fmt: skip
-    chat_loaded = providers.Factory(
-        _later("container_serving", "chat_loaded"), model_pool, server_instance, picture_rules
-    )
+    chat_loaded = providers.Factory(_serving("chat_loaded"), model_pool, server_instance, picture_rules)
     servers_announced = providers.Callable(
         _later("adapters.server_client.announced", "servers_announced"), settings.provided.user_cache_dir.value
     )
-    find_server = providers.Factory(
-        _later("container_serving", "find_server"), settings, resolve_model, chat.provider, plan_load.provider
-    )
+    find_server = providers.Factory(_serving("find_server"), settings, resolve_model, chat.provider, plan_load.provider)
 
-    running_servers = providers.Factory(_later("container_serving", "running_servers"), settings)
-    background_servers = providers.Factory(_later("container_serving", "background_servers"), settings)
-    server_logs = providers.Factory(_later("container_serving", "server_logs"), settings)
-    background_service = providers.Factory(_later("container_serving", "background_service"), settings)
+    running_servers = providers.Factory(_serving("running_servers"), settings)
+    background_servers = providers.Factory(_serving("background_servers"), settings)
+    server_logs = providers.Factory(_serving("server_logs"), settings)
+    background_service = providers.Factory(_serving("background_service"), settings)
 
     filesystem = providers.Factory(
         _later("adapters.filesystem.choice", "file_system"), settings.provided.strict_delete.value

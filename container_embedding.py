@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from application.inference.load_plan import PlanLoad, PlanServedLoad
     from application.inference.model_loads import ModelLoads
     from application.inference.rerank import Rerank
+    from application.inference.transcribe import Transcribe
     from application.serving.memory_gate import MemoryGate
     from application.serving.model_pool import ModelPool
     from entrypoints.settings import Settings
@@ -48,10 +49,10 @@ def rerank(loads: ModelLoads, plan: PlanLoad | PlanServedLoad, complete: Complet
     return Rerank(VectorModels(loads, Task.RERANK, require_rerank, plan.execute, KnownContents(complete)))
 
 
-def bring_in(loads: ModelLoads, chat: Chat, embed: Embed, rerank: Rerank) -> BringIn:
+def bring_in(loads: ModelLoads, chat: Chat, embed: Embed, rerank: Rerank, transcribe: Transcribe) -> BringIn:
     from application.inference.bring_in import BringIn
 
-    return BringIn(loads.look_up, chat.bring_in, embed.bring_in, rerank.bring_in)
+    return BringIn(loads.look_up, chat.bring_in, embed.bring_in, rerank.bring_in, transcribe.bring_in)
 
 
 def embedding_backend(settings: Settings) -> EmbeddingBackend | None:

@@ -7,6 +7,7 @@ MlxkError
 │   ├── ContextLengthExceeded  prompt and answer do not fit the model's context
 │   ├── InvalidMedia           a picture or sound that cannot be read
 │   └── CapabilityMismatch     the model cannot do what was asked of it
+│       └── CannotTranslate    it hears, but it writes no other language than the one it hears
 ├── PayloadTooLarge            a body or file is over its limit
 ├── ModelNotFound
 │   ├── WorkspaceNotFound      there is no workspace in this folder
@@ -96,6 +97,10 @@ class ContextLengthExceeded(InvalidRequest):
 
 class CapabilityMismatch(InvalidRequest):
     code = "capability_mismatch"
+
+
+class CannotTranslate(CapabilityMismatch):
+    code = "cannot_translate"
 
 
 class InvalidMedia(InvalidRequest):

@@ -74,6 +74,7 @@ SERVER_KEYS: Mapping[str, Shape] = {
     "cors_origin": TEXTS,
     "max_body": SIZE,
     "access_log": SWITCH,
+    "transcription_timeout": DURATION,
     "embed_backend": TEXT,
     "allow_remote_backend": SWITCH,
 }

@@ -17,6 +17,7 @@ from domain.serving.load_wishes import LoadWishes
 from domain.serving.model_settings import ServingRules
 from entrypoints.door_settings import DoorSettings, read_doors
 from entrypoints.embedding_settings import EmbeddingSettings, read_embedding
+from entrypoints.hearing_settings import HearingSettings, read_hearing
 from entrypoints.setting_values import (
     LOG_LEVELS,
     Reader,
@@ -108,6 +109,7 @@ class Settings:
     seeing: SeeingSettings
     doors: DoorSettings
     embedding: EmbeddingSettings
+    hearing: HearingSettings
     serving_rules: ServingRules
     config_file: Path | None
     config_warnings: tuple[str, ...]
@@ -181,6 +183,7 @@ def _settings(reader: Reader, config: ConfigFile | None) -> Settings:
         seeing=_seeing(reader),
         doors=read_doors(reader),
         embedding=read_embedding(reader),
+        hearing=read_hearing(reader),
         serving_rules=_rules(config, idle_ttl.value),
         config_file=config.path if config else None,
         config_warnings=config.warnings if config else (),

@@ -28,7 +28,9 @@ class SoundJob:
 
 
 class SoundCodec(Protocol):
-    """Does no MLX work; one thread at a time, beside the engine's."""
+    """Does no MLX work, beside the engine's thread: requests that are live on a thread of their own, all others on
+    another, so two of them may be prepared at once.
+    """
 
     def prepare(self, request: SoundRequest) -> object:
         """Everything that can be done without the model: decode the sound, check the wishes. What it returns is for the

@@ -38,8 +38,9 @@ def as_shown(request: GenerationRequest, model: Onlooker, rules: PictureRules) -
     pictures, which do not change from turn to turn. For a model that cannot see, pictures before the last user's turn
     become a note.
 
-    Raises CapabilityMismatch when such a model is asked about pictures, naming the place.
+    Raises CapabilityMismatch when such a model is asked about pictures, and any about sounds, naming the place.
     """
+    _require_no_sounds(request.messages, model)
     messages = request.messages if model.sees else _unseen(request.messages, model)
     clean = tuple(_without_tables(turn) for turn in messages)
     numbers = number_pictures(messages)
@@ -82,6 +83,17 @@ def answer(
             section.events.cancel()
         raise
     return PictureAnswer(sections)
+
+
+def _require_no_sounds(messages: Sequence[Message], model: Onlooker) -> None:
+    for at, turn in enumerate(messages):
+        if any(each.kind is AttachmentKind.AUDIO for each in turn.attachments):
+            where = f"messages.{at}.content"
+            raise CapabilityMismatch(
+                f"{where}: {model.name} hears no sounds in a conversation",
+                hint="`mlxk list --audio` shows the models that hear; or leave the sound out",
+                param=where,
+            )
 
 
 def _unseen(messages: Sequence[Message], model: Onlooker) -> tuple[Message, ...]:

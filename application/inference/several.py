@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from application.inference.answering import PatientAnswer
 from domain.catalog import LocatedModel
@@ -15,22 +15,29 @@ from domain.errors import MlxkError
 from domain.inference import GenerationEvent, GenerationRequest
 from ports.model_worker import PatientStream
 
+Event_co = TypeVar("Event_co", covariant=True)
 ChoiceEvent = tuple[int, GenerationEvent]
 Ask = Callable[[GenerationRequest], PatientAnswer]
 
 CONVERSATION = "messages"
 
 
-class ChoiceStream(Protocol):
-    """Events of all choices, each with its choice's index; those of one choice in order. One consumer."""
+class Expected(Protocol[Event_co]):
+    """Events that are waited for. One consumer."""
 
-    def next_within(self, seconds: float | None) -> ChoiceEvent | None:
-        """None when nothing came for so long; None waits as long as it takes. Raises StopIteration when all choices
-        have ended or were cancelled, and what GenerationStream does for any of them: the others are then cancelled.
+    def next_within(self, seconds: float | None) -> Event_co | None:
+        """None when nothing came for so long; None waits as long as it takes. Raises StopIteration at their end, and
+        when they were cancelled.
         """
 
     def cancel(self) -> None:
-        """All of them. From any thread; idempotent, never raises."""
+        """From any thread; idempotent, never raises."""
+
+
+class ChoiceStream(Expected[ChoiceEvent], Protocol):
+    """Events of all choices, each with its choice's index; those of one choice in order. `next_within` also raises what
+    GenerationStream does for any of them: the others are then cancelled. `cancel` is for all of them.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,7 @@ def ask_for_all(ask: Ask, requests: Sequence[GenerationRequest], called: str = C
     return SeveralAnswers(answers[0].model, events, answers[0].warning)
 
 
-def patiently(events: ChoiceStream, seconds: float) -> Iterator[ChoiceEvent | None]:
+def patiently(events: Expected[Event_co], seconds: float) -> Iterator[Event_co | None]:
     """To the end; None whenever nothing came for so long."""
     while True:
         try:

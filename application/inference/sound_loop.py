@@ -5,13 +5,14 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from application.inference.loop_messages import Cancel, Crash, Drain, Failure, Listen
 from application.inference.loop_threads import started
 from domain.errors import DeadlineMissed, GenerationFailed, MlxkError, ServerShutdown
 from domain.inference.speech import SpeechPiece, Spoken
-from domain.inference.transcription import Transcription
-from domain.serving.vitals import EngineTotals, EngineVitals
+from domain.inference.transcription import Transcription, TranscriptionRequest
+from domain.serving.vitals import EnginePulse, EngineTotals, EngineVitals
 from ports.sound_engine import SoundCodec, SoundEngine, SoundEvent, SoundJob, SoundRequest
 from ports.worker_channel import Reply, RequestEvents, SpeechMade
 
@@ -25,14 +26,27 @@ class _Asked:
     request: SoundRequest
 
 
+class _Line:
+    """Requests that one preparation thread takes in turn. since: when it began with the one in work."""
+
+    def __init__(self) -> None:
+        self.asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
+        self.since: float | None = None
+
+    @property
+    def length(self) -> int:
+        return self.asked.qsize() + (self.since is not None)
+
+
 _Command = SoundJob | Failure | Cancel | Listen | Crash | Drain
 _Told = Reply | Callable[[], None] | None
 
 
 class SoundLoop:
-    """Three threads, one way: preparation -> engine -> sender.
+    """Four threads, one way: two of preparation -> engine -> sender.
 
-    The preparation thread decodes sounds and checks wishes; the engine thread (the one that calls `run`, which must
+    The preparation threads decode sounds and check wishes, one those of requests that are live, so that nobody who
+    speaks waits for a long file, the other all the rest; the engine thread (the one that calls `run`, which must
     have made the engine) does one bounded piece of work at a time, for whichever jobs the engine chooses, and looks at
     deadlines between two of them; the sender hands on what came of it. A request's error ends it, and only it. `_live`
     holds the ids of requests that are wanted; whoever ends one takes it out there first.
@@ -48,13 +62,13 @@ class SoundLoop:
         self._clock = clock
         self._live: set[int] = set()
         self._draining = False
-        self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
-        self._preparing_since: float | None = None
+        self._line, self._live_line = self._lines = _Line(), _Line()
         self._inbox: queue.SimpleQueue[_Command] = queue.SimpleQueue()
         self._outbox: queue.Queue[_Told] = queue.Queue(OUTBOX_REPLIES)
         self._deadlines: dict[int, tuple[float, float]] = {}  # the engine thread's own, as are the following
-        self._drained = False
-        self._slowest_seconds = 0.0
+        self._drained_lines = 0
+        self._slowest_seconds = self._told_seconds = 0.0
+        self._forewarned: Callable[[EngineVitals], None] = lambda _: None
         self._totals = EngineTotals()
 
     # Any thread
@@ -63,7 +77,8 @@ class SoundLoop:
         """Queue a request. While the worker is ending it is answered with ServerShutdown."""
         self._live.add(request_id)
         if not self._draining:
-            self._asked.put(_Asked(request_id, request))
+            live = isinstance(request, TranscriptionRequest) and request.live
+            (self._live_line if live else self._line).asked.put(_Asked(request_id, request))
         if self._draining:  # perhaps just now, and the request stands behind the last one that is read
             self._inbox.put(Failure(request_id, ServerShutdown("the model's worker is ending", hint="ask again")))
 
@@ -77,6 +92,10 @@ class SoundLoop:
         """answer: called by the sender's thread once the engine has looked, between two pieces of work."""
         self._inbox.put(Listen(answer))
 
+    def forewarn(self, told: Callable[[EngineVitals], None]) -> None:
+        """told: as `answer`, unasked, before a piece that may take longer than was told last. To be set before `run`."""
+        self._forewarned = told
+
     @property
     def idle(self) -> bool:
         """Nothing that was asked for is unanswered."""
@@ -86,28 +105,34 @@ class SoundLoop:
         """Take nothing new; `run` returns when all that was asked for is answered. Safe in a signal handler."""
         if not self._draining:
             self._draining = True
-            self._asked.put(None)
+            self._end_lines()
 
     # The engine thread
 
     def run(self) -> None:
         """Work until drained. Raises whatever breaks one of the threads as a whole."""
         sender = started("mlxk-send", self._send_all, self._inbox.put)
-        preparer = started("mlxk-prepare", self._prepare, self._inbox.put)
+        names = zip(("mlxk-prepare", "mlxk-prepare-live"), self._lines, strict=True)
+        preparers = [started(name, partial(self._prepare, line), self._inbox.put) for name, line in names]
         try:
             while self._take_commands():
                 self._step()
         finally:
-            self._asked.put(None)
+            self._end_lines()
         self._outbox.put(None)
         sender.join()
-        preparer.join()
+        for preparer in preparers:
+            preparer.join()
+
+    def _end_lines(self) -> None:
+        for line in self._lines:
+            line.asked.put(None)
 
     def _take_commands(self) -> bool:
         """Obey what has come in; wait only while there is nothing to do. False when drained and idle."""
         while True:
             idle = not self._engine.jobs
-            if idle and self._drained:
+            if idle and self._drained_lines == len(self._lines):
                 return False
             try:
                 command = self._inbox.get(block=idle)
@@ -124,12 +149,11 @@ class SoundLoop:
             case Cancel(request_id):
                 self._forget(request_id)
             case Listen(answer):
-                vitals = self._vitals()
-                self._outbox.put(lambda: answer(vitals))
+                self._tell_vitals(answer, self._engine.pulse())
             case Crash(fault):
                 raise fault
             case Drain():
-                self._drained = True
+                self._drained_lines += 1
 
     def _begin(self, job: SoundJob) -> None:
         if job.job_id not in self._live:
@@ -144,6 +168,9 @@ class SoundLoop:
             self._deadlines[job.job_id] = self._clock() + allowed, allowed
 
     def _step(self) -> None:
+        pulse = self._engine.pulse()
+        if pulse.step_seconds > self._told_seconds:
+            self._tell_vitals(self._forewarned, pulse)
         began = self._clock()
         self._tell(self._engine.step())
         self._slowest_seconds = max(self._clock() - began, self._slowest_seconds * FADING)
@@ -192,25 +219,26 @@ class SoundLoop:
         self._engine.drop(request_id)
         self._deadlines.pop(request_id, None)
 
-    def _vitals(self) -> EngineVitals:
-        pulse = self._engine.pulse()
-        since = self._preparing_since
-        return EngineVitals(
+    def _tell_vitals(self, told: Callable[[EngineVitals], None], pulse: EnginePulse) -> None:
+        now = self._clock()
+        vitals = EngineVitals(
             pulse=pulse,
             totals=self._totals,
             step_seconds=max(pulse.step_seconds, self._slowest_seconds),
-            preparing=self._asked.qsize() + (since is not None),
-            preparing_seconds=0.0 if since is None else max(0.0, self._clock() - since),
+            preparing=sum(line.length for line in self._lines),
+            preparing_seconds=max(0.0 if line.since is None else now - line.since for line in self._lines),
         )
+        self._told_seconds = vitals.step_seconds
+        self._outbox.put(lambda: told(vitals))
 
     # The other threads
 
-    def _prepare(self) -> None:
-        while (asked := self._asked.get()) is not None:
+    def _prepare(self, line: _Line) -> None:
+        while (asked := line.asked.get()) is not None:
             if asked.request_id in self._live:
-                self._preparing_since = self._clock()
+                line.since = self._clock()
                 self._inbox.put(self._prepared(asked))
-                self._preparing_since = None
+                line.since = None
         self._inbox.put(Drain())
 
     def _prepared(self, asked: _Asked) -> SoundJob | Failure:

@@ -9,12 +9,22 @@ from application.serving.pool_values import Beside
 from domain.catalog import ModelReport
 from domain.errors import InsufficientMemory
 from domain.serving.kv_cost import kv_cost
+from domain.serving.load_options import LoadOptions, Task
 from domain.serving.load_plan import PLAIN_PLAN, LoadPlan
-from domain.serving.memory_policy import FITS, Admission, DeviceMemory, admit_text, admit_vision
+from domain.serving.memory_policy import (
+    FITS,
+    Admission,
+    DeviceMemory,
+    MemoryVerdict,
+    admit_audio,
+    admit_text,
+    admit_vision,
+)
 from ports.memory import MemoryProbe
 
 # The context that is counted for a request that names no length of its own.
 DEFAULT_TOKENS = 1024
+SOUND_TASKS = (Task.TRANSCRIBE, Task.SPEAK)
 
 
 class MemoryGate:
@@ -42,8 +52,9 @@ class MemoryGate:
         """A warning for a model that takes most of the memory, else None. tokens: the length that was asked for.
         reclaimable_bytes: what other loaded models would give back for it. plan: a draft model counts too.
 
-        Raises InsufficientMemory when weights and KV cache exceed what the device may hold, and for a model that sees
-        when its files are more than 70 % of the RAM. A machine that does not tell its memory refuses nothing.
+        Raises InsufficientMemory when weights and KV cache exceed what the device may hold, for a model that sees when
+        its files are more than 70 % of the RAM, and for one that hears or speaks when too little is free. A machine
+        that does not tell its memory refuses nothing.
         """
         memory = self._probe.read()
         if memory is None:
@@ -58,7 +69,7 @@ class MemoryGate:
             kv_bytes += self._kv_bytes(plan.draft, length)
         room = replace(memory, device_limit_bytes=may_hold)
         forced = force or self._force
-        verdict = admit_vision(report.size_bytes, memory) if options.sees and not forced else FITS
+        verdict = FITS if forced else _of_its_senses(report, options, memory, reclaimable_bytes)
         if verdict.admission is not Admission.REFUSED:
             verdict = admit_text(weights_bytes, kv_bytes, room, force=forced)
         if verdict.admission is Admission.REFUSED:
@@ -86,3 +97,14 @@ class MemoryGate:
     def _kv_bytes(self, report: ModelReport, tokens: int) -> int:
         cost = kv_cost(self._stores.of(report.location).read(report.location).config)
         return 0 if cost is None else cost.bytes_for(tokens)
+
+
+def _of_its_senses(
+    report: ModelReport, options: LoadOptions, memory: DeviceMemory, reclaimable_bytes: int
+) -> MemoryVerdict:
+    if options.sees:
+        return admit_vision(report.size_bytes, memory)
+    if options.task in SOUND_TASKS:
+        free = min(memory.total_bytes, memory.available_bytes + reclaimable_bytes)
+        return admit_audio(replace(memory, available_bytes=free))
+    return FITS

@@ -10,6 +10,7 @@ from entrypoints.cli.cache_options import CACHE
 from entrypoints.cli.completion.scripts import SHELLS
 from entrypoints.cli.embedding_options import EMBEDDING_COMMANDS
 from entrypoints.cli.grammar import Command, Completes, Option, Positional
+from entrypoints.cli.hearing_options import TRANSCRIBE
 from entrypoints.cli.hub_options import HUB, HUB_COMMANDS, REMOTE
 from entrypoints.cli.run_options import MODEL, RUN
 from entrypoints.cli.serve_options import SERVE
@@ -133,6 +134,7 @@ COMMANDS = (
     RM,
     *WORKSPACE_COMMANDS,
     RUN,
+    TRANSCRIBE,
     *EMBEDDING_COMMANDS[:2],
     SERVE,
     EMBEDDING_COMMANDS[2],

@@ -23,6 +23,9 @@ class Arguments:
     image: tuple[str, ...] = ()
     chunk: int | None = None
     no_table: bool = False
+    audio: tuple[str, ...] = ()
+    language: str | None = None
+    translate: bool = False
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
@@ -68,6 +71,9 @@ class Arguments:
             raise UsageError("--think and --no-think exclude each other", hint="give one of them")
         if self.think and self.reasoning_effort == "none":
             raise UsageError("--think and --reasoning-effort none exclude each other", hint="give one of them")
+        for flag, given in (("--language", self.language is not None), ("--translate", self.translate)):
+            if given and not self.audio:
+                raise UsageError(f"{flag} needs --audio", hint="name the sound with --audio FILE")
         if self.tool_choice is not None and self.tools is None:
             raise UsageError("--tool-choice needs --tools", hint="name the functions with --tools PATH")
         if self.logprobs is not None and not json:

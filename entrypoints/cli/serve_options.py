@@ -77,6 +77,13 @@ SERVE = Command(
             value="TIME",
             default="never",
         ),
+        Option(
+            "--transcription-timeout",
+            "what a transcription may take: seconds, or 10m, 2h",
+            Kind.TEXT,
+            value="TIME",
+            default="10 times the sound, at least 2 minutes",
+        ),
         *CACHE_OPTIONS,
         Option("--log-level", "what is logged", Kind.TEXT, value="LEVEL", choices=LOG_LEVELS, default="info"),
         Option("--log-json", "log as JSON lines"),

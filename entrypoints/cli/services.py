@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from application.inference.chat import Chat
     from application.inference.embed import Embed
     from application.inference.find_server import FindServer
+    from application.inference.hear_as_chat import HearAsChat
     from application.inference.load_plan import PlanLoad
     from application.inference.rerank import Rerank
+    from application.inference.transcribe import Transcribe
     from application.serving.background_service import BackgroundService
     from application.serving.model_pool import ModelPool
     from application.serving.prompt_cache import PromptCache
@@ -92,6 +94,10 @@ class Services(Protocol):
     def embed(self) -> Embed: ...
 
     def rerank(self) -> Rerank: ...
+
+    def transcribe(self) -> Transcribe: ...
+
+    def hear_as_chat(self) -> HearAsChat: ...
 
     def find_server(self) -> FindServer: ...
 

@@ -25,6 +25,7 @@ from entrypoints.http.routes.completions import completion_routes
 from entrypoints.http.routes.embeddings import VectorRoutes, vector_routes
 from entrypoints.http.routes.models import ModelPath, model_routes
 from entrypoints.http.routes.system import system_routes
+from entrypoints.http.routes.transcriptions import transcription_routes
 from entrypoints.http.services import Services
 from entrypoints.http.share import share_routes
 
@@ -68,6 +69,7 @@ def create_app(
     answering = AnsweringRoutes(services, limits, slots, hangups, room)
     app.register_blueprint(chat_routes(answering))
     app.register_blueprint(completion_routes(answering))
+    app.register_blueprint(transcription_routes(answering))
     app.register_blueprint(vector_routes(VectorRoutes(services, limits, slots, hangups)))
     app.register_blueprint(cache_routes(services, limits, slots, room))
     if share:

@@ -13,8 +13,9 @@ def build_services(settings: Settings) -> Services:
     from container import Container
 
     container = Container(settings=settings, keep_spare=True)
-    container.chat.override(container.served_chat)
+    container.chat.override(container.served_answers)
     container.embed.override(container.served_embed)
     container.rerank.override(container.served_rerank)
+    container.transcribe.override(container.served_transcribe)
     container.model_pool.override(container.served_pool)
     return cast(Services, container)

@@ -15,12 +15,14 @@ from flask import Flask, Request, Response
 from domain.errors import AccessDenied, KeyMissing, MlxkError
 from entrypoints.http.current import current_request
 from entrypoints.http.errors import ProtocolFault, respond
+from entrypoints.http.form import FORM
 from entrypoints.http.keys import KeyRing
 from entrypoints.http.listener import Address
 from entrypoints.http.request_ids import HEADER
 from entrypoints.http.visitors import HostRule, OriginRule, Visit
 
 OPEN_PATHS = frozenset({"/health"})
+FORM_PATHS = frozenset({"/v1/audio/transcriptions", "/v1/audio/translations"})
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 METHODS = "GET, HEAD, POST, OPTIONS"
 PREFLIGHT_SECONDS = "600"
@@ -140,14 +142,17 @@ class Gate:
 
 
 def check_media_type(asked: Request) -> None:
-    """A body on a route of ours is JSON: a foreign page can send other kinds without asking. Raises ProtocolFault."""
+    """A body on a route of ours is JSON, or a form where files are sent: a foreign page can send other kinds without
+    asking, and forms too, but those are for named pages only (OriginRule). Raises ProtocolFault.
+    """
     if asked.method in READING or asked.routing_exception is not None:
         return
     has_body = asked.content_length or "HTTP_TRANSFER_ENCODING" in asked.environ
-    if has_body and asked.mimetype != "application/json":
+    wanted = FORM if asked.path in FORM_PATHS else "application/json"
+    if has_body and asked.mimetype != wanted:
         given = asked.mimetype or "none"
         raise ProtocolFault(
-            415, "unsupported_media_type", f"the body must be application/json, got {given}", "set Content-Type"
+            415, "unsupported_media_type", f"the body must be {wanted}, got {given}", "set Content-Type"
         )
 
 

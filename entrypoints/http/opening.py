@@ -7,32 +7,48 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from typing import Generic, Protocol, TypeVar
 
-from application.inference.several import ChoiceEvent, SeveralAnswers, patiently
+from application.inference.several import Event_co, Expected, patiently
+from domain.catalog import LocatedModel
 from entrypoints.http.hangups import Watch
 
 log = logging.getLogger(__name__)
 
 GivenUp = Callable[[], bool]
+E = TypeVar("E")
 
 
-class Opening:
+class Opened(Protocol[Event_co]):
+    """SeveralAnswers, or another answer: who gives it, and its events."""
+
+    @property
+    def model(self) -> LocatedModel: ...
+
+    @property
+    def events(self) -> Expected[Event_co]: ...
+
+    @property
+    def warning(self) -> str | None: ...
+
+
+class Opening(Generic[E]):
     """One request's answers, asked for once. One consumer; `abandon` from any thread. Whoever hangs up ends the wait
     for a model as well as the answers.
     """
 
-    def __init__(self, begin: Callable[[GivenUp], SeveralAnswers], watch: Watch, wake: Callable[[], None]) -> None:
+    def __init__(self, begin: Callable[[GivenUp], Opened[E]], watch: Watch, wake: Callable[[], None]) -> None:
         """begin: asks, however long that takes, unless what it is given turns true; it looks there after `wake`."""
         self._begin = begin
         self._watch = watch
         self._wake = wake
         self._guard = threading.Lock()
         self._abandoned = False
-        self._answers: SeveralAnswers | None = None
-        self._outcome: queue.SimpleQueue[SeveralAnswers | BaseException] = queue.SimpleQueue()
+        self._answers: Opened[E] | None = None
+        self._outcome: queue.SimpleQueue[Opened[E] | BaseException] = queue.SimpleQueue()
         watch.on_hangup(wake)
 
-    def here(self) -> SeveralAnswers:
+    def here(self) -> Opened[E]:
         """Ask on this thread. Raises what `begin` does."""
         return self._kept(self._begin(self._given_up))
 
@@ -41,7 +57,7 @@ class Opening:
         context = contextvars.copy_context()
         threading.Thread(target=context.run, args=(self._run,), name="opening", daemon=True).start()
 
-    def within(self, seconds: float) -> SeveralAnswers | None:
+    def within(self, seconds: float) -> Opened[E] | None:
         """What came of `beside`; None when that takes longer. Raises what `begin` does."""
         try:
             outcome = self._outcome.get(timeout=seconds)
@@ -51,7 +67,7 @@ class Opening:
             raise outcome
         return outcome
 
-    def late(self, answers: SeveralAnswers | None, seconds: float) -> Iterator[ChoiceEvent | None]:
+    def late(self, answers: Opened[E] | None, seconds: float) -> Iterator[E | None]:
         """All events, of answers that have said nothing for a while: None at once, and whenever nothing came for so
         long. answers: None where even they are not there yet.
         """
@@ -88,7 +104,7 @@ class Opening:
         except BaseException as fault:  # noqa: BLE001 - raised by whoever waits
             self._outcome.put(fault)
 
-    def _kept(self, answers: SeveralAnswers) -> SeveralAnswers:
+    def _kept(self, answers: Opened[E]) -> Opened[E]:
         if answers.warning is not None:
             log.warning("%s", answers.warning)
         with self._guard:

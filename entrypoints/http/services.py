@@ -9,14 +9,16 @@ from application.inference.chat import PatientAnswer, Prepared
 from application.inference.embed import EmbeddingAnswer
 from application.inference.explain_prompt import ExplainedPrompt
 from application.inference.rerank import RerankAnswer
+from application.inference.transcribe import HearingAnswer
 from application.serving.describe_server import ServerFacts
 from application.serving.manage_models import UnloadedModel
 from application.serving.presence import Introduction, Whereabouts
 from application.serving.readiness import Readiness, ServerState
 from application.serving.served_models import ServedModel
-from domain.catalog import LocatedModel
+from domain.catalog import LocatedModel, ModelReport
 from domain.inference import GenerationRequest
 from domain.inference.embedding import EmbeddingRequest, RerankRequest
+from domain.inference.transcription import HearingTask, TranscriptionRequest
 from domain.serving.metrics import MetricFamily
 from ports.embedding_backend import EmbeddingBackend
 from ports.hub import ModelHub
@@ -150,6 +152,20 @@ class RerankUseCase(Protocol):
     def bring_in(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = ...) -> Prepared: ...
 
 
+class TranscribeUseCase(Protocol):
+    """application.inference.transcribe.Transcribe."""
+
+    def execute(
+        self, spec: str, request: TranscriptionRequest, *, streamed: bool = True, given_up: Callable[[], bool] = ...
+    ) -> HearingAnswer: ...
+
+    def check(self, spec: str, task: HearingTask = ...) -> ModelReport: ...
+
+    def at_hand(self, spec: str) -> bool: ...
+
+    def bring_in(self, spec: str, *, pinned: bool | None = None, given_up: Callable[[], bool] = ...) -> Prepared: ...
+
+
 class ExplainPromptUseCase(Protocol):
     """application.inference.explain_prompt.ExplainPrompt."""
 
@@ -188,6 +204,8 @@ class Services(Protocol):
     def embed(self) -> EmbedUseCase: ...
 
     def rerank(self) -> RerankUseCase: ...
+
+    def transcribe(self) -> TranscribeUseCase: ...
 
     def presence(self) -> PresenceUseCase: ...
 

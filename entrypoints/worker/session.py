@@ -112,7 +112,9 @@ class WorkerSession:
             case LoadedVectors(engine, codec):
                 return VectorLoop(engine, codec, self._channel.send, time.monotonic)
             case LoadedSound(sound_engine, sound_codec):
-                return SoundLoop(sound_engine, sound_codec, self._channel.send, time.monotonic)
+                sound_loop = SoundLoop(sound_engine, sound_codec, self._channel.send, time.monotonic)
+                sound_loop.forewarn(self._tell)
+                return sound_loop
 
     def _text_loop(self, loaded: LoadedText) -> EngineLoop:
         loop = EngineLoop(

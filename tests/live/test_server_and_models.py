@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
 
 from tests.plugins.live_house import MakeHouse
+from tests.support.benchmark_facts import AnswerTimes, BenchmarkFacts
 from tests.support.live_server import LiveServer, live_server
 from tests.support.portfolio import PortfolioModel
 
@@ -26,16 +28,31 @@ def test_the_server_is_well_and_tells_the_model(serve: Serve, text_model_info: P
     assert (status, text_model_info.name in [each["id"] for each in models["data"]]) == (200, True)
 
 
-def test_a_chat_is_the_same_whole_and_streamed(serve: Serve, text_model_info: PortfolioModel) -> None:
+def test_a_chat_is_the_same_whole_and_streamed(
+    serve: Serve, text_model_info: PortfolioModel, benchmark_facts: BenchmarkFacts
+) -> None:
     server = serve(text_model_info)
+    sent = time.monotonic()
     status, whole = server.post("/v1/chat/completions", **question(text_model_info))
     assert status == 200, whole
+    benchmark_facts.http_answer(whole["usage"], AnswerTimes(sent, time.monotonic()))
     events = server.events("/v1/chat/completions", **question(text_model_info))
     deltas = [choice["delta"] for event in events for choice in event["choices"]]
     message = whole["choices"][0]["message"]
     for field in ("content", "reasoning_content"):
         assert "".join(delta.get(field) or "" for delta in deltas) == (message.get(field) or "")
     assert whole["usage"]["completion_tokens"] > 0
+
+
+def test_a_completion_is_the_same_whole_and_streamed(serve: Serve, text_model_info: PortfolioModel) -> None:
+    server = serve(text_model_info)
+    body = {"model": text_model_info.name, "prompt": "Once upon a time", "max_tokens": 12, "temperature": 0}
+    status, whole = server.post("/v1/completions", **body)
+    assert status == 200, whole
+    events = list(server.events("/v1/completions", **body))
+    assert "".join(choice["text"] for event in events for choice in event["choices"]) == whole["choices"][0]["text"]
+    reasons = [choice["finish_reason"] for event in events for choice in event["choices"] if choice["finish_reason"]]
+    assert reasons == [whole["choices"][0]["finish_reason"]]
 
 
 def test_an_embedding_model_gives_a_vector_of_length_one(serve: Serve, embedding_model_info: PortfolioModel) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -18,17 +19,18 @@ from entrypoints.http.limits import HttpLimits
 from entrypoints.http.listener import Address
 from entrypoints.http.openapi.document import openapi_document
 from entrypoints.http.openapi.field_notes import NOTES
+from entrypoints.http.openapi.operation import FORM
 from entrypoints.http.openapi.operations import OPERATIONS
 from entrypoints.http.schemas.parameters import BODIES
 from scripts.generate_openapi import PAGE, page
-from tests.support.fakes.http_services import MODELS, VECTOR_MODELS, FakeServices
+from tests.support.fakes.http_services import EARS, MODELS, VECTOR_MODELS, FakeServices
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 AUTOMATIC = {"HEAD", "OPTIONS"}
 
 
 def app(**doors: Any) -> Flask:
-    services = FakeServices(models=(*MODELS, *VECTOR_MODELS))
+    services = FakeServices(models=(*MODELS, *VECTOR_MODELS, EARS))
     return create_app(services, HttpLimits(), doors=Doors.at(Address("127.0.0.1", 0), **doors), share=True)
 
 
@@ -122,6 +124,12 @@ def test_with_keys_the_document_wants_one_and_is_behind_the_door_itself() -> Non
     assert app().test_client().get("/openapi.json").get_json()["security"] == []
 
 
+def as_form(body: Mapping[str, Any]) -> dict[str, Any]:
+    """As official clients send it: a file, and lists with brackets behind their names."""
+    fields = {f"{name}[]" if isinstance(value, list) else name: value for name, value in body.items()}
+    return {**fields, "file": (io.BytesIO(body["file"].encode()), "sound.wav")}
+
+
 @pytest.mark.parametrize("each", [each for each in OPERATIONS if each.examples], ids=lambda each: each.name)
 def test_its_examples_fit_its_schemas_and_are_answered(each: Any, document: dict[str, Any]) -> None:
     client = app().test_client()
@@ -129,7 +137,8 @@ def test_its_examples_fit_its_schemas_and_are_answered(each: Any, document: dict
     shape = {"$ref": f"#/components/schemas/{each.body}", "components": document["components"]}
     for name, body in each.examples.items():
         Draft202012Validator(shape).validate(body)
-        response = client.open(each.path, method=each.method.upper(), json=body)
+        form = {"data": as_form(body), "content_type": each.media} if each.media == FORM else {"json": body}
+        response = client.open(each.path, method=each.method.upper(), **form)
         assert response.status_code == 200, (name, response.text)
 
 

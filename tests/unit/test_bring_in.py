@@ -18,18 +18,19 @@ from domain.inference.embedding import EmbeddingRequest
 from domain.serving.load_options import LoadOptions, Task
 from domain.serving.load_plan import LoadPlan
 from domain.serving.load_wishes import LoadWishes
-from tests.support.fakes.http_services import VECTOR_MODELS, FakeServices, served
+from tests.support.fakes.http_services import EARS, VECTOR_MODELS, FakeServices, served
 
 KINDS = {
     "chat": served("org/chat"),
     "embed": VECTOR_MODELS[0],
     "rerank": VECTOR_MODELS[1],
-    "nothing": served("org/ears", capabilities=("audio",)),
+    "hear": EARS,
+    "nothing": served("org/voice", capabilities=("speech",)),
 }
 
 
 @pytest.mark.parametrize(
-    ("kind", "way"), [("chat", "chat"), ("embed", "embed"), ("rerank", "rerank"), ("nothing", "chat")]
+    ("kind", "way"), [("chat", "chat"), ("embed", "embed"), ("rerank", "rerank"), ("hear", "hear"), ("nothing", "chat")]
 )
 def test_every_kind_goes_its_way_with_all_that_was_asked(kind: str, way: str) -> None:
     gone: list[tuple[str, str, bool | None, bool]] = []
@@ -42,12 +43,12 @@ def test_every_kind_goes_its_way_with_all_that_was_asked(kind: str, way: str) ->
             gone.append((self.name, spec, pinned, given_up()))
             return Prepared(KINDS[kind].location)
 
-    bring_in = BringIn(lambda _: KINDS[kind], Noted("chat"), Noted("embed"), Noted("rerank"))
+    bring_in = BringIn(lambda _: KINDS[kind], Noted("chat"), Noted("embed"), Noted("rerank"), Noted("hear"))
     bring_in.execute("name", pinned=True, given_up=lambda: True)
     assert gone == [(way, "name", True, True)]
 
 
-@pytest.mark.parametrize("kind", ["chat", "embed", "rerank"])
+@pytest.mark.parametrize("kind", ["chat", "embed", "rerank", "hear"])
 def test_what_a_route_answers_for_is_served_while_it_is_sound_and_runs(kind: str) -> None:
     report = KINDS[kind]
     require_served(report)

@@ -27,6 +27,7 @@ cache_ram = 4096
 cache_disk = "1GB"
 cache_dir = "prompts"
 idle_ttl = "1h30m"
+transcription_timeout = "15m"
 model = "demo"
 preload = ["org/small"]
 share = true
@@ -82,6 +83,7 @@ def test_every_key_reaches_its_setting(tmp_path: Path) -> None:
         "embed_backend": settings.embedding.backend.value,
         "allow_remote_backend": settings.embedding.allow_remote.value,
     }
+    embedding["transcription_timeout"] = settings.hearing.timeout.value
     values = dict(embedding)
     values |= {
         key: getattr(settings if hasattr(settings, name) else settings.doors, name).value
@@ -95,6 +97,7 @@ def test_every_key_reaches_its_setting(tmp_path: Path) -> None:
         "api_key_file": tmp_path / "keys", "no_auth": False, "allow_host": ("mac.lan", "studio.lan"),
         "cors_origin": ("http://localhost:3000",), "max_body": 10**6, "access_log": False,
         "embed_backend": "http://127.0.0.1:8002", "allow_remote_backend": False,
+        "transcription_timeout": 900.0,
     }  # fmt: skip
     assert settings.port.source is Source.FILE
     assert settings.port.name == f"{tmp_path}/mlxk.toml: [server] port"

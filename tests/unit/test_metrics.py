@@ -98,7 +98,7 @@ class Told:
 
 def measured(
     *moments: tuple[float, GenerationEvent | EngineDied], streamed: bool = True
-) -> tuple[Meter, MeasuredStream, Told]:
+) -> tuple[Meter, MeasuredStream[GenerationEvent], Told]:
     clock = [0.0]
     meter = Meter(lambda: clock[0])
     told = Told(clock, *moments)

@@ -26,18 +26,18 @@ def sealed(tokenizer: Any = None) -> Iterator[None]:
             asked = getattr(transformers, name)
             if "from_pretrained" not in vars(asked):
                 continue  # it stands for one that is not installed
-            stack.enter_context(_replaced(asked, "from_pretrained", _careful(asked.from_pretrained)))
+            stack.enter_context(replaced(asked, "from_pretrained", _careful(asked.from_pretrained)))
         if tokenizer is not None:
             given = staticmethod(lambda *_, **__: tokenizer)
-            stack.enter_context(_replaced(transformers.AutoTokenizer, "from_pretrained", given))
-        stack.enter_context(_replaced(dynamic_module_utils, "get_class_in_module", _refuse_code))
+            stack.enter_context(replaced(transformers.AutoTokenizer, "from_pretrained", given))
+        stack.enter_context(replaced(dynamic_module_utils, "get_class_in_module", _refuse_code))
         # mlx-vlm's own rewrites the header of a file whose kind of numbers MLX does not know.
-        stack.enter_context(_replaced(mlx_vlm.utils, "_load_safetensors", _tensors))
+        stack.enter_context(replaced(mlx_vlm.utils, "_load_safetensors", _tensors))
         yield
 
 
 @contextmanager
-def _replaced(owner: Any, name: str, value: object) -> Iterator[None]:
+def replaced(owner: Any, name: str, value: object) -> Iterator[None]:
     before = vars(owner)[name]
     setattr(owner, name, value)
     try:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import TYPE_CHECKING
+
 from domain.errors import GenerationFailed, Interrupted
-from domain.inference import GenerationRequest, Message, Role
+from domain.inference import Attachment, GenerationRequest, Message, Role
 from entrypoints.cli import prompt as prompts
 from entrypoints.cli.asking import Asker, Exchange
 from entrypoints.cli.attachments import context_of
 from entrypoints.cli.pictures import default_question, read_pictures
 from entrypoints.cli.presenters.run_json import run_data
 from entrypoints.cli.run_arguments import Arguments
-from entrypoints.cli.run_request import request_for
+from entrypoints.cli.run_request import RequestFor, request_for
 from entrypoints.cli.services import Context, Outcome
-from entrypoints.cli.talkers import talkers_of
+from entrypoints.cli.talkers import Talkers, talkers_of
+
+if TYPE_CHECKING:
+    from domain.inference.transcription import TranscriptionRequest
 
 __all__ = ["Arguments", "execute"]
 
@@ -24,34 +32,63 @@ def execute(context: Context, arguments: Arguments) -> Outcome:
     attached = context_of(arguments.file)
     pictures = read_pictures(arguments.image)
     question = prompts.assemble(arguments.words, arguments.prompt, console, attached)
-    if question is None and pictures:
+    sounds: tuple[Attachment, ...] = ()
+    if arguments.audio:
+        from entrypoints.cli import hearing_run  # only a sound needs it
+
+        heard = hearing_run.hearing_request(context, arguments, question)
+        if heard is not None:
+            return _heard(context, arguments, heard)
+        sounds = hearing_run.read_sounds(arguments.audio, context)
+        question = question or prompts.joined((attached, hearing_run.DEFAULT_QUESTION))
+    elif question is None and pictures:
         question = prompts.joined((attached, default_question(len(pictures))))
     opening = () if arguments.system is None else (Message(Role.SYSTEM, prompts.checked(arguments.system)),)
     request = request_for(arguments, context.settings({}).seeing.chunk.value)
     if question is not None:
-        asked = Message(Role.USER, question, attachments=pictures)
-        single = _Single(context, arguments, request((*opening, asked)))
+        asked = Message(Role.USER, question, attachments=(*pictures, *sounds))
+        local = partial(talkers_of, context, local=arguments.local)
+        single = _Single(context, arguments, request((*opening, asked)), local)
         return Outcome(data=lambda: single.data(question), show=single.show)
     if console.json or not console.input_is_terminal:
         raise prompts.missing()
     request((Message(Role.USER, "?"),))  # what no request can be is told before a model is loaded for it
+    return Outcome(data=None, show=partial(_converse, context, arguments, request, (opening, attached)))
 
-    def converse() -> None:
-        from entrypoints.cli.conversation import Conversation  # only a chat needs it
 
-        with talkers_of(context, local=arguments.local) as talkers:
-            Conversation(context, arguments, request, talkers).hold(opening, attached)
+def _converse(
+    context: Context, arguments: Arguments, request: RequestFor, before: tuple[tuple[Message, ...], str]
+) -> None:
+    from entrypoints.cli.conversation import Conversation  # only a chat needs it
 
-    return Outcome(data=None, show=converse)
+    with talkers_of(context, local=arguments.local) as talkers:
+        Conversation(context, arguments, request, talkers).hold(*before)
+
+
+def _heard(context: Context, arguments: Arguments, heard: TranscriptionRequest) -> Outcome:
+    """Of a model that only hears."""
+    from entrypoints.cli.hearing_run import listeners_of
+
+    prompt = heard.prompt or ""
+    request = GenerationRequest((Message(Role.USER, prompt),))
+    single = _Single(context, arguments, request, partial(listeners_of, context, heard))
+    return Outcome(data=lambda: single.data(prompt), show=single.show)
 
 
 class _Single:
-    """One question and its answer."""
+    """One question and its answer. talkers: who may answer, while the context lasts."""
 
-    def __init__(self, context: Context, arguments: Arguments, request: GenerationRequest) -> None:
+    def __init__(
+        self,
+        context: Context,
+        arguments: Arguments,
+        request: GenerationRequest,
+        talkers: Callable[[], AbstractContextManager[Talkers]],
+    ) -> None:
         self._context = context
         self._arguments = arguments
         self._request = request
+        self._talkers = talkers
 
     def show(self) -> None:
         """Print the answer. Raises Interrupted on Ctrl-C."""
@@ -65,7 +102,7 @@ class _Single:
         """Raises GenerationFailed for an answer that has no end."""
         arguments = self._arguments
         asker = Asker(self._context, arguments)
-        with talkers_of(self._context, local=arguments.local) as talkers:
+        with self._talkers() as talkers:
             try:
                 exchange = asker.begin(talkers, arguments.model, self._request, arguments.wishes())
                 asker.listen(talkers, exchange)

@@ -37,6 +37,7 @@ class Arguments:
     max_tokens: int | None = None
     memory_limit: str | None = None
     idle_ttl: str | None = None
+    transcription_timeout: str | None = None
     cache_ram: str | None = None
     cache_disk: str | None = None
     cache_dir: str | None = None
@@ -80,6 +81,7 @@ class Arguments:
             "max_tokens": self.max_tokens,
             "memory_limit": self.memory_limit,
             "idle_ttl": self.idle_ttl,
+            "transcription_timeout": self.transcription_timeout,
             "cache_ram": self.cache_ram,
             "cache_disk": self.cache_disk,
             "cache_dir": self.cache_dir,

@@ -10,11 +10,13 @@ from entrypoints.http.openapi.request_bodies import request_bodies
 from entrypoints.http.openapi.server_shapes import server_shapes
 from entrypoints.http.openapi.shared_operations import SHARED_OPERATIONS
 from entrypoints.http.openapi.shared_shapes import shared_shapes
+from entrypoints.http.openapi.sound_shapes import sound_shapes
 from entrypoints.http.openapi.vector_shapes import vector_shapes
 from mlxk import __version__
 
 ABOUT = """\
-OpenAI's chat, completions and embeddings APIs over the MLX models of this machine, with additions of mlxk.
+OpenAI's chat, completions, embeddings and transcription APIs over the MLX models of this machine, with additions of
+mlxk.
 
 Every route with GET answers HEAD, and every route answers OPTIONS with `Allow`. Other methods are a 405. Paths have no
 slash at their end: with one they are a 404. Parameters in the query that a route does not have are ignored; fields of a
@@ -27,6 +29,7 @@ read, get 400, 408, 414 or 431 before their route is known.
 TAGS = {
     "answers": "Conversations and prompts in, answers out.",
     "vectors": "Texts as vectors for search, and documents in order.",
+    "sounds": "Sounds in, what is said in them out.",
     "models": "Which models there are, and which are in memory.",
     "server": "How the server is, and what it can do.",
     "share": "The models of this machine's cache, for other machines.",
@@ -73,6 +76,7 @@ def openapi_document(*, share: bool, keyed: bool | None = None) -> Shape:
                 **request_bodies(),
                 **answer_shapes(),
                 **vector_shapes(),
+                **sound_shapes(),
                 **server_shapes(),
                 **(shared_shapes() if share else {}),
                 **error_shapes(),

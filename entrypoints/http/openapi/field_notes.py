@@ -102,6 +102,22 @@ _EMBEDDING = {
     "instruct": _INSTRUCT,
 }
 
+_HEARING = {
+    "file": Note("WAV, MP3, FLAC, or what ffmpeg reads; at most 50 MiB."),
+    "language": Note(
+        "What is spoken, as a code such as en or de. Default: it is found out.", {"pattern": "^[a-z]{2,3}$"}
+    ),
+    "prompt": Note("Text that the sound goes on from, or names and terms that occur in it."),
+    "response_format": Note("Default: json."),
+    "temperature": Note(
+        "0 takes the likeliest words, and higher ones where they cannot be trusted. Default: 0.",
+        {"minimum": 0, "maximum": 1},
+    ),
+    "stream": Note("Server-sent events: a delta for each segment, then the whole."),
+    "timestamp_granularities": Note("Of verbose_json: the times of words, of segments or of both. Default: segments."),
+}
+_HEARERS = ("TranscriptionRequest", "TranslationRequest")
+
 _RERANK = {
     "query": Note("The question.", {"minLength": 1}),
     "documents": Note("What may answer it."),
@@ -158,6 +174,7 @@ NOTES: Mapping[tuple[str, str], Note] = {
     **{("ChatRequest", name): note for name, note in _CHAT.items()},
     **{("CompletionRequest", name): note for name, note in _COMPLETION.items()},
     **{("EmbeddingRequest", name): note for name, note in _EMBEDDING.items()},
+    **{(owner, name): note for owner in _HEARERS for name, note in _HEARING.items()},
     **{("RerankRequest", name): note for name, note in _RERANK.items()},
     **{("Message", name): note for name, note in _MESSAGE.items()},
     **{("Extension", name): note for name, note in _EXTENSION.items()},

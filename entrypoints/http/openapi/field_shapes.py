@@ -28,6 +28,7 @@ from entrypoints.http.schemas.completion import Prompts
 from entrypoints.http.schemas.content import TextOrParts
 from entrypoints.http.schemas.embedding import MOST_INPUTS, Choice, Inputs
 from entrypoints.http.schemas.extension import LengthRule
+from entrypoints.http.schemas.form_fields import FormBoolean, FormFile, FormNumber, FormWords
 from entrypoints.http.schemas.messages import OLD_NAMES, RoleName
 from entrypoints.http.schemas.output_form import SchemaOrText
 from entrypoints.http.schemas.rerank import MOST_DOCUMENTS, Documents
@@ -60,6 +61,9 @@ KINDS: Mapping[type[fields.Field[Any]], Shape] = {
     StrictNumber: NUMBER,
     StrictBoolean: BOOLEAN,
     FreeObject: OBJECT,
+    FormFile: {**STRING, "contentMediaType": "application/octet-stream"},
+    FormNumber: NUMBER,
+    FormBoolean: BOOLEAN,
     StringOrStrings: {"anyOf": [STRING, STRINGS]},
     LogitBias: LOGIT_BIAS,
     FunctionKind: constant("function"),
@@ -94,6 +98,8 @@ def field_shape(field: fields.Field[Any], named: Callable[[fields.Nested], Shape
         return named(field)
     if isinstance(field, fields.List):
         return array(field_shape(field.inner, named))
+    if isinstance(field, FormWords):
+        return array(constant(*field.words))
     if isinstance(field, Choice):
         return constant(*map(str, field.words))
     if type(field) not in KINDS:

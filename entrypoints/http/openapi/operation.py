@@ -11,6 +11,7 @@ from entrypoints.http.openapi.json_shapes import STRING, Shape, component, const
 
 JSON = "application/json"
 EVENTS = "text/event-stream"
+FORM = "multipart/form-data"
 DONE = "[DONE]"
 ENDS = "A stream that fails ends with an Error in place of [DONE]. Lines that begin with a colon are comments."
 
@@ -22,8 +23,8 @@ WITH_BODY = (408, 413, 415, 503)
 @dataclass(frozen=True, slots=True)
 class Operation:
     """name: the operationId. answers: what each good status brings; errors: statuses beside those that every route has.
-    body: the component that is sent. parameters: as OpenAPI has them. ignores: names fields that nobody read in a
-    header. open: needs no key.
+    body: the component that is sent; media: as what. parameters: as OpenAPI has them. ignores: names fields that
+    nobody read in a header. open: needs no key.
     """
 
     method: str
@@ -38,6 +39,7 @@ class Operation:
     examples: Mapping[str, object] = field(default_factory=dict)
     parameters: tuple[Shape, ...] = ()
     open: bool = False
+    media: str = JSON
 
     def present(self) -> Shape:
         shape: Shape = {"operationId": self.name, "tags": [self.tag], "summary": self.summary}
@@ -46,7 +48,7 @@ class Operation:
         if self.parameters:
             shape["parameters"] = list(self.parameters)
         if self.body is not None:
-            shape["requestBody"] = {"required": True, "content": {JSON: self._sent(self.body)}}
+            shape["requestBody"] = {"required": True, "content": {self.media: self._sent(self.body)}}
         shape["responses"] = {status: self._named(answer) for status, answer in self.answers.items()}
         shape["responses"] |= {str(status): error_reference(status) for status in self._statuses()}
         return shape | ({"security": []} if self.open else {})

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from entrypoints.http.openapi.operation import Operation, answer, in_path, in_query, streamed, text
+from entrypoints.http.openapi.operation import FORM, Operation, answer, in_path, in_query, streamed, text
+from entrypoints.http.openapi.sound_shapes import HEARD
 from entrypoints.http.presenters.exposition import CONTENT_TYPE
 
 MODEL = "mlxk/demo"
+EARS = "org/ears"
+SUBTITLED = "Lists have brackets behind their names, once for each. With srt and vtt the answer is a file."
 EMBEDDER, RERANKER = "org/embedder", "org/reranker"
 TURNS = [{"role": "user", "content": "What is the capital of France?"}]
 CHALLENGE = {"type": "string", "pattern": "^[0-9a-f]{32,128}$"}
@@ -119,4 +122,20 @@ VECTORS = (
     ),
 )  # fmt: skip
 
-OPERATIONS = (*SYSTEM, *MODELS, *ANSWERS, *VECTORS)
+SOUNDS = (
+    Operation(
+        "post", "/v1/audio/transcriptions", "transcribe", "sounds", "Write down what is said in a sound",
+        {"200": HEARD}, OF_ANSWERS, about=SUBTITLED, body="TranscriptionRequest", media=FORM,
+        examples={"words": {
+            "file": "(the sound)", "model": EARS, "response_format": "verbose_json",
+            "timestamp_granularities": ["word", "segment"],
+        }},
+    ),
+    Operation(
+        "post", "/v1/audio/translations", "translate", "sounds", "Write down in English what is said in a sound",
+        {"200": HEARD}, OF_ANSWERS, about=f"{SUBTITLED} A model that does not translate is a 422.",
+        body="TranslationRequest", media=FORM, examples={"plain": {"file": "(the sound)", "model": EARS}},
+    ),
+)  # fmt: skip
+
+OPERATIONS = (*SYSTEM, *MODELS, *ANSWERS, *VECTORS, *SOUNDS)

@@ -18,6 +18,7 @@ from domain.inference.picture_limits import (
 from domain.inference.prompt_options import REASONING_EFFORTS
 from domain.inference.request import MAX_STOP_STRINGS, MAX_TOP_LOGPROBS
 from domain.inference.sampling import MAX_BIASES
+from domain.inference.sound_limits import MOST_SOUND_BYTES
 from domain.inference.tools import MAX_TOOLS, ToolMode
 from domain.json_depth import MOST_LEVELS
 from domain.serving.load_options import KV_BITS
@@ -27,6 +28,7 @@ from entrypoints.http.schemas.embedding import MOST_INPUTS
 from entrypoints.http.schemas.output_form import FORMATS
 from entrypoints.http.schemas.parameters import BODIES, Body
 from entrypoints.http.schemas.rerank import MOST_DOCUMENTS
+from entrypoints.http.schemas.transcription import ResponseFormat
 from mlxk import __version__
 
 LIBRARIES = ("mlxk", "mlx", "mlx-lm", "mlx-vlm", "mlx-audio")
@@ -101,6 +103,7 @@ def _limits(limits: HttpLimits) -> dict[str, float | None]:
         "pictures_bytes": MOST_TOGETHER_BYTES,
         "picture_pixels": MOST_PIXELS,
         "picture_side_pixels": MOST_SIDE,
+        "sound_bytes": MOST_SOUND_BYTES,
         "json_levels": MOST_LEVELS,
         "n": MAX_ANSWERS,
         "choices": MAX_CHOICES,
@@ -124,6 +127,7 @@ def _features(facts: ServerFacts, offer: Offer) -> dict[str, object]:
         "logprobs": True,
         "pictures": list(PICTURE_TYPES),
         "videos": list(VIDEO_TYPES),
+        "transcription": [str(each) for each in ResponseFormat],
         "prompt_cache": {"ram_bytes": remembered.ram_bytes, "disk_bytes": remembered.disk_bytes},
         "drafts": ["model", "ngram"],
         "kv_bits": list(KV_BITS),

@@ -20,7 +20,7 @@ from entrypoints.http.errors import ClientGone
 from entrypoints.http.hangups import HangupWatcher
 from entrypoints.http.limits import HttpLimits
 from entrypoints.http.media_room import MediaRoom
-from entrypoints.http.opening import GivenUp, Opening
+from entrypoints.http.opening import GivenUp, Opened, Opening
 from entrypoints.http.presenters.ignored import HEADER, present_ignored
 from entrypoints.http.presenters.sse import Chunks, event_stream, written
 from entrypoints.http.schemas.answers import Answers
@@ -65,7 +65,7 @@ class AnsweringRoutes:
                 note_model(environ, answers.model.name)
                 return answers
 
-            opening = Opening(begin, watch, self.services.model_pool().wake)
+            opening: Opening[ChoiceEvent] = Opening(begin, watch, self.services.model_pool().wake)
             held.callback(opening.abandon)
             if asked.stream:
                 response = self._streamed(asked, form, opening, held)
@@ -88,7 +88,7 @@ class AnsweringRoutes:
 
         return ask_for_all(ask, asked.requests, form.called)
 
-    def _streamed(self, asked: Answers, form: Form, opening: Opening, held: ExitStack) -> Response:
+    def _streamed(self, asked: Answers, form: Form, opening: Opening[ChoiceEvent], held: ExitStack) -> Response:
         """The first event decides: an error before it is a status and a body like any other. Where it takes long, the
         stream begins all the same, and an error becomes an event.
         """
@@ -103,7 +103,7 @@ class AnsweringRoutes:
         chunks = written(events, lambda: form.chunks(asked, model or opening.model))
         return event_stream(chunks, on_close=held.pop_all().close)
 
-    def _opened(self, asked: Answers, opening: Opening) -> SeveralAnswers | None:
+    def _opened(self, asked: Answers, opening: Opening[ChoiceEvent]) -> Opened[ChoiceEvent] | None:
         """None where it takes too long. A thread of its own is for those that may have to wait for their model only."""
         if asked.loaded is not None or self.services.chat().at_hand(asked.model):
             return opening.here()
@@ -111,7 +111,7 @@ class AnsweringRoutes:
         return opening.within(self.limits.silent_seconds)
 
 
-def _first(answers: SeveralAnswers, seconds: float) -> ChoiceEvent | None:
+def _first(answers: Opened[ChoiceEvent], seconds: float) -> ChoiceEvent | None:
     try:
         return answers.events.next_within(max(0.0, seconds))
     except StopIteration:

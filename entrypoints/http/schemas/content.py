@@ -26,6 +26,8 @@ MEDIA_PARTS = {
 URL_FIELDS = {"image_url": "image_url", "input_image": "image_url", "video_url": "video_url"}
 DETAILS = ("low", "high", "auto")
 LONGEST_NAME = 255
+# A hint alone: what a sound is, its own bytes tell.
+SOUND_FORMATS = ("wav", "mp3", "mpeg", "flac", "ogg", "opus", "m4a", "mp4", "webm", "aac", "aiff")
 
 TEXT_PARTS = {"text": "text", "refusal": "refusal"}
 NULL: ErrorMessages = {"null": "must be a string or a list of parts, got null"}
@@ -34,7 +36,8 @@ NULL: ErrorMessages = {"null": "must be a string or a list of parts, got null"}
 @dataclass(frozen=True, slots=True)
 class MediaPart:
     """A part that is not text. kind: its `type`; index: its place in the list; at: characters of text before it. url:
-    of pictures and videos, None where they have none. name: what the client calls it.
+    of pictures and videos, None where they have none. data: of sounds, as base64. name: what the client calls it, or
+    what its format says.
     """
 
     kind: str
@@ -42,6 +45,7 @@ class MediaPart:
     at: int = 0
     url: str | None = None
     name: str | None = None
+    data: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +104,27 @@ def _part(value: object, index: int, at: int) -> str | MediaPart:
         return whole_characters(text)
     if isinstance(kind, str) and kind in SHOWN:
         return _shown(kind, value, index, at)
+    if isinstance(kind, str) and kind in AUDIOS:
+        return _heard(kind, value, index, at)
     if isinstance(kind, str) and kind in MEDIA_PARTS:
         return MediaPart(kind, index, at)
     known = ", ".join(["text", *MEDIA_PARTS])
     raise ValidationError({"type": [f"must be one of {known}"] if "type" in value else ["is missing"]})
+
+
+def _heard(kind: str, part: dict[str, object], index: int, at: int) -> MediaPart:
+    """`{"type": "input_audio", "input_audio": {"data": "...", "format": "wav"}}`; in earlier turns it may have lost its
+    data.
+    """
+    given = part.get(kind, {})
+    if not isinstance(given, dict):
+        raise ValidationError({kind: [f"must be an object, got {found(given)}"]})
+    data, form = given.get("data"), given.get("format")
+    if data is not None and not isinstance(data, str):
+        raise ValidationError({kind: {"data": [f"must be a string, got {found(data)}"]}})
+    if form is not None and form not in SOUND_FORMATS:
+        raise ValidationError({kind: {"format": [f"must be one of {', '.join(SOUND_FORMATS)}"]}})
+    return MediaPart(kind, index, at, name=None if form is None else f"sound.{form}", data=data)
 
 
 def _shown(kind: str, part: dict[str, object], index: int, at: int) -> MediaPart:

@@ -10,6 +10,7 @@ from domain.errors import InvalidMedia
 from domain.inference import AttachmentKind
 from domain.inference.picture_kinds import FORMATS, other_kind, picture_format
 from domain.inference.picture_limits import AttachedBytes
+from domain.inference.sound_limits import require_sound_size
 
 PICTURE_TYPES = ("image/jpeg", "image/jpg", "image/png", "image/gif", "image/webp", "image/heic", "image/heif")
 VIDEO_TYPES = ("video/mp4", "video/webm", "video/quicktime", "video/x-matroska")
@@ -60,6 +61,21 @@ def read_data_url(url: str, place: Place, attached: AttachedBytes) -> bytes:
         raise InvalidMedia(f"{place.path}: the data URL holds no bytes", hint=f"send {usage}", param=place.path)
     if place.kind is AttachmentKind.IMAGE and picture_format(data) is None:
         raise InvalidMedia(f"{place.path}: this {other_kind(data)}", hint=f"send one of {FORMATS}", param=place.path)
+    return data
+
+
+def read_sound(encoded: str, place: str) -> bytes:
+    """The bytes of a sound that comes as base64. Raises InvalidMedia, and PayloadTooLarge before anything is decoded,
+    each naming the place.
+    """
+    param = f"{place}.input_audio.data"
+    require_sound_size(len(encoded) * 3 // 4 - encoded[-2:].count("="), param)
+    try:
+        data = binascii.a2b_base64(encoded, strict_mode=True)
+    except ValueError as fault:
+        raise _broken(encoded, Place(param, AttachmentKind.AUDIO), str(fault)) from None
+    if not data:
+        raise InvalidMedia(f"{param}: there are no bytes", hint="send a sound", param=param)
     return data
 
 

@@ -20,7 +20,7 @@ from entrypoints.http.schemas.content import (
     MediaPart,
     TextOrParts,
 )
-from entrypoints.http.schemas.data_urls import Place, is_data_url, read_data_url
+from entrypoints.http.schemas.data_urls import Place, is_data_url, read_data_url, read_sound
 from entrypoints.http.schemas.problems import found
 from entrypoints.http.schemas.strict import StrictField, StrictList, StrictObject, StrictSchema, StrictString
 
@@ -120,11 +120,18 @@ def _content(where: str, values: Mapping[str, Any], *, may_be_absent: bool) -> C
 
 
 def _is_shown(part: MediaPart, *, past: bool) -> bool:
-    """A picture of an earlier turn that is only named cannot be shown again: it is counted."""
+    """A picture of an earlier turn that is only named cannot be shown again: it is counted, and so are the sounds of
+    earlier turns.
+    """
+    if part.kind in AUDIOS:
+        return not past
     return part.kind in SHOWN and (not past or is_data_url(part.url or ""))
 
 
 def _attachment(where: str, part: MediaPart, attached: AttachedBytes) -> Attachment:
+    if part.kind in AUDIOS:
+        place = f"{where}.content.{part.index}"
+        return Attachment.of(AttachmentKind.AUDIO, read_sound(part.data or "", place), part.at, part.name)
     kind = AttachmentKind.IMAGE if part.kind in IMAGES else AttachmentKind.VIDEO
     data = read_data_url(part.url or "", Place(f"{where}.content.{part.index}", kind), attached)
     return Attachment.of(kind, data, part.at, part.name)
@@ -135,7 +142,7 @@ def _media(where: str, parts: Sequence[MediaPart], *, past: bool) -> Media:
         if past and part.kind in SHOWN | AUDIOS:
             continue
         place = f"{where}.content.{part.index}"
-        if part.kind in SHOWN:
+        if part.kind in SHOWN | AUDIOS:
             raise CapabilityMismatch(
                 f"{place}: {part.kind} parts are read in users' turns only",
                 hint="show it in a user's turn",
@@ -143,7 +150,7 @@ def _media(where: str, parts: Sequence[MediaPart], *, past: bool) -> Media:
             )
         raise CapabilityMismatch(
             f"{place}: {part.kind} parts cannot be read: mlxk does not serve {MEDIA_PARTS[part.kind]}",
-            hint="send text parts and pictures only",
+            hint="send text, pictures and sounds only",
             param=place,
         )
     kinds = [part.kind for part in parts]

@@ -13,12 +13,15 @@ from entrypoints.http.schemas.completion import CompletionSchema
 from entrypoints.http.schemas.embedding import EmbeddingSchema
 from entrypoints.http.schemas.models import LoadSchema, UnloadSchema
 from entrypoints.http.schemas.rerank import RerankSchema
+from entrypoints.http.schemas.transcription import TranscriptionSchema, TranslationSchema
 from entrypoints.http.schemas.unsupported import (
     CHAT,
     COMPLETIONS,
     EMBEDDINGS,
     RERANK,
     STREAM_OPTIONS,
+    TRANSCRIPTIONS,
+    TRANSLATIONS,
     WITHOUT_EFFECT,
     NoOp,
 )
@@ -96,6 +99,22 @@ BODIES = (
         ("/v1/rerank",),
         RerankSchema(),
         RERANK,
+        _IN_VAIN,
+    ),
+    Body(
+        "TranscriptionRequest",
+        "A sound, and how what is said in it should come back. Unknown fields are ignored and named in a header.",
+        ("/v1/audio/transcriptions",),
+        TranscriptionSchema(),
+        TRANSCRIPTIONS,
+        _IN_VAIN,
+    ),
+    Body(
+        "TranslationRequest",
+        "A sound in which something is said that is wanted in English. Unknown fields are ignored and named.",
+        ("/v1/audio/translations",),
+        TranslationSchema(),
+        TRANSLATIONS,
         _IN_VAIN,
     ),
     Body("LoadRequest", "Which model to bring into memory.", ("/v1/models/load",), LoadSchema(), {}, ()),

@@ -66,6 +66,18 @@ RERANK: Mapping[str, NoOp] = {
     "truncate_prompt_tokens": NoOp(),
 }
 
+# Of OpenAI's other models: probabilities of tokens, speakers, and ways to cut the sound that are not ours.
+TRANSCRIPTIONS: Mapping[str, NoOp] = {
+    "chunking_strategy": NoOp("auto"),
+    "include": NoOp([]),
+    "keywords": NoOp([]),
+    "known_speaker_names": NoOp([]),
+    "known_speaker_references": NoOp([]),
+    "languages": NoOp([]),
+}
+
+TRANSLATIONS: Mapping[str, NoOp] = {"timestamp_granularities": NoOp([], ["segment"])}
+
 # These ask for nothing that shapes an answer.
 WITHOUT_EFFECT = frozenset(
     {

@@ -10,14 +10,18 @@ from pathlib import PurePosixPath
 from time import monotonic
 
 from application.catalog.inspect_model import InspectModel
+from application.inference.answers_by_task import AnswersByTask
 from application.inference.bring_in import BringIn
 from application.inference.chat import PatientAnswer, Prepared, plainly
 from application.inference.chat_loaded import ChatLoaded
 from application.inference.embed import Embed
 from application.inference.explain_prompt import ExplainPrompt
+from application.inference.hear_as_chat import HearAsChat
 from application.inference.model_loads import ModelLoads
 from application.inference.pictures import Onlooker, answer
 from application.inference.rerank import Rerank
+from application.inference.task_models import TaskModels
+from application.inference.transcribe import Transcribe
 from application.inference.vector_models import VectorModels
 from application.serving.describe_server import DescribeServer, Surroundings
 from application.serving.manage_models import PreloadModels, UnloadModel
@@ -32,7 +36,7 @@ from application.serving.served_models import ServedModel
 from application.serving.watched_workers import WatchedLauncher
 from application.serving.worker_watch import WatchTimes, WorkerWatch
 from domain.catalog import LocatedModel, ModelReport, ModelSource
-from domain.catalog.fitness import can_see, require_embed, require_rerank
+from domain.catalog.fitness import can_see, require_embed, require_rerank, require_transcribe
 from domain.errors import CapabilityMismatch, ModelNotFound
 from domain.inference import USUAL_PICTURES, GenerationRequest
 from domain.serving.load_options import LoadOptions, PrefixCacheBudget, Task
@@ -78,6 +82,8 @@ VECTOR_MODELS = (
     served("org/embedder", model_type="embedding", capabilities=("embeddings",)),
     served("org/reranker", model_type="embedding", capabilities=("rerank",)),
 )
+EARS = served("org/ears", model_type="audio", capabilities=("audio", "audio-translate-en"))
+ONE_LANGUAGE = served("org/ears-turbo", model_type="audio", capabilities=("audio",))
 
 
 class FakeRegister:
@@ -123,9 +129,10 @@ class FakeServices:
         self.specs: list[str] = []
         self.broken: Exception | None = None
         self.backend: EmbeddingBackend | None = None
+        self.table = False
 
-    def chat(self) -> FakeServices:
-        return self
+    def chat(self) -> AnswersByTask:
+        return AnswersByTask(self, HearAsChat(self.transcribe(), table=self.table))
 
     def chat_loaded(self) -> ChatLoaded:
         return ChatLoaded(self.pool, self.instance)
@@ -138,6 +145,10 @@ class FakeServices:
 
     def rerank(self) -> Rerank:
         return Rerank(VectorModels(self._model_loads(), Task.RERANK, require_rerank))
+
+    def transcribe(self) -> Transcribe:
+        models = TaskModels(self._model_loads(), Task.TRANSCRIBE, require_transcribe)
+        return Transcribe(models, monotonic)
 
     def _model_loads(self) -> ModelLoads:
         return ModelLoads(_Located(self._look_up), _Inspected(self.models), self.pool, _OpenGate(), monotonic)
@@ -152,7 +163,8 @@ class FakeServices:
         return PreloadModels(self.bring_in_model(), self.preload, tuple, tuple)
 
     def bring_in_model(self) -> BringIn:
-        return BringIn(self._look_up, self.bring_in, self.embed().bring_in, self.rerank().bring_in)
+        others = (self.embed().bring_in, self.rerank().bring_in, self.transcribe().bring_in)
+        return BringIn(self._look_up, self.bring_in, *others)
 
     def resolve_served_model(self) -> _Located:
         return _Located(self._look_up)

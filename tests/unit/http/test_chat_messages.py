@@ -109,7 +109,7 @@ def test_what_earlier_turns_had_attached_and_cannot_be_shown_again_is_counted() 
     assert first.text == "look\n\n[2 image(s), 1 audio(s) were attached]"
 
 
-@pytest.mark.parametrize("kind", ["input_audio", "file"])
+@pytest.mark.parametrize("kind", ["input_file", "file"])
 def test_what_nobody_serves_is_refused_by_place(kind: str) -> None:
     fault = refused(USER, {"role": "user", "content": [{"type": "text", "text": "look"}, {"type": kind}]})
     assert isinstance(fault, CapabilityMismatch)

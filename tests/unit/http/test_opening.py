@@ -66,8 +66,8 @@ def pool() -> Pool:
     return Pool()
 
 
-def opened(pool: Pool, watch: Watch) -> Opening:
-    opening = Opening(pool.begin, watch, pool.wake)
+def opened(pool: Pool, watch: Watch) -> Opening[ChoiceEvent]:
+    opening = Opening[ChoiceEvent](pool.begin, watch, pool.wake)
     opening.beside()
     assert opening.within(0.01) is None
     return opening
@@ -101,7 +101,7 @@ def test_answers_that_come_to_nobody_are_called_off(pool: Pool) -> None:
     pool.loaded = True
     for leave in (Opening.abandon, lambda opening: opening._watch.hang_up()):
         pool.events = Events()
-        opening = Opening(pool.begin, Watch(), pool.wake)
+        opening = Opening[ChoiceEvent](pool.begin, Watch(), pool.wake)
         leave(opening)
         opening.here()
         assert pool.events.cancelled.is_set()
@@ -109,7 +109,7 @@ def test_answers_that_come_to_nobody_are_called_off(pool: Pool) -> None:
 
 def test_answers_that_run_are_called_off(pool: Pool) -> None:
     pool.loaded = True
-    opening = Opening(pool.begin, Watch(), pool.wake)
+    opening = Opening[ChoiceEvent](pool.begin, Watch(), pool.wake)
     opening.here()
     assert not pool.events.cancelled.is_set()
     opening.abandon()

@@ -1,0 +1,69 @@
+"""A sound as it came, to samples of one channel at a model's rate. No MLX; any thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from adapters.inference.sound.ffmpeg import decode_by_ffmpeg
+from adapters.inference.sound.gathering import Gathering
+from adapters.inference.sound.plain import NotDecodable, decode_plain
+from adapters.inference.sound.resampling import Resampler, Samples
+from adapters.inference.sound.source import Source, source_of
+from domain.errors import DependencyMissing, InvalidMedia
+from domain.inference.sound import Sound, SoundSamples
+from domain.inference.sound_kinds import IN_PROCESS, KINDS, SoundKind, other_kind, sound_kind
+
+__all__ = ["Decoded", "Samples", "decoded"]
+FULL_SCALE = 32_768
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """samples: 32-bit floats, usually from -1 to 1, at least one. warnings: what was wrong with the file."""
+
+    samples: Samples
+    warnings: tuple[str, ...] = ()
+
+
+def decoded(sound: Sound, rate: int) -> Decoded:
+    """What a sound is, its bytes say, and its name only where they do not. Several channels become their mean.
+
+    Raises InvalidMedia (param "file") for what is no sound, or is broken, empty or too long; DependencyMissing where
+    ffmpeg is needed and is not there.
+    """
+    if isinstance(sound, SoundSamples):
+        return _raw(sound, rate)
+    source = source_of(sound)
+    kind = sound_kind(source.head, source.name)
+    if kind is None:
+        raise InvalidMedia(
+            f"this is no sound: it is {other_kind(source.head)}", hint=f"send a {KINDS} file", param="file"
+        )
+    if kind not in IN_PROCESS:
+        return Decoded(*decode_by_ffmpeg(source, kind, rate))
+    try:
+        return Decoded(*decode_plain(source, kind, rate))
+    except NotDecodable as fault:
+        return _second_try(source, kind, rate, fault)
+
+
+def _second_try(source: Source, kind: SoundKind, rate: int, fault: NotDecodable) -> Decoded:
+    """ffmpeg knows more of what may be inside such a file; nobody is told to install it for one that is broken."""
+    try:
+        return Decoded(*decode_by_ffmpeg(source, kind, rate))
+    except DependencyMissing:
+        raise InvalidMedia(
+            f"the {kind} file cannot be decoded", hint="send the whole file, undamaged", param="file"
+        ) from fault
+
+
+def _raw(sound: SoundSamples, rate: int) -> Decoded:
+    if not sound.data:
+        raise InvalidMedia("the sound is empty", param="file")
+    samples = np.frombuffer(sound.data, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
+    resampler, gathering = Resampler(sound.rate, rate), Gathering(rate)
+    gathering.add(resampler.push(samples))
+    gathering.add(resampler.rest())
+    return Decoded(gathering.samples())
