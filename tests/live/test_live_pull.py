@@ -45,7 +45,7 @@ def begun_bytes(source: HubGroup) -> int:
 
 def test_a_pull_that_was_interrupted_is_unhealthy_wants_a_yes_and_resumes(pull_source: HubGroup) -> None:
     if pull_source.hub is not None:
-        pull_source.hub.fail("model.safetensors", times=1000, chunk_delay_seconds=1.0)
+        pull_source.hub.fail("model.safetensors", times=1000, chunk_delay_seconds=0.2)
     assert interrupted(pull_source) > 0
     summary = pull_source.house.envelope("health", pull_source.name)["data"]["summary"]
     assert (summary["healthy_count"], summary["unhealthy_count"]) == (0, 1)

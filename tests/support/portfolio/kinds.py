@@ -8,6 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from benchmarks.reporting.model_facts import from_name
+from tests.support.portfolio.quantization import quantization_in
+
 
 class Kind(StrEnum):
     """audio is what hears; what speaks belongs to no portfolio."""
@@ -28,6 +31,12 @@ class PortfolioModel:
     size_bytes: int
     home: Path | None
     miniature: bool = False
+
+    @property
+    def quantization(self) -> str | None:
+        """As the name says it, else the model's files; None where they do not, or are not there yet."""
+        named = from_name(self.name).quantization
+        return named or (None if self.home is None else quantization_in(self.home / "hub", self.name))
 
 
 def kind_of(entry: Mapping[str, Any]) -> Kind | None:
