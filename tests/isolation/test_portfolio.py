@@ -21,6 +21,7 @@ from tests.support.portfolio import Kind, PortfolioModel, discovery, portfolio_o
 from tests.support.portfolio.discovery import CannotList, discover, listed
 from tests.support.portfolio.gates import needed_bytes, reason_to_skip
 from tests.support.portfolio.miniatures import add_miniatures, miniatures, portfolio
+from tests.support.portfolio.quantization import with_quantization
 from tests.support.portfolio.sharded import NAME as SHARDED
 from tests.support.portfolio.sharded import add_sharded
 
@@ -163,14 +164,17 @@ def test_quantization_is_told_by_the_name_else_by_the_files(tmp_path: Path) -> N
         (snapshot / "config.json").write_text(config)
         header = json.dumps({"__metadata__": {}, "w": {"dtype": dtype, "shape": [0], "data_offsets": [0, 0]}}).encode()
         (snapshot / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
-        return PortfolioModel("text_00", f"org/{name}", Kind.TEXT, 1, tmp_path).quantization
+        return with_quantization(PortfolioModel("text_00", f"org/{name}", Kind.TEXT, 1, tmp_path)).quantization
 
     assert told("a-4bit", "{}") == "4bit"
     assert told("b", '{"quantization": {"bits": 3, "group_size": 64}}') == "3bit"
     assert told("c", '{"quantization": {"bits": 4, "mode": "mxfp4"}}') == "mxfp4"
     assert (told("d", "{}", "BF16"), told("e", "{}", "F32"), told("f", "{}", "I8")) == ("bf16", "fp32", None)
-    assert PortfolioModel("text_00", "org/none", Kind.TEXT, 1, tmp_path).quantization is None
-    assert PortfolioModel("text_00", "org/b", Kind.TEXT, 1, None).quantization is None
+    for nowhere in (
+        PortfolioModel("x", "org/none", Kind.TEXT, 1, tmp_path),
+        PortfolioModel("x", "b", Kind.TEXT, 1, None),
+    ):
+        assert with_quantization(nowhere).quantization is None
 
 
 @pytest.fixture(scope="module")

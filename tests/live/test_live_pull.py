@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -20,13 +21,16 @@ def interrupted(source: HubGroup) -> int:
     """A pull that is killed with the first bytes of the weights on the disk; how many there are."""
     pulling = subprocess.Popen(
         [sys.executable, str(PROGRAM), "pull", source.name, "--json"], cwd=source.house.home,
-        env=source.house.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env=source.house.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     deadline = time.monotonic() + PATIENCE_SECONDS
     with pulling:
         try:
             while not (begun := begun_bytes(source)):
-                assert pulling.poll() is None, pulling.communicate()[0]
+                if pulling.poll() is not None:
+                    said = pulling.communicate()[0]
+                    source.judge(json.loads(said))
+                    raise AssertionError(f"nothing was left to interrupt: {said!r}")
                 assert time.monotonic() < deadline
                 time.sleep(PAUSE_SECONDS)
         finally:

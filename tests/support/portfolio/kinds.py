@@ -8,9 +8,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from benchmarks.reporting.model_facts import from_name
-from tests.support.portfolio.quantization import quantization_in
-
 
 class Kind(StrEnum):
     """audio is what hears; what speaks belongs to no portfolio."""
@@ -23,7 +20,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PortfolioModel:
-    """key: `text_00`. size_bytes: all files. home: the HF_HOME that has it; None: of miniatures, made by a fixture."""
+    """key: `text_00`. size_bytes: all files. home: the HF_HOME that has it; None: of miniatures, made by a fixture.
+    quantization: as its name says it, else its files; None: not looked up, or nothing tells.
+    """
 
     key: str
     name: str
@@ -31,12 +30,7 @@ class PortfolioModel:
     size_bytes: int
     home: Path | None
     miniature: bool = False
-
-    @property
-    def quantization(self) -> str | None:
-        """As the name says it, else the model's files; None where they do not, or are not there yet."""
-        named = from_name(self.name).quantization
-        return named or (None if self.home is None else quantization_in(self.home / "hub", self.name))
+    quantization: str | None = None
 
 
 def kind_of(entry: Mapping[str, Any]) -> Kind | None:

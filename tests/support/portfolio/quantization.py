@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.reporting.model_facts import from_name
 from domain.catalog.model_ref import cache_folder_name
+from tests.support.portfolio.kinds import PortfolioModel
 
 _KINDS = {"BF16": "bf16", "F16": "fp16", "F32": "fp32"}
+
+
+def with_quantization(model: PortfolioModel) -> PortfolioModel:
+    """As its name says it, else its files."""
+    told = from_name(model.name).quantization
+    if told is None and model.home is not None:
+        told = quantization_in(model.home / "hub", model.name)
+    return replace(model, quantization=told)
 
 
 def quantization_in(hub: Path, name: str) -> str | None:
