@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.reporting.whole_file import write_whole
 from tests.support import isolated_cache as caches
 from tests.support.live_cli import LiveHouse, told
 from tests.support.model_copy import snapshot_of
@@ -86,7 +87,7 @@ def main(argv: list[str] | None = None) -> int:
             found[model.name] = mapping(settled, house, prompts)
             print(f"{model.name}: {found[model.name]['ended_by']}", flush=True)
     OUTPUT.parent.mkdir(exist_ok=True)
-    OUTPUT.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(OUTPUT, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
     print(OUTPUT)
     return 0
 

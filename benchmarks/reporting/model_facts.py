@@ -9,6 +9,7 @@ from dataclasses import dataclass
 TEXT, VISION, AUDIO, UNKNOWN = "text", "vision", "audio", "unknown"
 # A test with fixtures of two portfolios is of the richer sense. Vectors are made of text.
 SENSES = (("vision", VISION), ("audio", AUDIO), ("text", TEXT), ("embedding", TEXT))
+PIPE_FIXTURE = "vision_pipe_model"  # one model of the vision portfolio, whole
 LEGACY_FIXTURES = ("model_key", "portfolio_models")
 LEGACY_LABEL = "Unknown (legacy)"
 PORTFOLIO_FRAMEWORK = "MLX"
@@ -46,13 +47,16 @@ def sense_of(fixtures: Iterable[str]) -> Sense:
         for name in (f"{portfolio}_model_info", f"{portfolio}_model_key"):
             if name in names:
                 return Sense(modality, name)
+        if modality is VISION and PIPE_FIXTURE in names:
+            return Sense(VISION, PIPE_FIXTURE)
     return Sense(UNKNOWN, next((name for name in LEGACY_FIXTURES if name in names), None))
 
 
 def facts_fixture(fixtures: Iterable[str]) -> str | None:
     """The fixture whose value tells of the model."""
     names = set(fixtures)
-    return next((name for portfolio, _ in SENSES if (name := f"{portfolio}_model_info") in names), None)
+    candidates = ("vision_model_info", PIPE_FIXTURE, *(f"{portfolio}_model_info" for portfolio, _ in SENSES))
+    return next((name for name in candidates if name in names), None)
 
 
 def model_facts(told: object) -> ModelFacts | None:

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from adapters.model_store.hf_cache import HfCacheStore
+from tests.plugins.isolation import cache_in
 from tests.support import isolated_cache as caches
+from tests.support.first_use import FirstUse
 from tests.support.isolated_cache import SENTINEL, SIGNATURE, IsolatedCache, NotOurCache
 
 
@@ -163,6 +165,23 @@ def test_what_is_not_surely_ours_is_not_deleted(
 def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotOurCache, match="is not there"):
         caches.delete(caches.name_one(tmp_path))
+
+
+def test_the_environment_is_what_it_was_when_a_test_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", "/users/own")
+    monkeypatch.delenv("MLXK2_STRICT_TEST_DELETE")
+    with pytest.raises(ZeroDivisionError), cache_in(tmp_path, FirstUse()) as cache:
+        assert (os.environ["HF_HOME"], os.environ["MLXK2_STRICT_TEST_DELETE"]) == (str(cache.home), "1")
+        raise ZeroDivisionError
+    assert (os.environ["HF_HOME"], os.environ.get("MLXK2_STRICT_TEST_DELETE")) == ("/users/own", None)
+
+
+def test_a_test_that_has_lost_its_cache_to_another_folder_is_told(tmp_path: Path) -> None:
+    """What lies there is not deleted."""
+    with pytest.raises(NotOurCache), cache_in(tmp_path, FirstUse()) as cache:
+        (cache.home / "hub").mkdir(parents=True)
+        (cache.home / "hub" / "precious").touch()
+    assert (cache.home / "hub" / "precious").exists()
 
 
 def test_every_test_has_a_cache_and_the_strict_guard(isolated_cache: IsolatedCache) -> None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from adapters.builtin_model import builtin_model_folder
 from tests.plugins.live_groups import HubGroup, clone_folder, said
 from tests.support import live_environment as asked
 from tests.support.hub_server import HubServer
@@ -38,6 +43,7 @@ from tests.support.model_copy import (
 )
 from tests.support.portfolio.sharded import NAME, add_sharded
 
+ROOT = Path(__file__).resolve().parents[2]
 PUSH = {"MLXK2_LIVE_PUSH": "1", "MLXK2_LIVE_REPO": "me/r", "MLXK2_LIVE_WORKSPACE": "/ws", "HF_TOKEN": "hf_x"}
 CLONE = {"MLXK2_LIVE_CLONE": "1", "MLXK2_LIVE_CLONE_MODEL": "org/m", "MLXK2_LIVE_CLONE_WORKSPACE": "/ws"}
 
@@ -181,6 +187,29 @@ def test_only_the_index_is_fetched_and_into_the_copy(tmp_path: Path) -> None:
         assert [each.name for each in target.iterdir()] == [INDEX]
         with pytest.raises(NotAsked, match=r"No safetensors index found: .*org/plain: HTTP Error 404"):
             fetch_index(hub.endpoint, "org/plain", "", target)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "outcome"),
+    [
+        ("MLXK2_ISSUE27_INDEX_MODEL", "no/such", r"SKIPPED .*User model not found: no/such"),
+        ("MLXK2_ISSUE27_INDEX_MODEL", "org/plain", r"SKIPPED .*No safetensors index found"),
+        ("MLXK2_MIN_FREE_MB", "99999999999", r"SKIPPED .*Not enough free space"),
+        ("MLXK2_SUBSET_COUNT", "none", r"MLXK2_SUBSET_COUNT is 'none': it must be a whole number"),
+    ],
+)
+def test_a_live_test_is_told_what_the_environment_asks(tmp_path: Path, name: str, value: str, outcome: str) -> None:
+    snapshot = tmp_path / "hub" / "models--org--plain" / "snapshots" / ("1" * 40)
+    shutil.copytree(builtin_model_folder(), snapshot)
+    add_sharded(tmp_path / "hub")
+    environ = {**os.environ, "MLXK2_USER_HF_HOME": str(tmp_path), "MLXK2_ISSUE27_INDEX_MODEL": NAME, name: value}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", "issue27", "-k", "lacks_a_shard",
+         "tests/live/test_groups_stand_on_ground.py"],
+        env=environ, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert re.search(outcome, done.stdout), done.stdout + done.stderr
+    assert " passed" not in done.stdout
 
 
 def group(tmp_path: Path, hub: HubServer | None) -> HubGroup:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from tests.support.portfolio import Kind, PortfolioModel, discovery, portfolio_o
 from tests.support.portfolio.discovery import CannotList, discover, listed
 from tests.support.portfolio.gates import needed_bytes, reason_to_skip
 from tests.support.portfolio.miniatures import add_miniatures, miniatures, portfolio
+from tests.support.portfolio.quantization import with_quantization
 from tests.support.portfolio.sharded import NAME as SHARDED
 from tests.support.portfolio.sharded import add_sharded
 
@@ -109,6 +112,71 @@ def test_where_memory_is_not_told_miniatures_alone_run() -> None:
     assert reason_to_skip(model(Kind.TEXT, 1, miniature=True), None) is None
 
 
+SUITE = """
+import pytest
+
+@pytest.mark.live
+def test_it(text_model_info): pass
+
+@pytest.mark.live
+def test_sees(vision_model_info): pass
+
+@pytest.mark.live
+def test_hears(audio_model_info): pass
+"""
+SMALL_MACHINE = """
+pytest_plugins = ("tests.plugins.isolation", "tests.plugins.markers", "tests.plugins.portfolio")
+
+class Probe:
+    def read(self):
+        from domain.serving.memory_policy import DeviceMemory
+        return DeviceMemory(2_000_000, 1_000_000, 1_000_000)
+
+def pytest_configure():
+    from tests.plugins import portfolio
+    portfolio.memory_probe_for = lambda platform: Probe()
+"""
+
+
+def test_a_live_test_of_a_model_that_does_not_fit_is_skipped_with_the_numbers(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(SMALL_MACHINE)
+    (tmp_path / "test_it.py").write_text(SUITE)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--rootdir={ROOT}", "-c",
+         str(ROOT / "pyproject.toml"), "-m", "live", str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "MLXK2_USER_HF_HOME": str(tmp_path / "none")},
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = {line.partition(": ")[2] for line in done.stdout.splitlines() if line.startswith("SKIPPED")}
+    assert told == {
+        "Model requires 0.0 GB but only 0.0 GB available",
+        "Model requires 4.3 GB but only 0.0 GB available",
+        "Vision model exceeds 70% threshold",
+    }
+    assert " passed" not in done.stdout
+
+
+def test_quantization_is_told_by_the_name_else_by_the_files(tmp_path: Path) -> None:
+    def told(name: str, config: str, dtype: str = "F16") -> str | None:
+        snapshot = tmp_path / "hub" / f"models--org--{name}" / "snapshots" / "1"
+        snapshot.mkdir(parents=True)
+        (snapshot / "config.json").write_text(config)
+        header = json.dumps({"__metadata__": {}, "w": {"dtype": dtype, "shape": [0], "data_offsets": [0, 0]}}).encode()
+        (snapshot / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+        return with_quantization(PortfolioModel("text_00", f"org/{name}", Kind.TEXT, 1, tmp_path)).quantization
+
+    assert told("a-4bit", "{}") == "4bit"
+    assert told("b", '{"quantization": {"bits": 3, "group_size": 64}}') == "3bit"
+    assert told("c", '{"quantization": {"bits": 4, "mode": "mxfp4"}}') == "mxfp4"
+    assert (told("d", "{}", "BF16"), told("e", "{}", "F32"), told("f", "{}", "I8")) == ("bf16", "fp32", None)
+    for nowhere in (
+        PortfolioModel("x", "org/none", Kind.TEXT, 1, tmp_path),
+        PortfolioModel("x", "b", Kind.TEXT, 1, None),
+    ):
+        assert with_quantization(nowhere).quantization is None
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("small")
@@ -128,7 +196,7 @@ def test_the_keys_of_miniatures_are_known_before_they_are_made() -> None:
     """As many tests are collected as there are models, without one being made."""
     told = portfolio()
     assert [each.key for each in told[Kind.TEXT]] == ["text_00", "text_01"]
-    assert [len(told[kind]) for kind in (Kind.VISION, Kind.EMBEDDING)] == [1, 2]
+    assert [len(told[kind]) for kind in (Kind.VISION, Kind.AUDIO, Kind.EMBEDDING)] == [1, 1, 2]
     assert all(each.miniature and each.home is None for models in told.values() for each in models)
 
 
@@ -174,5 +242,5 @@ def test_the_script_shows_the_portfolio_of_a_cache(small: Path, tmp_path: Path) 
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    told = [line.split()[0] for line in done.stdout.splitlines()[1:] if not line.startswith("audio")]
-    assert told == ["text_00", "text_01", "text_02", "vision_00", "embedding_00", "embedding_01"]
+    told = [line.split()[0] for line in done.stdout.splitlines()[1:]]
+    assert told == ["text_00", "text_01", "text_02", "vision_00", "audio_00", "embedding_00", "embedding_01"]

@@ -18,6 +18,7 @@ from tests.plugins.isolation import Isolation
 from tests.support import write_protection
 from tests.support.first_use import FirstUse
 from tests.support.landlock import Landlock
+from tests.support.loop_disk import loop_disk
 from tests.support.user_cache import Guard, UserCache, UserCacheIsReadOnly, user_cache
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,6 +44,23 @@ FILE = "hub/models--org--a/refs/main"
 def test_which_cache_is_the_users(environ: dict[str, str], home: str, folders: list[str]) -> None:
     found = user_cache(environ)
     assert (str(found.home), [str(each) for each in found.folders]) == (home, folders)
+
+
+def test_what_links_of_the_cache_lead_to_is_the_users_too(tmp_path: Path) -> None:
+    home, disk = tmp_path / "hf", tmp_path / "disk"
+    model = disk / "hub" / "models--org--a"
+    snapshot = model / "snapshots" / "1"
+    for folder in (home, snapshot, disk / "elsewhere", model / "blobs"):
+        folder.mkdir(parents=True)
+    (disk / "blob").touch()
+    (home / "hub").symlink_to(disk / "hub")
+    (disk / "hub" / "models--org--b").symlink_to(disk / "elsewhere")
+    (snapshot / "config.json").symlink_to("../../blobs/1")
+    (snapshot / "model.safetensors").symlink_to(disk / "blob")
+    (home / "up").symlink_to(tmp_path)
+    found = user_cache({"HOME": str(tmp_path), "HF_HOME": str(home)}).folders
+    usual = tmp_path / ".cache" / "huggingface"
+    assert set(found) == {home, usual, disk / "hub", disk / "elsewhere", disk / "blob"}
 
 
 @pytest.fixture
@@ -240,6 +258,42 @@ def protection_here(tmp_path: Path) -> str:
     if by == "None":
         pytest.skip(f"nothing here holds child processes: {why}")
     return by.strip("'")
+
+
+def test_a_hub_on_another_disk_is_held_as_well(tmp_path: Path, home: Path) -> None:
+    """By the hook in the process of the tests, by the system in its children."""
+    protection_here(tmp_path)
+    disk = tmp_path / "disk"
+    (home / "hub").rename(disk)
+    (home / "hub").symlink_to(disk)
+    hurt = f"[HOME / '{FILE}', HOME.parent / 'disk/models--org--a/refs/main']"
+    body = f"""\
+for path in {hurt}:
+    assert subprocess.run(['sh', '-c', 'echo hurt > "$0"', str(path)], capture_output=True).returncode
+    assert path.read_text() == '0' * 40
+    try:
+        path.write_text('hurt')
+    except PermissionError as refusal:
+        assert 'which tests only read' in str(refusal)"""
+    done = run_tests(tmp_path, home, body)
+    assert done.returncode == 1, "the hook remembers what it refused"
+    assert done.stdout.count("is in the user's cache, which tests only read") >= 2
+    assert "AssertionError" not in done.stdout, done.stdout
+    assert (disk / "models--org--a/refs/main").read_text() == "0" * 40
+
+
+def test_what_is_mounted_below_it_is_held_as_well(tmp_path: Path, home: Path) -> None:
+    """A disk of models, mounted where the hub keeps them."""
+    if protection_here(tmp_path) != "read-only mounts":
+        pytest.skip("mounts are not what holds here")
+    (home / "disk").mkdir()
+    with loop_disk("ext4", home / "disk") as disk:
+        (disk / "models").mkdir()
+        made = f"HOME / {str(disk.relative_to(home) / 'models' / 'new')!r}"
+        body = f"assert subprocess.run(['touch', str({made})], capture_output=True).returncode"
+        done = run_tests(tmp_path, home, body)
+        assert done.returncode == 0, done.stdout
+        assert not list((disk / "models").iterdir())
 
 
 def test_the_command_line_reads_the_users_models_and_cannot_remove_one(tmp_path: Path, home: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.plugins.isolation import Isolation
 from tests.plugins.live_groups import ModelCopy, said
+from tests.support.benchmark_facts import BenchmarkFacts
 from tests.support.isolated_cache import IsolatedCache
 from tests.support.live_cli import LiveHouse
 from tests.support.live_environment import CopyRules
@@ -22,12 +23,14 @@ Damage = Callable[[Path], object]
 
 
 @pytest.fixture
-def sound_copy(issue27_copy: ModelCopy) -> ModelCopy:
+def sound_copy(issue27_copy: ModelCopy, benchmark_facts: BenchmarkFacts) -> ModelCopy:
+    benchmark_facts.model(id=issue27_copy.name)
     return made_whole(issue27_copy)
 
 
 @pytest.fixture
-def sound_index_copy(issue27_index_copy: ModelCopy) -> ModelCopy:
+def sound_index_copy(issue27_index_copy: ModelCopy, benchmark_facts: BenchmarkFacts) -> ModelCopy:
+    benchmark_facts.model(id=issue27_index_copy.name)
     return made_whole(issue27_index_copy)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import openai
 import pytest
 
+from tests.support.benchmark_facts import AnswerTimes, BenchmarkFacts
 from tests.support.heard_words import agrees
 from tests.support.live_server import LiveServer
 from tests.support.portfolio import PortfolioModel
@@ -49,8 +51,13 @@ def test_the_verbose_form_tells_language_duration_and_segments_in_order(
     assert times == sorted(times)
 
 
-def test_a_stream_says_what_a_whole_answer_says(heard: Callable[..., Any]) -> None:
-    events = list(heard(SHORT_WAV.path, stream=True))
+def test_a_stream_says_what_a_whole_answer_says(heard: Callable[..., Any], benchmark_facts: BenchmarkFacts) -> None:
+    sent, first, events = time.monotonic(), None, []
+    for event in heard(SHORT_WAV.path, stream=True):
+        if first is None and event.type == "transcript.text.delta":
+            first = time.monotonic()
+        events.append(event)
+    benchmark_facts.http_answer({}, AnswerTimes(sent, time.monotonic(), first))
     deltas = "".join(each.delta for each in events if each.type == "transcript.text.delta")
     assert deltas == events[-1].text == heard(SHORT_WAV.path).text
 

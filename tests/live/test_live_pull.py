@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -19,13 +21,16 @@ def interrupted(source: HubGroup) -> int:
     """A pull that is killed with the first bytes of the weights on the disk; how many there are."""
     pulling = subprocess.Popen(
         [sys.executable, str(PROGRAM), "pull", source.name, "--json"], cwd=source.house.home,
-        env=source.house.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env=source.house.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     deadline = time.monotonic() + PATIENCE_SECONDS
     with pulling:
         try:
             while not (begun := begun_bytes(source)):
-                assert pulling.poll() is None, pulling.communicate()[0]
+                if pulling.poll() is not None:
+                    said = pulling.communicate()[0]
+                    source.judge(json.loads(said))
+                    raise AssertionError(f"nothing was left to interrupt: {said!r}")
                 assert time.monotonic() < deadline
                 time.sleep(PAUSE_SECONDS)
         finally:
@@ -34,14 +39,17 @@ def interrupted(source: HubGroup) -> int:
 
 
 def begun_bytes(source: HubGroup) -> int:
-    """Of files under way; one that is being made counts once it has blocks on the disk."""
-    parts = source.folder.glob("blobs/*.incomplete")
-    return sum(each.stat().st_blocks * 512 for each in parts)
+    """Of large files under way, which have a journal beside them; one counts once it has blocks on the disk."""
+    found = 0
+    for journal in source.folder.glob("blobs/*.mlxk.ranges"):
+        with suppress(FileNotFoundError):  # it has just been finished
+            found += journal.with_suffix(".incomplete").stat().st_blocks * 512
+    return found
 
 
 def test_a_pull_that_was_interrupted_is_unhealthy_wants_a_yes_and_resumes(pull_source: HubGroup) -> None:
     if pull_source.hub is not None:
-        pull_source.hub.fail("model.safetensors", times=1000, chunk_delay_seconds=1.0)
+        pull_source.hub.fail("model.safetensors", times=1000, chunk_delay_seconds=0.2)
     assert interrupted(pull_source) > 0
     summary = pull_source.house.envelope("health", pull_source.name)["data"]["summary"]
     assert (summary["healthy_count"], summary["unhealthy_count"]) == (0, 1)

@@ -53,3 +53,14 @@ def test_list_tells_the_model_and_health_finds_it_sound(house_of: MakeHouse, tex
     assert [each["name"] for each in listed] == [text_model_info.name]
     healthy = house.envelope("health", text_model_info.name)
     assert (healthy["status"], healthy["data"]["summary"]["unhealthy_count"]) == ("success", 0)
+
+
+@pytest.mark.live_list
+def test_list_and_health_tell_of_every_model_of_the_cache(house_of: MakeHouse, text_model_info: PortfolioModel) -> None:
+    """Of the user's as it is, with what may be broken in it."""
+    house = house_of(text_model_info)
+    models = [each for each in house.envelope("list")["data"]["models"] if each["cached"]]
+    health = house.envelope("health")["data"]
+    assert health["summary"]["total"] == len(health["healthy"]) + len(health["unhealthy"])
+    judged = {each["name"]: each["status"] for each in (*health["healthy"], *health["unhealthy"])}
+    assert {each["name"]: each["health"] for each in models}.items() <= judged.items()

@@ -15,10 +15,10 @@ from tests.support.portfolio import Kind, PortfolioModel
 pytestmark = [pytest.mark.live, pytest.mark.show_model_portfolio]
 
 
-def test_there_is_a_model_that_chats_one_that_sees_and_one_that_embeds(
+def test_there_is_a_model_that_chats_one_that_sees_one_that_hears_and_one_that_embeds(
     portfolio: Portfolio, settled: Callable[[PortfolioModel], PortfolioModel]
 ) -> None:
     found = {kind: tuple(map(settled, models)) for kind, models in portfolio.items()}
     print("\n" + "\n".join(lines(found, memory_probe_for(sys.platform).read())))
-    assert all(found[kind] for kind in (Kind.TEXT, Kind.VISION, Kind.EMBEDDING))
+    assert all(found[kind] for kind in Kind)
     assert all(each.home is not None and each.size_bytes > 0 for models in found.values() for each in models)

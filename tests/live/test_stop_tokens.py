@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.reporting.whole_file import write_whole
 from tests.plugins.live_house import MakeHouse
 from tests.plugins.portfolio import Portfolio
 from tests.support.benchmark_facts import BenchmarkFacts
@@ -29,7 +30,7 @@ def report(portfolio: Portfolio) -> Iterator[dict[str, Any]]:
     names = [each.name for each in portfolio[Kind.TEXT]]
     found["skipped_models"] = [name for name in names if name not in found["models"]]
     REPORT.parent.mkdir(exist_ok=True)
-    REPORT.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(REPORT, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
 
 
 def test_an_answer_ends_at_a_stop_token_that_the_models_files_declare_and_does_not_show_it(

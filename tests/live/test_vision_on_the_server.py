@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.plugins.portfolio import Portfolio
-from tests.support.benchmark_facts import AnswerTimes, BenchmarkFacts
+from tests.support.benchmark_facts import BenchmarkFacts, streamed
 from tests.support.live_pictures import write_places
 from tests.support.live_server import LiveServer
 from tests.support.portfolio import Kind, PortfolioModel
@@ -32,13 +31,12 @@ def test_a_picture_is_answered_whole_and_streamed_alike(
     serve: Serve, vision_model_info: PortfolioModel, tmp_path: Path, benchmark_facts: BenchmarkFacts
 ) -> None:
     server, body = serve(vision_model_info), question(vision_model_info, write_places(tmp_path)[0])
-    sent = time.monotonic()
     status, whole = server.post("/v1/chat/completions", **body)
     assert status == 200, whole
-    benchmark_facts.http_answer(whole["usage"], AnswerTimes(sent, time.monotonic()))
     answer = whole["choices"][0]["message"]["content"]
     assert "red" in answer.lower()
-    events = server.events("/v1/chat/completions", **body)
+    events, times = streamed(server.events("/v1/chat/completions", **body))
+    benchmark_facts.http_answer(whole["usage"], times)
     assert "".join(c["delta"].get("content") or "" for event in events for c in event["choices"]) == answer
 
 

@@ -86,7 +86,7 @@ def cache_in(place: Path, first_use: FirstUse) -> Iterator[IsolatedCache]:
 def pytest_configure(config: pytest.Config) -> None:
     user = user_cache(os.environ)
     try:
-        place = place_for(user.home, Path(tempfile.gettempdir()), mount_points())
+        place = place_for(user.home / "hub", user.folders, Path(tempfile.gettempdir()), mount_points())
     except NoPlaceForCaches as fault:
         raise pytest.UsageError(str(fault)) from fault
     place = place.resolve()

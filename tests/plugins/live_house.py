@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.benchmark_facts import BenchmarkFacts, load_seconds
 from tests.support.live_cli import LiveHouse
 from tests.support.live_server import LiveServer, live_server
 from tests.support.portfolio.kinds import PortfolioModel
@@ -30,15 +31,21 @@ def house_of(tmp_path: Path) -> MakeHouse:
 
 
 @pytest.fixture
-def serve(house_of: MakeHouse) -> Iterator[Callable[..., LiveServer]]:
-    """serve(model, *options): a server that has loaded the model; it ends with the test. One a test."""
+def serve(house_of: MakeHouse, benchmark_facts: BenchmarkFacts) -> Iterator[Callable[..., LiveServer]]:
+    """serve(model, *options): a server that has loaded the model; it ends with the test. One a test. The report is
+    told how long loading and ending took.
+    """
+    begun: list[LiveServer] = []
     with ExitStack() as stack:
-        begun: list[LiveServer] = []
 
         def start(model: PortfolioModel, *words: str, **environ: str) -> LiveServer:
             assert not begun, "one server for one test"
             server = stack.enter_context(live_server(house_of(model), "--model", model.name, *words, **environ))
             begun.append(server)
+            benchmark_facts.load_time(load_seconds(server.text("/metrics"), model.name))
             return server
 
         yield start
+    for server in begun:
+        if server.ended is not None:
+            benchmark_facts.cleanup_time(server.ended.seconds)

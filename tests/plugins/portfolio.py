@@ -22,6 +22,7 @@ from tests.support.portfolio.discovery import discover, listed
 from tests.support.portfolio.gates import reason_to_skip
 from tests.support.portfolio.kinds import Kind, PortfolioModel, portfolio_of
 from tests.support.portfolio.miniatures import add_miniatures
+from tests.support.portfolio.quantization import with_quantization
 
 Portfolio = Mapping[Kind, tuple[PortfolioModel, ...]]
 _FOUND: pytest.StashKey[Portfolio] = pytest.StashKey()
@@ -70,17 +71,19 @@ def miniature_cache(isolation: Isolation) -> Iterator[IsolatedCache]:
 
 @pytest.fixture(scope="module")
 def settled(request: pytest.FixtureRequest) -> Callable[[PortfolioModel], PortfolioModel]:
-    """Gives a model of the portfolio its home and its size, as `mlxk list` tells them of this module's miniatures."""
+    """Gives a model of the portfolio its home and its size, as `mlxk list` tells them of this module's miniatures, and
+    its quantization: when a report is made of the module's last test, the miniatures have gone.
+    """
     small: dict[str, PortfolioModel] = {}
 
     def settle(model: PortfolioModel) -> PortfolioModel:
         if not model.miniature:
-            return model
+            return with_quantization(model)
         if not small:
             cache: IsolatedCache = request.getfixturevalue("miniature_cache")
             found = portfolio_of(listed(cache.home), cache.home)
             small.update({each.name: replace(each, miniature=True) for kind in found for each in found[kind]})
-        return small[model.name]
+        return with_quantization(small[model.name])
 
     return settle
 

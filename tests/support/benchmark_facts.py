@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 Record = Callable[[str, object], None]
 _LOAD_SUM = re.compile(r'^mlxk_model_load_seconds_sum\{model="([^"]*)"\} (\S+)$', re.MULTILINE)
@@ -17,6 +19,23 @@ class AnswerTimes:
     sent: float
     ended: float
     first_piece: float | None = None
+
+
+def streamed(events: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], AnswerTimes]:
+    """The events of a stream that has not been asked for yet, and when they came. The first piece is the first text of
+    a chat, of its reasoning too, or of a completion.
+    """
+    sent, first, seen = time.monotonic(), None, []
+    for event in events:
+        if first is None and _has_text(event):
+            first = time.monotonic()
+        seen.append(event)
+    return seen, AnswerTimes(sent, time.monotonic(), first)
+
+
+def _has_text(event: Mapping[str, Any]) -> bool:
+    deltas = [choice.get("delta", choice) for choice in event.get("choices", ())]
+    return any(delta.get(name) for delta in deltas for name in ("content", "reasoning_content", "text"))
 
 
 def tokens_per_second(completion_tokens: int, times: AnswerTimes) -> float | None:
@@ -43,7 +62,7 @@ class BenchmarkFacts:
     def cli_answer(self, data: Mapping[str, object]) -> None:
         """data: of `mlxk run --json`."""
         usage, timings = _section(data, "usage"), _section(data, "timings")
-        self._usage(usage)
+        self.usage(usage)
         self._performance("tokens_per_sec", timings.get("decode_tokens_per_second"))
         self._performance("model_load_time_s", timings.get("load_seconds"))
         self._performance("time_to_first_token_s", timings.get("first_token_seconds"))
@@ -51,7 +70,7 @@ class BenchmarkFacts:
 
     def http_answer(self, usage: Mapping[str, object], times: AnswerTimes) -> None:
         """usage: of a chat completion, or of the last chunk of a streamed one."""
-        self._usage(usage)
+        self.usage(usage)
         tokens = usage.get("completion_tokens")
         self._performance("tokens_per_sec", tokens_per_second(tokens, times) if isinstance(tokens, int) else None)
         if times.first_piece is not None:
@@ -87,7 +106,8 @@ class BenchmarkFacts:
         if value is not None:
             self._record(name, value)
 
-    def _usage(self, usage: Mapping[str, object]) -> None:
+    def usage(self, usage: Mapping[str, object]) -> None:
+        """Of any answer of a server's."""
         for name in ("prompt_tokens", "completion_tokens"):
             self._performance(name, usage.get(name))
 

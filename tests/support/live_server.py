@@ -55,6 +55,12 @@ class LiveServer:
         """Status and body."""
         return self._answer(urllib.request.Request(f"{self.url}{path}"))  # noqa: S310 - our own server
 
+    def text(self, path: str) -> str:
+        """What is no JSON."""
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=START_SECONDS) as answer:  # noqa: S310
+            told: bytes = answer.read()
+        return told.decode()
+
     def post(self, path: str, **body: Any) -> tuple[int, dict[str, Any]]:
         data, kind = json.dumps(body).encode(), {"Content-Type": "application/json"}
         return self._answer(urllib.request.Request(f"{self.url}{path}", data, kind))  # noqa: S310 - our own server

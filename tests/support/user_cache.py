@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from adapters.filesystem.strict import MARK
 
+# Of a hub cache: what a link may stand for, from the hub's folders to the files of a snapshot.
+_PLACES = ("*", "models--*/*", "models--*/*/*", "models--*/snapshots/*/*")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -25,7 +27,9 @@ class UserCacheIsReadOnly(PermissionError):
 
 @dataclass(frozen=True, slots=True)
 class UserCache:
-    """home: the source of real models, as HF_HOME. folders: all that tests must not change; they may not exist."""
+    """home: the source of real models, as HF_HOME. folders: all that tests must not change; they may not exist. Files
+    among them are what links of the cache lead to.
+    """
 
     home: Path
     folders: tuple[Path, ...]
@@ -42,7 +46,17 @@ def user_cache(environ: Mapping[str, str]) -> UserCache:
     homes = [_real(each) for each in named] or [usual]
     hubs = [_real(value)] if (value := environ.get("HF_HUB_CACHE", "").strip()) else []
     folders = dict.fromkeys((*homes, usual, *hubs))
+    folders.update(dict.fromkeys(each for folder in tuple(folders) for each in _led_to(folder)))
     return UserCache(homes[0], tuple(each for each in folders if not any(up in folders for up in each.parents)))
+
+
+def _led_to(folder: Path) -> Iterator[Path]:
+    """Where the links of a cache lead to, out of it: the hub, a model or a file of one may lie on another disk."""
+    for hub in (folder, folder / "hub"):
+        for link in (each for pattern in _PLACES for each in hub.glob(pattern) if each.is_symlink()):
+            target = _real(str(link))
+            if not target.is_relative_to(folder) and target not in folder.parents:
+                yield target
 
 
 def _real(text: str) -> Path:

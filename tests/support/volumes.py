@@ -14,7 +14,7 @@ SYSTEM_VOLUMES = frozenset({"/", "/System/Volumes/Data"})
 
 
 class NoPlaceForCaches(Exception):
-    """The only place there is lies inside the user's cache."""
+    """The only place there is lies in the user's cache."""
 
 
 def volume_root(path: Path, mount_points: Iterable[str]) -> Path:
@@ -23,23 +23,27 @@ def volume_root(path: Path, mount_points: Iterable[str]) -> Path:
     return Path(max((each for each in mount_points if each in above), key=len, default="/"))
 
 
-def place_for(user_home: Path, temporary: Path, mount_points: Iterable[str]) -> Path:
-    """The folder that caches of tests are made in; it may not exist yet.
+def place_for(models: Path, protected: Iterable[Path], temporary: Path, mount_points: Iterable[str]) -> Path:
+    """The folder that caches of tests are made in; it may not exist yet. It lies in nothing that is protected.
 
-    user_home: the user's HF_HOME. It is on an external volume when its mount point is neither the system's own nor the
-    one that `temporary` lies on. Raises NoPlaceForCaches when `temporary` is all that is left and lies below user_home.
+    models: the user's hub. It is on an external volume when its mount point is neither the system's own nor the one
+    that `temporary` lies on. Raises NoPlaceForCaches when `temporary` is all that is left and is protected.
     """
-    home, temporary, points = _real(user_home), _real(temporary), tuple(mount_points)
-    root = volume_root(home, points)
+    temporary, points, closed = _real(temporary), tuple(mount_points), [_real(each) for each in protected]
+    root = volume_root(_real(models), points)
     external = str(root) not in SYSTEM_VOLUMES and root != volume_root(temporary, points)
-    if external and home != root and os.access(root, os.W_OK):
+    if external and os.access(root, os.W_OK) and not _within(root / FOLDER, closed):
         return root / FOLDER
-    if home == temporary or home in temporary.parents:
+    if (folder := _within(temporary, closed)) is not None:
         raise NoPlaceForCaches(
-            f"the temporary folder {temporary} lies in the user's cache {home}, where tests write nothing: "
+            f"the temporary folder {temporary} lies in the user's cache {folder}, where tests write nothing: "
             "set TMPDIR to another folder"
         )
     return temporary
+
+
+def _within(path: Path, folders: Iterable[Path]) -> Path | None:
+    return next((each for each in folders if path.is_relative_to(each)), None)
 
 
 def mount_points() -> tuple[str, ...]:

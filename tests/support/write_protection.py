@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.landlock import Landlock
+from tests.support.volumes import mount_points
 
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = (
@@ -40,8 +41,11 @@ class CannotProtect(Exception):
 
 
 def protect(folders: Sequence[Path]) -> Protection:
-    """From now on, for this process and those it starts. Folders that do not exist are left out. It is not undone."""
-    there = [each for each in folders if each.is_dir() and not os.statvfs(each).f_flag & _READ_ONLY]
+    """From now on, for this process and those it starts. What does not exist is left out. It is not undone.
+
+    folders: with all mounts below them; single files as well.
+    """
+    there = [each for each in folders if each.exists() and not os.statvfs(each).f_flag & _READ_ONLY]
     if not there:
         return Protection("there is nothing that could be changed")
     if sys.platform == "darwin":
@@ -76,11 +80,11 @@ def read_only_mounts(folders: Sequence[Path]) -> None:
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1", encoding="utf-8")
     _call(library.mount, b"none", b"/", None, MS_REC | MS_PRIVATE, None)
     for folder in folders:
-        place = os.fsencode(folder)
-        flags = os.statvfs(folder).f_flag
-        kept = sum(mount for status, mount in _KEPT_FLAGS.items() if flags & status)
-        _call(library.mount, place, place, None, MS_BIND | MS_REC, None)
-        _call(library.mount, b"none", place, None, MS_REMOUNT | MS_BIND | MS_RDONLY | kept, None)
+        _call(library.mount, os.fsencode(folder), os.fsencode(folder), None, MS_BIND | MS_REC, None)
+        for point in {each for each in mount_points() if Path(each).is_relative_to(folder)}:
+            flags = os.statvfs(point).f_flag
+            kept = sum(mount for status, mount in _KEPT_FLAGS.items() if flags & status)
+            _call(library.mount, b"none", os.fsencode(point), None, MS_REMOUNT | MS_BIND | MS_RDONLY | kept, None)
     if user != 0:
         _call(library.capset, *_NO_CAPABILITIES)  # the namespace gave us all, and with them file modes mean nothing
 

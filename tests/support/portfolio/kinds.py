@@ -20,7 +20,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PortfolioModel:
-    """key: `text_00`. size_bytes: all files. home: the HF_HOME that has it; None: of miniatures, made by a fixture."""
+    """key: `text_00`. size_bytes: all files. home: the HF_HOME that has it; None: of miniatures, made by a fixture.
+    quantization: as its name says it, else its files; None: not looked up, or nothing tells.
+    """
 
     key: str
     name: str
@@ -28,6 +30,7 @@ class PortfolioModel:
     size_bytes: int
     home: Path | None
     miniature: bool = False
+    quantization: str | None = None
 
 
 def kind_of(entry: Mapping[str, Any]) -> Kind | None:

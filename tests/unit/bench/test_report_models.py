@@ -23,6 +23,7 @@ class Entry:
         (("text_model_info", "tmp_path"), "text", "text_model_info"),
         (("text_model_key",), "text", "text_model_key"),
         (("vision_model_info", "text_model_info"), "vision", "vision_model_info"),
+        (("vision_pipe_model", "text_model_info"), "vision", "vision_pipe_model"),
         (("audio_model_key", "audio_model_info"), "audio", "audio_model_info"),
         (("embedding_model_info",), "text", "embedding_model_info"),
         (("model_key",), "unknown", "model_key"),
@@ -38,6 +39,7 @@ def test_the_sense_is_that_of_the_portfolio_asked_for(
 
 def test_the_richer_portfolio_tells_of_the_model() -> None:
     assert facts_fixture(["text_model_info", "vision_model_info"]) == "vision_model_info"
+    assert facts_fixture(["text_model_info", "vision_pipe_model"]) == "vision_pipe_model"
     assert facts_fixture(["text_model_key"]) is None
 
 
