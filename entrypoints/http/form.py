@@ -113,6 +113,8 @@ class _Reader:
         return self._form
 
     def _begin(self, part: Field | File) -> None:
+        if not part.name:  # None where a client gives none, or one that cannot be read
+            raise InvalidRequest("a part of the form has no name", hint="name it in its Content-Disposition")
         self._part, self._data = part, bytearray()
         if not isinstance(part, File):
             return

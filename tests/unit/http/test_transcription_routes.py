@@ -273,6 +273,16 @@ def test_a_form_without_boundary_or_end_is_refused(house: House) -> None:
     assert error_of(broken, 400)["code"] == "validation_error"
 
 
+@pytest.mark.parametrize("head", ['name="\\"', "", "name=", 'filename="a.wav"', 'name="a'])
+def test_a_part_without_a_name_is_refused(house: House, head: str) -> None:
+    answer = house.client.post(
+        TRANSCRIPTIONS,
+        data=f"--b\r\nContent-Disposition: form-data; {head}\r\n\r\nx\r\n--b--\r\n".encode(),
+        content_type="multipart/form-data; boundary=b",
+    )
+    assert (answer.status_code, answer.get_json()["error"]["message"]) == (400, "a part of the form has no name")
+
+
 def test_a_file_over_the_limit_is_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     from domain.inference import sound_limits
 
