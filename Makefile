@@ -7,6 +7,8 @@ DIST ?= dist
 BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
+# Test processes side by side; a file of tests stays in one of them.
+JOBS ?= 2
 # Linux needs an MLX library: `make MLX=cuda ...` takes the CUDA build instead of the CPU one. macOS has its own.
 MLX ?= cpu
 ifeq ($(shell uname -s),Darwin)
@@ -79,7 +81,7 @@ imports: $(VENV)/.installed-dev   ## the import contracts
 	$(BIN)/lint-imports
 
 test: $(VENV)/.installed-dev   ## the tests, without the nightly sweeps
-	$(BIN)/pytest -m "not nightly and not live"
+	$(BIN)/pytest -m "not nightly and not live" -n $(JOBS) --dist loadfile
 
 wet: $(VENV)/.installed-dev   ## live tests: the models of your cache, or miniatures; WET="-k push" chooses
 	PYTEST=$(BIN)/pytest scripts/test-wet-umbrella.sh $(WET)
