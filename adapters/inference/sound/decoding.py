@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adapters.inference.sound.ffmpeg import decode_by_ffmpeg
-from adapters.inference.sound.gathering import Gathering
+from adapters.inference.sound.gathering import Gathering, SampleRoom
 from adapters.inference.sound.plain import NotDecodable, decode_plain
 from adapters.inference.sound.resampling import Resampler, Samples
 from adapters.inference.sound.source import Source, source_of
@@ -31,7 +31,7 @@ def decoded(sound: Sound, rate: int) -> Decoded:
     """What a sound is, its bytes say, and its name only where they do not. Several channels become their mean.
 
     Raises InvalidMedia (param "file") for what is no sound, or is broken, empty or too long; DependencyMissing where
-    ffmpeg is needed and is not there.
+    ffmpeg is needed and is not there; ServerBusy where other sounds, decoded and not yet heard, leave no room.
     """
     if isinstance(sound, SoundSamples):
         return _raw(sound, rate)
@@ -62,8 +62,9 @@ def _second_try(source: Source, kind: SoundKind, rate: int, fault: NotDecodable)
 def _raw(sound: SoundSamples, rate: int) -> Decoded:
     if not sound.data:
         raise InvalidMedia("the sound is empty", param="file")
+    # Somebody is speaking: a turn is short, and does not wait for files that are long.
     samples = np.frombuffer(sound.data, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
-    resampler, gathering = Resampler(sound.rate, rate), Gathering(rate)
+    resampler, gathering = Resampler(sound.rate, rate), Gathering(rate, room=SampleRoom())
     gathering.add(resampler.push(samples))
     gathering.add(resampler.rest())
     return Decoded(gathering.samples())
