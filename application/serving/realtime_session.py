@@ -47,10 +47,13 @@ class RealtimeSession:
         return self._settings
 
     def update(self, settings: LiveSettings) -> None:
-        """From now on. A turn that runs goes on as if it began now, when its rules change. Raises InvalidRequest for
-        another format once sound has come.
+        """From now on. A turn that runs ends here when its rules change, and what follows is the next one; without
+        rules, all of it waits to be committed. Raises InvalidRequest for another format once sound has come.
         """
-        before, self._settings = self._settings, self._allowed(settings)
+        before, allowed = self._settings, self._allowed(settings)
+        if settings.turns != before.turns and settings.turns is not None:
+            self._end_here()
+        self._settings = allowed
         if settings.format != before.format:
             self._reader = LineReader(settings.format)
         if self._detector is None or (settings.turns, settings.format) != (before.turns, before.format):
@@ -136,6 +139,13 @@ class RealtimeSession:
         end = self._sample(turn.end)
         self._tell(SpeechStopped(item, self._ms(end)))
         self._commit(item, self._sample(turn.start), end)
+
+    def _end_here(self) -> None:
+        if self._item is None or self._taker is None:
+            return
+        item, self._item = self._item, None
+        self._tell(SpeechStopped(item, self._ms(self._buffer.end)))
+        self._commit(item, self._sample(self._taker.wanted_from), self._buffer.end)
 
     def _commit(self, item: str, start: int, end: int) -> None:
         sound = SoundSamples(self._buffer.part(start, end), self._rate)

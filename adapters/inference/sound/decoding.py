@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adapters.inference.sound.ffmpeg import decode_by_ffmpeg
-from adapters.inference.sound.gathering import LONGEST_SECONDS, Gathering
+from adapters.inference.sound.gathering import LONGEST_SECONDS, Gathering, SampleRoom
 from adapters.inference.sound.plain import NotDecodable, decode_plain
 from adapters.inference.sound.resampling import Resampler, Samples
 from adapters.inference.sound.source import Source, source_of
@@ -32,7 +32,7 @@ def decoded(sound: Sound, rate: int, most_seconds: float = LONGEST_SECONDS) -> D
     most_seconds: a longer sound is refused.
 
     Raises InvalidMedia (param "file") for what is no sound, or is broken, empty or too long; DependencyMissing where
-    ffmpeg is needed and is not there.
+    ffmpeg is needed and is not there; ServerBusy where other sounds, decoded and not yet heard, leave no room.
     """
     if isinstance(sound, SoundSamples):
         return _raw(sound, rate, most_seconds)
@@ -65,8 +65,9 @@ def _by_other_means(
 def _raw(sound: SoundSamples, rate: int, most_seconds: float) -> Decoded:
     if not sound.data:
         raise InvalidMedia("the sound is empty", param="file")
+    # Somebody is speaking: a turn is short, and does not wait for files that are long.
     samples = np.frombuffer(sound.data, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
-    resampler, gathering = Resampler(sound.rate, rate), Gathering(rate, most_seconds)
+    resampler, gathering = Resampler(sound.rate, rate), Gathering(rate, most_seconds, SampleRoom())
     gathering.add(resampler.push(samples))
     gathering.add(resampler.rest())
     return Decoded(gathering.samples())

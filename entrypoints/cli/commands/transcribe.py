@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.errors import GenerationFailed, UsageError
-from domain.inference.sound import Sound
+from domain.errors import GenerationFailed, InvalidMedia, UsageError
+from domain.inference.sound import Sound, SoundFile
 from domain.inference.transcription import (
     HeardSegment,
     HearingProgress,
@@ -101,9 +101,11 @@ def execute(context: Context, arguments: Arguments) -> Outcome:
     """What no request can be, and no file, is told before a model is loaded for it."""
     arguments.check(json=context.console.json)
     places = _places(arguments)
+    sounds = [sound_named(word, context.console) for word in arguments.files]
+    _require_other_files(places, sounds)
     jobs = [
-        _Job(word, arguments.request(sound_named(word, context.console)), place)
-        for word, place in zip(arguments.files, places, strict=True)
+        _Job(word, arguments.request(sound), place)
+        for word, sound, place in zip(arguments.files, sounds, places, strict=True)
     ]
     work = _Work(context, arguments, jobs)
     return Outcome(data=work.data, show=work.show)
@@ -127,6 +129,14 @@ def _places(arguments: Arguments) -> list[Path | None]:
     for name in names:
         require_place(output / name)
     return [output / name for name in names]
+
+
+def _require_other_files(places: Sequence[Path | None], sounds: Sequence[Sound]) -> None:
+    """Raises UsageError where a transcript would replace a sound."""
+    files = [sound.path for sound in sounds if isinstance(sound, SoundFile)]
+    for place in places:
+        if place is not None and place.exists() and any(place.samefile(file) for file in files):
+            raise UsageError(f"--output would replace the sound {place}", hint="name another file, or a folder")
 
 
 class _Work:
@@ -194,12 +204,14 @@ class _Work:
                 match event:
                     case HeardSegment() if live:
                         self._console.write(event.delta)
-                    case HearingProgress():
+                    case HearingProgress() if not live:
                         self._remark(event)
                     case Transcription():
                         for warning in event.warnings:
-                            self._warn(warning)
+                            self._warn(f"{job.name}: {warning}")
                         return event
+        except InvalidMedia as fault:
+            raise InvalidMedia(f"{job.name!r}: {fault.message}", hint=fault.hint) from fault
         finally:
             answer.events.cancel()
         raise GenerationFailed("the transcription ended without its last event", hint="try again")
@@ -226,7 +238,7 @@ class _Work:
     def _remark(self, progress: HearingProgress) -> None:
         """How far it is, for somebody who waits at a terminal and sees no text appear."""
         now = time.monotonic()
-        if self._arguments.quiet or not self._console.errors_are_terminal or self._console.output_is_terminal:
+        if self._arguments.quiet or not self._console.errors_are_terminal:
             return
         if now >= self._next_remark:
             self._next_remark = now + BETWEEN_REMARKS_SECONDS

@@ -30,6 +30,7 @@ APPEND, COMMIT, CLEAR = "input_audio_buffer.append", "input_audio_buffer.commit"
 KNOWN = (UPDATE, BETA_UPDATE, APPEND, COMMIT, CLEAR)
 BETA_FORMATS = {"pcm16": SoundCoding.PCM, "g711_ulaw": SoundCoding.MU_LAW, "g711_alaw": SoundCoding.A_LAW}
 SERVER_VAD = "server_vad"
+MOST_PROMPT_CHARACTERS = 65_536  # each turn takes it along
 TURN_NAMES = {"threshold": "threshold", "prefix_padding_ms": "prefix_ms", "silence_duration_ms": "silence_ms"}
 
 
@@ -192,6 +193,11 @@ def _transcription(settings: LiveSettings, given: Mapping[str, Any], place: str)
         language = language_code(given["language"]) if given.get("language") else None
     except InvalidRequest as fault:
         raise InvalidRequest(fault.message, hint=fault.hint, param=f"{place}.transcription.language") from fault
+    if len(given.get("prompt") or "") > MOST_PROMPT_CHARACTERS:
+        where = f"{place}.transcription.prompt"
+        raise InvalidRequest(
+            f"{where} has more than {MOST_PROMPT_CHARACTERS:,} characters", hint="shorten it", param=where
+        )
     return replace(
         settings,
         model=given.get("model") or settings.model,

@@ -116,6 +116,25 @@ def test_on_a_terminal_text_appears_as_it_is_heard(services: FakeServices, talk:
     assert transcribe(services, str(talk), terminal=True).out == "The file talk.wav.\n"
 
 
+def test_where_no_text_appears_on_a_terminal_a_remark_tells_how_far_it_is(
+    services: FakeServices, talk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("entrypoints.cli.commands.transcribe.BETWEEN_REMARKS_SECONDS", 0.0)
+    for argv in (("--output", str(talk.with_name("there"))), ("--format", "srt")):
+        assert "Heard 0:00:03 of 0:00:03 (100 %)" in transcribe(services, str(talk), *argv, terminal=True).err
+        assert "Heard" not in transcribe(services, str(talk), *argv, "--quiet", terminal=True).err
+    assert "Heard" not in transcribe(services, str(talk), terminal=True).err
+
+
+def test_a_transcript_never_replaces_the_sound(services: FakeServices, talk: Path) -> None:
+    other = talk.with_name("talk.txt")
+    other.symlink_to(talk)
+    for argv in ((str(talk), "--output", str(talk)), (str(other), "--output", str(talk.parent))):
+        seen = transcribe(services, *argv)
+        assert seen.code == 2 and "would replace the sound" in seen.err
+    assert (talk.read_bytes(), services.launcher.workers) == (b"RIFF", [])
+
+
 @pytest.mark.parametrize(
     ("argv", "code", "words"),
     [
@@ -171,6 +190,7 @@ def test_what_the_model_says_against_it_is_told(services: FakeServices, talk: Pa
     seen = transcribe(services, str(talk))
     assert (seen.code, seen.out) == (1, "")
     assert fault.message in seen.err
+    assert not isinstance(fault, InvalidMedia) or repr(str(talk)) in seen.err
     assert services.pool.closed == 1
 
 

@@ -167,3 +167,9 @@ def test_wrong_updates_of_the_beta_are_refused_by_their_own_places() -> None:
 def test_other_events_are_refused(event: object) -> None:
     with pytest.raises(InvalidRequest):
         kind_of(event)
+
+
+def test_a_prompt_that_every_turn_would_take_along_has_a_limit() -> None:
+    updated(LiveSettings(), given(transcription={"prompt": "x" * 65_536}), beta=False)
+    with pytest.raises(InvalidRequest, match=r"prompt has more than 65,536 characters"):
+        updated(LiveSettings(), given(transcription={"prompt": "x" * 65_537}), beta=False)

@@ -355,3 +355,15 @@ def test_sessions_turns_and_seconds_are_counted(worker: FakeWorker) -> None:
     assert figures["mlxk_realtime_seconds_total"].samples[0].value == 0.5
     (turn,) = figures["mlxk_realtime_turns_total"].samples
     assert (turn.labels, turn.value) == ((("outcome", "heard"),), 1)
+
+
+def test_other_rules_end_a_turn_that_runs_and_nothing_of_it_is_lost(worker: FakeWorker) -> None:
+    worker.script.sounds.live = ["First", "Second"]
+    with live(worker, replace(TURNS, language="de")) as one:
+        one.session.append(quiet(0.5) + loud(1))
+        one.session.update(replace(TURNS, language="fr", turns=replace(RULES, silence_ms=300)))
+        assert one.told.wait_for(SpeechStopped) == [SpeechStopped("t1", 1500)]
+        one.session.append(loud(1) + quiet(0.5))
+        assert [each.item_id for each in one.told.wait_for(TurnHeard, 2)] == ["t1", "t2"]
+        assert samples(one).data == quiet(0.1) + loud(1)
+        assert [each.language for each in one.requests] == ["de", "fr"]

@@ -16,7 +16,7 @@ import pytest
 
 from adapters.inference.sound import decoding, gathering
 from adapters.inference.sound.decoding import decoded
-from domain.errors import DependencyMissing, InvalidMedia, MlxkError
+from domain.errors import DependencyMissing, InvalidMedia, MlxkError, ServerBusy
 from domain.inference.sound import SoundBytes, SoundFile, SoundSamples
 from tests.support.trained_whisper import SPEECH
 
@@ -194,3 +194,22 @@ def test_mutated_files_are_decoded_or_refused_and_nothing_else(monkeypatch: pyte
 
 def test_decoding_needs_no_mlx() -> None:
     assert not any(name.startswith("mlx") for name in vars(decoding))
+
+
+def test_sounds_that_wait_decoded_leave_room_for_no_more_until_they_are_gone() -> None:
+    room = gathering.SampleRoom(most_bytes=4 * 30)
+    held = gathering.Gathering(10, room=room)
+    held.add(np.ones(35, np.float32))
+    samples = held.samples()
+    del held
+    with pytest.raises(ServerBusy, match="sounds that wait"):
+        gathering.Gathering(10, room=room).add(np.ones(35, np.float32))
+    del samples
+    gathering.Gathering(10, room=room).add(np.ones(35, np.float32))
+
+
+def test_who_speaks_does_not_wait_for_files_that_take_all_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering.ROOM, "_most", 0)
+    with pytest.raises(ServerBusy):
+        decoded(SoundBytes(tone(2)), RATE)
+    assert len(decoded(SoundSamples(b"\1\0" * 2 * RATE, RATE), RATE).samples) == 2 * RATE
