@@ -97,7 +97,9 @@ def test_each_runs_on_apple_silicon_and_on_linux(name: str) -> None:
 
 
 def test_make_help_names_every_target_that_is_for_people() -> None:
-    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    ).stdout
     named = {line.split()[0] for line in shown.splitlines()}
     assert named == targets()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -22,13 +23,22 @@ def server() -> Iterator[Server]:
         yield running
 
 
+def open_answers(server: Server) -> int:
+    """Places that are taken. An answer gives its own back a moment after its last byte."""
+    with urllib.request.urlopen(f"{server.url}/metrics", timeout=20) as told:
+        (line,) = (each for each in told.read().decode().splitlines() if each.startswith("mlxk_open_answers "))
+    return int(float(line.split()[1]))
+
+
 @pytest.fixture(autouse=True)
 def held(server: Server) -> Iterator[None]:
     """Every answer stops after its second token, and nothing more is ever written."""
+    eventually(lambda: open_answers(server) == 0, "the place to be free")
     server.tell(hold_after=2)
     yield
     eventually(lambda: server.running() == 0, "the fake worker to be free")
     server.tell(hold_after=None)
+    eventually(lambda: open_answers(server) == 0, "the place of who has left")
     with RawClient(server.port) as client:
         client.post(CHAT, COUNT)
         assert client.answer().status == 200
