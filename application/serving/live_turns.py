@@ -19,6 +19,7 @@ from ports.model_worker import PatientEvents
 log = logging.getLogger(__name__)
 
 MOST_WAITING_SECONDS = 60.0
+MOST_WAITING_MODELS = 4
 
 Tell = Callable[[LiveEvent], None]
 
@@ -62,8 +63,14 @@ class TurnsInOrder:
         self._thread.start()
 
     def prepare(self, model: str) -> None:
-        """Have a model loaded before the first turn wants it."""
-        self._put(model)
+        """Have a model loaded before the first turn wants it. Where many wait and no turn behind the last of them, that
+        one gives way.
+        """
+        with self._changed:
+            many = sum(isinstance(task, str) for task in self._waiting) >= MOST_WAITING_MODELS
+            if many and isinstance(self._waiting[-1], str):
+                self._waiting.pop()
+            self._put(model)
 
     def add(self, turn: Turn) -> None:
         """Blocks while too much waits already: who sends faster than it can be heard is not read on."""
