@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from application.inference.hear_as_chat import HearAsChat
 
 OPTION = "--audio"
+# What shapes the writing of an answer, and has no part in writing down what is said; a temperature has one.
+OF_WRITING = (
+    "max_tokens", "top_p", "top_k", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty",
+    "logit_bias", "xtc_probability", "xtc_threshold", "seed", "chat_stops", "reasoning_effort", "think", "no_think",
+    "template_kwargs",
+)  # fmt: skip
 DEFAULT_QUESTION = "Write down what is said."
 
 
@@ -103,11 +109,21 @@ def _refuse_of_listeners(arguments: Arguments, model: str) -> None:
         "--logprobs": arguments.logprobs is not None,
         "--stop": bool(arguments.stop),
         "a form of the answer, or tools": arguments.structured,
+        **{_flag(name): _is_given(getattr(arguments, name)) for name in OF_WRITING},
     }
     if asked := [name for name, is_given in given.items() if is_given]:
         raise UnsupportedParameter(
             f"{asked[0]}: {model} writes down what it hears and nothing else", hint="leave it out", param=asked[0]
         )
+
+
+def _is_given(value: object) -> bool:
+    """0 is."""
+    return value is not None and value is not False and value != ()
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _refuse_of_talkers(arguments: Arguments, model: str) -> None:
