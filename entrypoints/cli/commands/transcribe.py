@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.errors import GenerationFailed, InvalidMedia, UsageError
+from domain.errors import GenerationFailed, InvalidMedia, MlxkError, UsageError
 from domain.inference.sound import Sound, SoundFile
 from domain.inference.transcription import (
     HeardSegment,
@@ -165,22 +165,28 @@ class _Work:
                 console.write(self._heading(at, job) + whole)
 
     def data(self) -> dict[str, object]:
-        """The data of the envelope."""
+        """The data of the envelope. An error's detail has what was heard before it."""
         told: list[dict[str, object]] = []
-        for job, heard in self._heard():
-            if job.place is not None:
-                whole = written(heard, self._arguments.form, self._arguments.task, words=self._arguments.words)
-                write_whole(job.place, whole)
-            told.append(
-                {
-                    "file": job.name,
-                    **transcript_object(heard, self._arguments.task, words=self._arguments.words),
-                    "output": None if job.place is None else str(job.place),
-                    "usage": {"prompt_tokens": heard.prompt_tokens, "completion_tokens": heard.completion_tokens},
-                    "warnings": list(heard.warnings),
-                }
-            )
+        try:
+            for job, heard in self._heard():
+                told.append(self._told(job, heard))
+        except MlxkError as fault:
+            if told:
+                fault.detail["transcriptions"] = told
+            raise
         return {"model": self._model, "transcriptions": told, "warnings": self._warnings}
+
+    def _told(self, job: _Job, heard: Transcription) -> dict[str, object]:
+        if job.place is not None:
+            whole = written(heard, self._arguments.form, self._arguments.task, words=self._arguments.words)
+            write_whole(job.place, whole)
+        return {
+            "file": job.name,
+            **transcript_object(heard, self._arguments.task, words=self._arguments.words),
+            "output": None if job.place is None else str(job.place),
+            "usage": {"prompt_tokens": heard.prompt_tokens, "completion_tokens": heard.completion_tokens},
+            "warnings": list(heard.warnings),
+        }
 
     def _heard(self) -> Iterator[tuple[_Job, Transcription]]:
         services = self._context.services()

@@ -7,6 +7,7 @@ from entrypoints.http.openapi.json_shapes import (
     COUNT,
     NUMBER,
     STRING,
+    STRINGS,
     Shape,
     array,
     component,
@@ -79,8 +80,8 @@ def sound_shapes() -> dict[str, Shape]:
     timed = {"segments": array(component("HeardSegment")), "words": array(component("HeardWord"))}
     return {
         **_speech_events(),
-        "Transcription": record({"text": STRING, "usage": DURATION}),
-        "VerboseTranscription": record({**verbose, "usage": DURATION}, timed),
+        "Transcription": record({"text": STRING, "usage": DURATION}, {"warnings": STRINGS}),
+        "VerboseTranscription": record({**verbose, "usage": DURATION}, {**timed, "warnings": STRINGS}),
         "HeardSegment": record(
             {
                 "id": COUNT,
@@ -99,6 +100,6 @@ def sound_shapes() -> dict[str, Shape]:
         "TranscriptDelta": record({"type": constant("transcript.text.delta"), "delta": STRING}),
         "TranscriptDone": record(
             {"type": constant("transcript.text.done"), "text": STRING, "usage": TOKENS},
-            {"task": STRING, "language": nullable(STRING), "duration": SECONDS, **timed},
+            {"task": STRING, "language": nullable(STRING), "duration": SECONDS, **timed, "warnings": STRINGS},
         ),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterator
 
 from flask import Response, jsonify
@@ -22,12 +23,24 @@ from entrypoints.transcript_objects import duration_usage, transcript_object
 
 PLAIN = "text/plain; charset=utf-8"
 SUBTITLES = "text/vtt; charset=utf-8"
+JSON = "application/json"
+WARNINGS = "X-Mlxk-Warnings"
+UNSAFE = re.compile(r"[^ -~]")
+MOST_HEADER = 1_000
 
 
 def present_transcription(asked: TranscriptionBody, heard: Transcription) -> Response:
+    """What went wrong without being an error stands in the JSON as `warnings`, else in a header."""
+    response = _whole(asked, heard)
+    if heard.warnings and response.mimetype != JSON:
+        response.headers[WARNINGS] = " ".join(UNSAFE.sub("?", each) for each in heard.warnings)[:MOST_HEADER]
+    return response
+
+
+def _whole(asked: TranscriptionBody, heard: Transcription) -> Response:
     match asked.format:
         case ResponseFormat.JSON:
-            return jsonify({"text": heard.text, "usage": duration_usage(heard)})
+            return jsonify({"text": heard.text, "usage": duration_usage(heard), **_warnings(heard)})
         case ResponseFormat.VERBOSE_JSON:
             return jsonify(verbose(asked, heard))
         case ResponseFormat.TEXT:
@@ -40,7 +53,12 @@ def present_transcription(asked: TranscriptionBody, heard: Transcription) -> Res
 
 def verbose(asked: TranscriptionBody, heard: Transcription) -> dict[str, object]:
     shown = transcript_object(heard, asked.request.task, words=asked.words, segments=asked.segments)
-    return {**shown, "usage": duration_usage(heard)}
+    return {**shown, "usage": duration_usage(heard), **_warnings(heard)}
+
+
+def _warnings(heard: Transcription) -> dict[str, object]:
+    """Beside OpenAI's fields, and only where there are any."""
+    return {"warnings": list(heard.warnings)} if heard.warnings else {}
 
 
 def transcript_events(events: Iterator[HearingEvent | None], asked: TranscriptionBody) -> Generator[bytes]:
@@ -95,7 +113,7 @@ def _done(asked: TranscriptionBody, heard: Transcription) -> dict[str, object]:
             text = vtt(cues(heard.segments))
         case ResponseFormat.VERBOSE_JSON:
             more = verbose(asked, heard)
-    return {**more, "type": "transcript.text.done", "text": text, "usage": usage}
+    return {**more, "type": "transcript.text.done", "text": text, "usage": usage, **_warnings(heard)}
 
 
 def _event(data: dict[str, object]) -> bytes:

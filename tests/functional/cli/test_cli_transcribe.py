@@ -112,6 +112,14 @@ def test_json_is_one_envelope_with_all_of_them(services: FakeServices, talk: Pat
     assert data["transcriptions"][0]["segments"][0]["end"] == 3.0
 
 
+def test_an_error_tells_what_was_heard_before_it(services: FakeServices, talk: Path) -> None:
+    (broken := talk.with_name("broken.wav")).write_bytes(b"x")
+    services.launcher.script.sounds.noise = {broken.name}
+    error = json.loads(transcribe(services, str(talk), str(broken), "--json").out)["error"]
+    assert error["message"].startswith(f"'{broken}'")
+    assert [each["text"] for each in error["detail"]["transcriptions"]] == ["The file talk.wav."]
+
+
 def test_on_a_terminal_text_appears_as_it_is_heard(services: FakeServices, talk: Path) -> None:
     assert transcribe(services, str(talk), terminal=True).out == "The file talk.wav.\n"
 
@@ -217,6 +225,8 @@ def test_run_tells_it_as_json_too(services: FakeServices, talk: Path) -> None:
     [
         ("ears", ("--audio", "TALK", "TALK"), 1, "2 sounds"),
         ("ears", ("--audio", "TALK", "--schema", "{}"), 1, "nothing else"),
+        ("ears", ("--audio", "TALK", "--max-tokens", "9"), 1, "--max-tokens: org/ears writes down what it hears"),
+        ("ears", ("--audio", "TALK", "--seed", "0"), 1, "--seed: org/ears writes down what it hears"),
         ("ears", ("--audio", "nope.wav"), 1, "there is no such file"),
         ("turbo", ("--audio", "TALK", "--translate"), 1, "does not translate"),
         ("chat", ("--audio", "TALK", "--translate"), 1, "for models that only hear"),

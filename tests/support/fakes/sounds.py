@@ -25,11 +25,14 @@ SPOKEN_RATE = 16_000
 @dataclass
 class SoundScript:
     """refuse: the error that every request raises. live: what samples are heard as, one after another; then nothing.
+    noise: names of files that are no sound. warnings: told of every sound.
     broken: the error that speech ends with after its first word. voices: those it has, None for any.
     """
 
     refuse: list[MlxkError] = field(default_factory=list)
     live: list[str] = field(default_factory=list)
+    noise: set[str] = field(default_factory=set)
+    warnings: tuple[str, ...] = ()
     broken: MlxkError | None = None
     voices: tuple[str, ...] | None = None
 
@@ -51,7 +54,14 @@ def heard(script: SoundScript, request: TranscriptionRequest) -> Iterator[Hearin
         yield HeardSegment(segment, line if not segments else f" {line}")
         segments.append(segment)
         yield HearingProgress(segment.end, total)
-    yield Transcription(" ".join(lines), request.language or "en", total, tuple(segments), completion_tokens=int(total))
+    yield Transcription(
+        " ".join(lines),
+        request.language or "en",
+        total,
+        tuple(segments),
+        completion_tokens=int(total),
+        warnings=script.warnings,
+    )
 
 
 def spoken(script: SoundScript, request: SpeechRequest) -> Iterator[SpeechEvent]:
@@ -74,6 +84,8 @@ def _lines(script: SoundScript, request: TranscriptionRequest) -> list[str]:
     if isinstance(sound, SoundSamples):
         return [script.live.pop(0)] if script.live else []
     if isinstance(sound, SoundFile):
+        if sound.name in script.noise:
+            raise InvalidMedia("this is no sound", param="file")
         return [f"The file {sound.name}."]
     try:
         return [line for line in sound.data.decode().splitlines() if line.strip()]

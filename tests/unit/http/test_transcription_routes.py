@@ -273,6 +273,18 @@ def test_a_form_without_boundary_or_end_is_refused(house: House) -> None:
     assert error_of(broken, 400)["code"] == "validation_error"
 
 
+def test_what_was_wrong_with_the_sound_is_told_in_every_format(house: House) -> None:
+    house.services.launcher.script.sounds.warnings = ("the file is cut off\n: 3 s are missing",)
+    for kind in ("json", "verbose_json"):
+        assert house.post(response_format=kind).get_json()["warnings"] == ["the file is cut off\n: 3 s are missing"]
+    for kind in ("text", "srt", "vtt"):
+        assert house.post(response_format=kind).headers["X-Mlxk-Warnings"] == "the file is cut off?: 3 s are missing"
+    assert b'"warnings": ["the file is cut off' in house.post(stream="true").get_data().replace(b'":[', b'": [')
+    house.services.launcher.script.sounds.warnings = ()
+    assert "warnings" not in house.post().get_json()
+    assert "X-Mlxk-Warnings" not in house.post(response_format="text").headers
+
+
 @pytest.mark.parametrize("head", ['name="\\"', "", "name=", 'filename="a.wav"', 'name="a'])
 def test_a_part_without_a_name_is_refused(house: House, head: str) -> None:
     answer = house.client.post(
